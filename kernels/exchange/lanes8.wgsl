@@ -1,0 +1,61 @@
+// A row group of eight lanes, for wide heads: right at every subgroup size from 8 on. Of each block of four keys, lanes
+// i and i + 4 both own the score of key i.
+const LANES: u32 = 8u;
+alias Owned = f32;
+
+fn scatter_sum(s: vec4<f32>, lane: u32) -> Owned {
+    let both = s + subgroupShuffleXor(s, 4u);
+    let upper = (lane & 2u) != 0u;
+    let pair = select(both.xy, both.zw, upper) + subgroupShuffleXor(select(both.zw, both.xy, upper), 2u);
+    let odd = (lane & 1u) != 0u;
+    return select(pair.x, pair.y, odd) + subgroupShuffleXor(select(pair.y, pair.x, odd), 1u);
+}
+
+fn gather(p: Owned) -> vec4<f32> {
+    return vec4<f32>(quadBroadcast(p, 0u), quadBroadcast(p, 1u), quadBroadcast(p, 2u), quadBroadcast(p, 3u));
+}
+
+fn owned_max(x: Owned) -> f32 {
+    return x;
+}
+
+fn owned_sum(x: Owned) -> f32 {
+    return x;
+}
+
+// Both quads hold the same scores, so one quad's maximum and sum are the group's.
+fn group_max(x: f32) -> f32 {
+    let y = max(x, quadSwapX(x));
+    return max(y, quadSwapY(y));
+}
+
+fn group_sum(x: f32) -> f32 {
+    let y = x + quadSwapX(x);
+    return y + quadSwapY(y);
+}
+
+fn owned_weight(x: Owned, row_max: f32) -> Owned {
+    return weight(x - row_max);
+}
+
+// Scores of the owned keys of the block that begins at key t; keys past `last` read the terms of `last`.
+fn owned_masked(x: Owned, b: u32, n: u32, s: u32, t: u32, lane: u32, last: u32) -> Owned {
+    return masked_score(x, b, n, s, min(t + (lane & 3u), last));
+}
+
+// `inside` for owned keys below `end`, else `outside`; t is the block's first key.
+fn owned_below(end: u32, t: u32, lane: u32, inside: Owned, outside: f32) -> Owned {
+    return select(outside, inside, t + (lane & 3u) < end);
+}
+
+// Lanes are placed by their subgroup position, because nothing promises that it follows the local index.
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(local_invocation_index) local_index: u32,
+    @builtin(subgroup_id) subgroup: u32,
+    @builtin(subgroup_size) subgroup_size: u32,
+    @builtin(subgroup_invocation_id) subgroup_lane: u32,
+) {
+    attend(workgroup, local_index, (subgroup * subgroup_size + subgroup_lane) / LANES, subgroup_lane % LANES);
+}

@@ -1,0 +1,1 @@
+alias QkElem = f32;

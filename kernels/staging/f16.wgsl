@@ -1,0 +1,2 @@
+// Tiles in workgroup memory hold float16, as the tensors do.
+alias Tile4 = vec4<f16>;
