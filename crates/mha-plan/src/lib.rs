@@ -1,0 +1,20 @@
+//! Pure planning: which kernels, with which constants, grids and slices of tensors, answer an attention problem on a
+//! device. Nothing here names a graphics API or reads the environment, so every decision is tested without a GPU.
+
+pub mod blueprint;
+pub mod caps;
+pub mod devices;
+pub mod plan;
+pub mod profile;
+pub mod refusal;
+
+mod cells;
+mod select;
+mod steps;
+mod views;
+
+pub use blueprint::Blueprint;
+pub use caps::{CoopMatrix, DeviceCaps, DeviceKind};
+pub use plan::{Binding, Plan, Step, Tensor};
+pub use refusal::Refusal;
+pub use select::{plan, Lane, PlanOptions};

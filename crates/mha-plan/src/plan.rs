@@ -1,0 +1,92 @@
+//! [`Plan`]: what to dispatch, over which slices of which tensors.
+
+use mha_kernels::{AttentionParams, Slot};
+use mha_spec::DType;
+
+use crate::blueprint::Blueprint;
+
+/// A tensor of the operator, or scratch memory of the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Tensor {
+    /// Input 0.
+    Query,
+    /// Input 1.
+    Key,
+    /// Input 2.
+    Value,
+    /// Input 3.
+    Bias,
+    /// Input 4.
+    PaddingMask,
+    /// Input 5.
+    AttentionBias,
+    /// Input 6.
+    PastKey,
+    /// Input 7.
+    PastValue,
+    /// Input 9.
+    CacheIndirection,
+    /// Output 0.
+    Output,
+    /// Output 1.
+    PresentKey,
+    /// Output 2.
+    PresentValue,
+    /// Output 3.
+    Qk,
+    /// Scratch memory that lives as long as the call, by index into [`Plan::scratch`].
+    Scratch(u8),
+}
+
+impl Tensor {
+    /// Whether the operator writes it.
+    pub const fn is_output(self) -> bool {
+        matches!(self, Tensor::Output | Tensor::PresentKey | Tensor::PresentValue | Tensor::Qk)
+    }
+}
+
+/// A slice of a tensor bound to a slot of a kernel. Offset and size in bytes; the offset meets the device's alignment,
+/// offset + size never passes the tensor's end rounded up to 16 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Binding {
+    /// Where the kernel sees it.
+    pub slot: Slot,
+    /// The tensor.
+    pub tensor: Tensor,
+    /// First byte.
+    pub offset: u64,
+    /// Bytes, a multiple of 4.
+    pub size: u64,
+}
+
+/// One dispatch. Slots of the kernel that `bindings` leaves out are never read or written: bind anything.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// Which pipeline.
+    pub blueprint: Blueprint,
+    /// Its parameter block.
+    pub params: AttentionParams,
+    /// Workgroups in x, y, z.
+    pub grid: [u32; 3],
+    /// What it reads and writes.
+    pub bindings: Vec<Binding>,
+    /// Whether it reads what an earlier step of the plan wrote.
+    pub after_earlier: bool,
+}
+
+/// How to answer one problem on one device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Dispatches, in order.
+    pub steps: Vec<Step>,
+    /// Sizes in bytes of the scratch buffers.
+    pub scratch: Vec<u64>,
+    /// Inputs to have on the device and outputs that the steps write, with their sizes in bytes.
+    pub tensors: Vec<(Tensor, u64)>,
+    /// Outputs that no step writes, because the answer is all zeros (no keys at all).
+    pub zero_filled: Vec<Tensor>,
+    /// Which lane answers the problem and why: one line for logs and recorded decisions.
+    pub decision: String,
+    /// Element type, for reports.
+    pub dtype: DType,
+}

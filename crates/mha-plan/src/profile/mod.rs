@@ -1,0 +1,190 @@
+//! Tuning rows: for each lane, dtype and head size, which register tile and workgroup. The rows are text tables beside
+//! this file; in each, the first row that covers a problem and fits the device wins.
+
+use std::sync::LazyLock;
+
+use mha_spec::DType;
+
+use crate::caps::DeviceCaps;
+
+/// A row of a tuning table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TuningRow {
+    /// Storage type it is for.
+    pub dtype: DType,
+    /// Largest head size, of keys and of values, that it covers.
+    pub max_head_size: u32,
+    /// Lanes that share a group of query rows.
+    pub lanes: u32,
+    /// Register tile: name of a file of `kernels/tile`, and what it holds.
+    pub tile: String,
+    /// Query rows of a group of lanes.
+    pub rows: u32,
+    /// Keys staged in workgroup memory at a time; 0 where the lane stages none.
+    pub key_tile: u32,
+    /// Lanes of a workgroup.
+    pub workgroup_size: u32,
+}
+
+impl TuningRow {
+    /// Query rows that a workgroup answers.
+    pub fn tile_rows(&self) -> u32 {
+        self.workgroup_size / self.lanes * self.rows
+    }
+
+    /// Columns of Q, K, V and O that a group of lanes holds, as vec4.
+    pub fn columns4(&self) -> u32 {
+        self.lanes * self.slice4()
+    }
+
+    fn slice4(&self) -> u32 {
+        tile_numbers(&self.tile).map_or(0, |[_, slice4, _]| slice4)
+    }
+}
+
+/// A tuning table and its name for decisions.
+#[derive(Debug)]
+pub struct Profile {
+    /// Name of the table.
+    pub name: &'static str,
+    /// Its rows, in order.
+    pub rows: Vec<TuningRow>,
+}
+
+/// What a table row got wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableError {
+    /// Line, from 1.
+    pub line: usize,
+    /// The rule and what was received.
+    pub message: String,
+}
+
+/// Reads a table: lines `| dtype | max head size | lanes | tile | key tile | workgroup |`; `#` begins a comment.
+pub fn parse(text: &str) -> Result<Vec<TuningRow>, TableError> {
+    let mut rows = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let fail = |message: String| TableError { line: index + 1, message };
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let [dtype, max_head_size, lanes, tile, key_tile, workgroup_size] = cells[..] else {
+            return Err(fail(format!("a row has 6 cells, got {}", cells.len())));
+        };
+        let number = |cell: &str| cell.parse::<u32>().map_err(|_| fail(format!("a number is expected, got `{cell}`")));
+        let [rows_of_tile, _, _] = tile_numbers(tile)
+            .ok_or_else(|| fail(format!("a tile is named r<rows>s<vec4 columns>b<blocks of keys>, got `{tile}`")))?;
+        rows.push(TuningRow {
+            dtype: match dtype {
+                "f32" => DType::F32,
+                "f16" => DType::F16,
+                other => return Err(fail(format!("a dtype is f32 or f16, got `{other}`"))),
+            },
+            max_head_size: number(max_head_size)?,
+            lanes: number(lanes)?,
+            tile: tile.to_owned(),
+            rows: rows_of_tile,
+            key_tile: number(key_tile)?,
+            workgroup_size: number(workgroup_size)?,
+        });
+    }
+    Ok(rows)
+}
+
+/// Rows, vec4 columns of a lane and blocks of keys, from a tile's name.
+fn tile_numbers(tile: &str) -> Option<[u32; 3]> {
+    let (rows, rest) = tile.strip_prefix('r')?.split_once('s')?;
+    let (slice4, blocks) = rest.split_once('b')?;
+    Some([rows.parse().ok()?, slice4.parse().ok()?, blocks.parse().ok()?])
+}
+
+fn table(name: &'static str, text: &str) -> Profile {
+    match parse(text) {
+        Ok(rows) => Profile { name, rows },
+        // The tables are part of the program, and a test parses each: an empty one refuses every problem.
+        Err(_) => Profile { name, rows: Vec::new() },
+    }
+}
+
+macro_rules! tables {
+    ($($(#[$doc:meta])* $name:ident = $file:literal;)*) => {
+        $($(#[$doc])* pub static $name: LazyLock<Profile> = LazyLock::new(|| table($file, include_str!(concat!($file, ".tbl"))));)*
+
+        /// Every table as text, for tests.
+        pub const TABLES: &[(&str, &str)] = &[$(($file, include_str!(concat!($file, ".tbl")))),*];
+    };
+}
+
+tables! {
+    /// The portable prefill lane.
+    ROWS = "rows";
+    /// The short-query lane.
+    SHORT = "short";
+    /// The Apple lane on M1 and M2, and on anything that is no Apple GPU.
+    APPLE_M1 = "apple_m1";
+    /// The Apple lane on M3 and later.
+    APPLE_M3 = "apple_m3";
+}
+
+/// The generation of an Apple GPU from the adapter's name ("Apple M4 Max" is 4), or None for another GPU.
+pub fn apple_generation(adapter_name: &str) -> Option<u32> {
+    let rest = adapter_name.strip_prefix("Apple M")?;
+    let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    rest[..digits].parse().ok()
+}
+
+/// The Apple lane's table for a device, and why.
+pub fn apple(caps: &DeviceCaps) -> (&'static Profile, String) {
+    match apple_generation(&caps.name) {
+        Some(generation) if generation >= 3 => (&APPLE_M3, format!("Apple M{generation} allocates registers as used")),
+        Some(generation) => (&APPLE_M1, format!("Apple M{generation} fixes registers at compile time")),
+        None => (&APPLE_M1, format!("`{}` is no Apple M-series GPU: the careful rows", caps.name)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_parses_and_grows() {
+        for (name, text) in TABLES {
+            let rows = parse(text).unwrap_or_else(|e| panic!("{name}.tbl:{}: {}", e.line, e.message));
+            for dtype in [DType::F32, DType::F16] {
+                let sizes: Vec<u32> = rows.iter().filter(|r| r.dtype == dtype).map(|r| r.max_head_size).collect();
+                assert!(sizes.is_sorted() && sizes.last() >= Some(&128), "{name} {dtype:?}: {sizes:?}");
+            }
+            for row in &rows {
+                assert!(row.columns4() * 4 >= row.max_head_size, "{name}: the tile of {row:?} is too narrow");
+                assert!(row.workgroup_size.is_multiple_of(row.lanes));
+                let step = tile_numbers(&row.tile).map_or(0, |[_, _, blocks]| 4 * blocks);
+                assert!(row.key_tile.is_multiple_of(step), "{name}: {row:?} stages whole steps");
+            }
+        }
+    }
+
+    #[test]
+    fn bad_rows_name_their_line() {
+        let error = parse("# head\n| f32 | 64 | 4 | r4s4b4 | 32 |\n").unwrap_err();
+        assert_eq!((error.line, error.message.as_str()), (2, "a row has 6 cells, got 5"));
+        assert!(parse("| f64 | 64 | 4 | r4s4b4 | 32 | 64 |").unwrap_err().message.contains("f64"));
+        assert!(parse("| f32 | 64 | 4 | wide | 32 | 64 |").unwrap_err().message.contains("wide"));
+        assert!(parse("| f32 | 64 | four | r4s4b4 | 32 | 64 |").unwrap_err().message.contains("four"));
+    }
+
+    #[test]
+    fn apple_generations() {
+        for (name, want) in [
+            ("Apple M1", Some(1)),
+            ("Apple M2 Max", Some(2)),
+            ("Apple M4 Max", Some(4)),
+            ("Apple M10", Some(10)),
+            ("Apple A17 Pro GPU", None),
+            ("NVIDIA H100 80GB HBM3", None),
+        ] {
+            assert_eq!(apple_generation(name), want, "{name}");
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The selector: which lane answers a problem, on which tuning row.
+
+use mha_kernels::KernelId;
+use mha_spec::options::PathChoice;
+use mha_spec::{AttentionProblem, DType, ProjectionBias};
+
+use crate::caps::{DeviceCaps, DeviceKind};
+use crate::plan::Plan;
+use crate::profile::{self, TuningRow};
+use crate::refusal::Refusal;
+use crate::steps;
+
+/// Longest query that the short-query lane takes.
+pub const SHORT_QUERY: u32 = 16;
+
+/// One algorithm for attention in WGSL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Lane {
+    /// `attention_rows.wgsl`: portable prefill.
+    Rows,
+    /// `attention_apple.wgsl`: prefill for Apple GPUs.
+    Apple,
+    /// `attention_short.wgsl`: few query rows.
+    Short,
+    /// `attention_wide.wgsl`: any head size, any adapter.
+    Wide,
+}
+
+impl Lane {
+    /// Name in benchmarks, logs and recorded decisions.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Lane::Rows => "rows",
+            Lane::Apple => "apple",
+            Lane::Short => "short",
+            Lane::Wide => "wide",
+        }
+    }
+
+    /// All lanes.
+    pub const ALL: [Lane; 4] = [Lane::Rows, Lane::Apple, Lane::Short, Lane::Wide];
+}
+
+/// What the caller asks of the planner.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct PlanOptions {
+    /// The path.
+    pub path: PathChoice,
+    /// A pinned lane, for tests and benchmarks: refused where it can't run, never replaced.
+    pub lane: Option<Lane>,
+}
+
+/// A lane on a tuning row: enough to write its blueprints.
+#[derive(Clone, Debug)]
+pub(crate) struct Choice {
+    pub lane: Lane,
+    pub kernel: KernelId,
+    pub row: Option<TuningRow>,
+    pub workgroup_size: u32,
+    /// Key splits that would fill the device, before rounding.
+    pub splits: u32,
+    pub why: String,
+}
+
+/// Plans one call. Pure: the same problem, facts and options give the same plan.
+///
+/// # Errors
+/// A [`Refusal`] where the device can't run the problem, or a pinned lane can't.
+pub fn plan(problem: &AttentionProblem, caps: &DeviceCaps, options: &PlanOptions) -> Result<Plan, Refusal> {
+    if problem.dtype == DType::F16 && !caps.f16 {
+        return Err(Refusal::new(format!("float16 tensors need f16 in shaders, which `{}` lacks", caps.name)));
+    }
+    steps::build(problem, caps, &choose(problem, caps, options)?)
+}
+
+fn choose(problem: &AttentionProblem, caps: &DeviceCaps, options: &PlanOptions) -> Result<Choice, Refusal> {
+    if let Some(lane) = options.lane {
+        return lane_choice(lane, problem, caps, format!("lane {} is pinned", lane.name()));
+    }
+    let (prefill, path) = match options.path {
+        PathChoice::Baseline => (Lane::Rows, "baseline"),
+        PathChoice::Apple => (Lane::Apple, "apple"),
+    };
+    let (lane, why) = if problem.q_len <= SHORT_QUERY {
+        (Lane::Short, format!("path {path}, q_len {} <= {SHORT_QUERY}", problem.q_len))
+    } else {
+        (prefill, format!("path {path}, q_len {} > {SHORT_QUERY}", problem.q_len))
+    };
+    lane_choice(lane, problem, caps, why).or_else(|refusal| {
+        lane_choice(Lane::Wide, problem, caps, format!("path {path}; lane {} refused: {refusal}", lane.name()))
+    })
+}
+
+fn lane_choice(lane: Lane, problem: &AttentionProblem, caps: &DeviceCaps, why: String) -> Result<Choice, Refusal> {
+    if lane == Lane::Wide {
+        let kernel = named(&format!("wide_{}", problem.dtype.name()))?;
+        return Ok(Choice { lane, kernel, row: None, workgroup_size: 64, splits: 1, why });
+    }
+    if problem.beam_width.is_some() && lane != Lane::Short {
+        return Err(Refusal::new(format!("cache_indirection needs the lane short or wide, got {}", lane.name())));
+    }
+    let (table, reason) = match lane {
+        Lane::Apple => profile::apple(caps),
+        Lane::Short => (&*profile::SHORT, String::new()),
+        _ => (&*profile::ROWS, String::new()),
+    };
+    let head_size = problem.head_size.max(problem.v_head_size);
+    let covering = || table.rows.iter().filter(|row| row.dtype == problem.dtype && row.max_head_size >= head_size);
+    let fitting = || covering().filter(|row| fits(lane, row, problem, caps).is_ok());
+    let row = match lane {
+        // The narrowest head class that covers, and in it the first tile that holds all rows.
+        Lane::Short => fitting().next().map(|first| {
+            let class = || fitting().filter(|row| row.max_head_size == first.max_head_size);
+            class().find(|row| row.rows >= problem.q_len).or_else(|| class().last()).unwrap_or(first)
+        }),
+        _ => fitting().next(),
+    };
+    let Some(row) = row else {
+        let refusal = match covering().next() {
+            None => {
+                let most = table.rows.iter().map(|row| row.max_head_size).max().unwrap_or(0);
+                format!("head sizes are at most {most}, got {head_size}")
+            }
+            Some(row) => fits(lane, row, problem, caps).err().unwrap_or_default(),
+        };
+        return Err(Refusal::new(refusal));
+    };
+    let access = if problem.head_size % 4 == 0 && problem.v_head_size % 4 == 0 { "vec4" } else { "scalar" };
+    let dtype = problem.dtype.name();
+    let kernel = match lane {
+        Lane::Apple => {
+            // A tile in f16 would round key + bias once more than the operator does.
+            let adds_bias = problem.projection_bias == ProjectionBias::QueryKeyValue;
+            let staged = if adds_bias { "f32" } else { dtype };
+            format!("apple_{dtype}_{access}_{staged}_l{}_{}", row.lanes, row.tile)
+        }
+        _ => format!("{}_{dtype}_{access}_l{}_{}", lane.name(), row.lanes, row.tile),
+    };
+    let why = if reason.is_empty() { why } else { format!("{why}; {reason}") };
+    Ok(Choice {
+        lane,
+        kernel: named(&kernel)?,
+        workgroup_size: row.workgroup_size,
+        splits: if lane == Lane::Short { wanted_splits(problem, row, caps) } else { 1 },
+        why: format!("{why}; {} row {} lanes x {} keys {}", table.name, row.lanes, row.tile, row.key_tile),
+        row: Some(row.clone()),
+    })
+}
+
+/// Why a row can't run on a device.
+fn fits(lane: Lane, row: &TuningRow, problem: &AttentionProblem, caps: &DeviceCaps) -> Result<(), String> {
+    if row.lanes > 1 && !caps.subgroups {
+        return Err(format!("{} lanes in a row group need subgroup operations, which `{}` lacks", row.lanes, caps.name));
+    }
+    if row.lanes > caps.min_subgroup_size.max(1) {
+        let least = caps.min_subgroup_size;
+        return Err(format!("{} lanes in a row group need subgroups as large, got {least} at least", row.lanes));
+    }
+    if row.workgroup_size > caps.max_workgroup_size {
+        return Err(format!("a workgroup of {} lanes is needed, got {} at most", row.workgroup_size, caps.max_workgroup_size));
+    }
+    let memory = workgroup_memory(lane, row, problem);
+    if memory > caps.max_workgroup_memory {
+        return Err(format!("{memory} bytes of workgroup memory are needed, got {}", caps.max_workgroup_memory));
+    }
+    Ok(())
+}
+
+/// Bytes of workgroup memory of a lane's workgroup.
+fn workgroup_memory(lane: Lane, row: &TuningRow, problem: &AttentionProblem) -> u32 {
+    let tile = row.key_tile * row.columns4();
+    match lane {
+        Lane::Rows => 2 * tile * 16,
+        Lane::Apple if problem.projection_bias == ProjectionBias::QueryKeyValue => 2 * tile * 16,
+        Lane::Apple => 2 * tile * 4 * problem.dtype.size() as u32,
+        Lane::Short => row.workgroup_size / row.lanes * (8 + row.columns4() * 16),
+        Lane::Wide => 64 * 4,
+    }
+}
+
+/// Key splits that give the device enough workgroups, each with keys enough to be worth a merge.
+fn wanted_splits(problem: &AttentionProblem, row: &TuningRow, caps: &DeviceCaps) -> u32 {
+    // Enough for four workgroups on each core of the largest GPUs of a kind; on a CPU a few threads share the work.
+    let workgroups_wanted: u64 = match caps.kind {
+        DeviceKind::Discrete | DeviceKind::Virtual | DeviceKind::Other => 512,
+        DeviceKind::Integrated => 128,
+        DeviceKind::Software => 8,
+    };
+    let row_blocks = u64::from(problem.q_len.div_ceil(row.rows));
+    let workgroups = (u64::from(problem.batch) * u64::from(problem.num_heads) * row_blocks).max(1);
+    let keys_a_turn = row.workgroup_size / row.lanes * 4;
+    let most = problem.total_len().div_ceil(2 * keys_a_turn).max(1);
+    (workgroups_wanted.div_ceil(workgroups) as u32).clamp(1, most)
+}
+
+fn named(name: &str) -> Result<KernelId, Refusal> {
+    KernelId::named(name).ok_or_else(|| Refusal::new(format!("a tuning row names a kernel of the catalogue, got `{name}`")))
+}

@@ -1,0 +1,414 @@
+//! Turns a chosen lane into dispatches: divides the problem where a binding or a grid would pass a limit, and writes
+//! blueprints, parameter blocks and bindings.
+
+use mha_kernels::{padding_mask, AttentionParams, KernelId, Slot};
+use mha_spec::{AttentionProblem, PaddingMask, ProjectionBias};
+
+use crate::blueprint::Blueprint;
+use crate::caps::DeviceCaps;
+use crate::cells::{divide, Axis, Cell};
+use crate::plan::{Binding, Plan, Step, Tensor};
+use crate::refusal::Refusal;
+use crate::select::{Choice, Lane};
+use crate::views::{tensor_bytes, View, Views};
+
+/// Lanes of a workgroup of the kernels around attention.
+const COPY_WORKGROUP: u32 = 64;
+/// Side of the squares of the scores kernel.
+const SCORES_SIDE: u32 = 16;
+/// Scratch buffers of key splits.
+const PARTIAL_VALUES: Tensor = Tensor::Scratch(0);
+const PARTIAL_STATS: Tensor = Tensor::Scratch(1);
+
+struct Builder<'a> {
+    problem: &'a AttentionProblem,
+    caps: &'a DeviceCaps,
+    views: Views<'a>,
+    alignment: u64,
+    max_binding: u64,
+    steps: Vec<Step>,
+    scratch: Vec<u64>,
+}
+
+/// The plan of a problem whose lane is chosen.
+pub(crate) fn build(problem: &AttentionProblem, caps: &DeviceCaps, choice: &Choice) -> Result<Plan, Refusal> {
+    let mut builder = Builder {
+        problem,
+        caps,
+        views: Views::new(problem),
+        // 16 bytes hold a vec4, so that an aligned start is whole in every element type.
+        alignment: u64::from(caps.storage_offset_alignment).max(16),
+        // Shaders index elements with 32 bits, and an element has 2 bytes or more.
+        max_binding: caps.max_binding_size.min(u64::from(u32::MAX)),
+        steps: Vec::new(),
+        scratch: Vec::new(),
+    };
+    let rows = u64::from(problem.batch) * u64::from(problem.q_len);
+    if problem.present.key {
+        builder.present(Tensor::PresentKey)?;
+    }
+    if problem.present.value {
+        builder.present(Tensor::PresentValue)?;
+    }
+    if rows > 0 && problem.total_len() > 0 {
+        if problem.qk.is_some() {
+            builder.scores()?;
+        }
+        builder.attention(choice)?;
+    }
+    builder.finish(choice)
+}
+
+impl Builder<'_> {
+    fn whole(&self) -> Cell {
+        let p = self.problem;
+        Cell { b: 0..p.batch, n: 0..p.num_heads, s: 0..p.q_len, t: 0..p.total_len() }
+    }
+
+    /// What a cell's bindings and grid take, as ratios to what the device allows.
+    fn needs(&self, cell: &Cell, views: &[View], grid: [u32; 3]) -> Vec<f64> {
+        let bindings = views.iter().map(|view| view.bound_bytes(cell, self.alignment) as f64 / self.max_binding as f64);
+        bindings.chain(grid.into_iter().map(|n| f64::from(n) / f64::from(self.caps.max_workgroups))).collect()
+    }
+
+    fn divided(&self, cell: Cell, axes: &[Axis], what: &str, needs: &dyn Fn(&Cell) -> Vec<f64>) -> Result<Vec<Cell>, Refusal> {
+        divide(cell, axes, needs).map_err(|cell| {
+            Refusal::new(format!(
+                "the smallest parts of {what} must fit bindings of {} bytes and {} workgroups, got {:.1} times that for \
+                 batch row {}, head {}",
+                self.max_binding,
+                self.caps.max_workgroups,
+                needs(&cell).into_iter().fold(0.0, f64::max),
+                cell.b.start,
+                cell.n.start
+            ))
+        })
+    }
+
+    /// Views of what every attention kernel reads.
+    fn inputs(&self) -> Vec<View> {
+        let p = self.problem;
+        let mut views = vec![self.views.query(), self.views.key(), self.views.value()];
+        if p.past_len() > 0 {
+            views.extend([self.views.past_key(), self.views.past_value()]);
+        }
+        if p.beam_width.is_some() {
+            views.push(self.views.cache_indirection());
+        }
+        if p.projection_bias != ProjectionBias::None {
+            views.push(self.views.bias());
+        }
+        if p.padding_mask != PaddingMask::None {
+            views.push(self.views.padding_mask());
+        }
+        if p.attention_bias.is_some() {
+            views.push(self.views.attention_bias());
+        }
+        views
+    }
+
+    /// Parameters that do not depend on the cell.
+    fn params(&self, cell: &Cell) -> AttentionParams {
+        let p = self.problem;
+        AttentionParams {
+            origin: [cell.b.start, cell.n.start, cell.s.start, cell.t.start],
+            end: [cell.b.end, cell.n.end, cell.s.end, cell.t.end],
+            q_len: p.q_len,
+            past_len: p.past_len(),
+            head_size: p.head_size,
+            v_head_size: p.v_head_size,
+            num_heads: p.num_heads,
+            beam_width: p.beam_width.unwrap_or(1),
+            beam_stride: p.past_capacity(),
+            bias_batch_divisor: p.attention_bias.map_or(1, |bias| bias.batch_divisor),
+            splits: 1,
+            keys_per_split: cell.t.end - cell.t.start,
+            scale: p.scale,
+            mask_filter_value: p.mask_filter_value,
+            ..AttentionParams::default()
+        }
+    }
+
+    /// Binds views for a cell and puts their strides into the parameters.
+    fn bind(&self, views: &[View], cell: &Cell, params: &mut AttentionParams) -> Vec<Binding> {
+        let mut bindings = Vec::new();
+        for view in views {
+            let (binding, strides) = view.bind(cell, self.alignment);
+            match view.slot {
+                Slot::Query => params.query = strides,
+                Slot::Key => params.key = strides,
+                Slot::Value => params.value = strides,
+                Slot::PastKey => params.past_key = strides,
+                Slot::PastValue => params.past_value = strides,
+                Slot::Output => params.output = strides,
+                Slot::PaddingMask => params.padding_mask = strides,
+                Slot::AttentionBias => params.attention_bias = strides,
+                Slot::Bias => {
+                    let hidden = self.problem.hidden_size() as u32;
+                    params.bias_offsets = [0, hidden, hidden.wrapping_mul(2)];
+                }
+                // Bound from their start.
+                Slot::CacheIndirection | Slot::PartialValues | Slot::PartialStats => {}
+            }
+            bindings.extend(binding);
+        }
+        bindings
+    }
+
+    fn mask_value(&self) -> u32 {
+        match self.problem.padding_mask {
+            PaddingMask::None => padding_mask::NONE,
+            PaddingMask::KeyLengths => padding_mask::KEY_LENGTHS,
+            PaddingMask::Keys | PaddingMask::QueryKeys => padding_mask::POSITIVE,
+            PaddingMask::BeamKeys => padding_mask::NONZERO,
+        }
+    }
+
+    /// Whether leaving out keys that causality hides from a whole tile changes nothing: their weight must be exactly 0.
+    /// A bias may hold anything, and a mask value near LOWEST makes padded and future keys alike.
+    fn causal_skip(&self) -> bool {
+        let p = self.problem;
+        let tame_mask = p.padding_mask == PaddingMask::None || p.mask_filter_value > -1e30;
+        p.causal && p.attention_bias.is_none() && tame_mask
+    }
+
+    fn log2_scores(&self) -> bool {
+        self.problem.padding_mask == PaddingMask::None && self.problem.attention_bias.is_none()
+    }
+
+    fn blueprint(&self, kernel: KernelId, choice: Option<&Choice>, partial: bool) -> Result<Blueprint, Refusal> {
+        let p = self.problem;
+        let constants = kernel.info().overrides.iter().map(|&name| {
+            let value = match name {
+                "WORKGROUP_SIZE" => choice.map_or(COPY_WORKGROUP, |c| c.workgroup_size),
+                "KEY_TILE" => choice.and_then(|c| c.row.as_ref()).map_or(0, |row| row.key_tile),
+                "PAST" => u32::from(p.past_len() > 0),
+                "KV_BIAS" => u32::from(p.projection_bias == ProjectionBias::QueryKeyValue),
+                "QUERY_BIAS" => u32::from(p.projection_bias != ProjectionBias::None),
+                "CAUSAL" => u32::from(p.causal),
+                "CAUSAL_SKIP" => u32::from(self.causal_skip()),
+                "PADDING_MASK" => self.mask_value(),
+                "ATTENTION_BIAS" => u32::from(p.attention_bias.is_some()),
+                "BEAMS" => u32::from(p.beam_width.is_some()),
+                "PARTIAL" => u32::from(partial),
+                "LOG2_SCORES" => u32::from(self.log2_scores()),
+                other => return Err(Refusal::new(format!("an override has a meaning to the planner, got `{other}` in {kernel}"))),
+            };
+            Ok((name, value))
+        });
+        Ok(Blueprint { kernel, constants: constants.collect::<Result<_, _>>()? })
+    }
+
+    fn attention(&mut self, choice: &Choice) -> Result<(), Refusal> {
+        let storage = choice.kernel.info().bindings.len() as u32;
+        if storage > self.caps.max_storage_buffers {
+            let most = self.caps.max_storage_buffers;
+            return Err(Refusal::new(format!("a kernel with {storage} storage buffers is needed, got {most} at most")));
+        }
+        let mut views = self.inputs();
+        views.push(self.views.output());
+        let grid = |cell: &Cell, splits: u32| grid_of(choice, self.problem, cell, splits);
+        let bindings = |cell: &Cell| self.needs(cell, &views, [0; 3]);
+
+        // Where one head's keys alone pass a limit, ranges of keys are merged afterwards; a range then counts, not all keys.
+        let one = Cell { b: 0..1, n: 0..1, s: 0..1, t: 0..self.problem.total_len() };
+        // Other heads may start as much as an alignment later in their binding.
+        let most = 1.0 - self.alignment as f64 / self.max_binding as f64;
+        let mut chunk = self.problem.total_len();
+        while chunk > 1 && one.key_chunks(chunk).any(|part| bindings(&part).into_iter().any(|need| need > most)) {
+            chunk = chunk.div_ceil(2);
+        }
+        let chunks = self.problem.total_len().div_ceil(chunk);
+        let per_chunk = choice.splits.div_ceil(chunks).max(1);
+        let turn = choice.row.as_ref().map_or(choice.workgroup_size, |row| match choice.lane {
+            Lane::Short => row.workgroup_size / row.lanes * 4,
+            _ => row.key_tile.max(1),
+        });
+        let keys_per_split = chunk.div_ceil(per_chunk).next_multiple_of(turn).min(chunk);
+        let splits = chunk.div_ceil(keys_per_split);
+        let total_splits = chunks * splits;
+        let partial = total_splits > 1;
+
+        let partial_bytes = |cell: &Cell| {
+            let rows = cell.b.len() as u64 * cell.n.len() as u64 * cell.s.len() as u64;
+            u64::from(total_splits) * rows * u64::from(self.problem.v_head_size).max(2) * 4
+        };
+        let needs = |cell: &Cell| {
+            let mut needs: Vec<f64> = cell.key_chunks(chunk).flat_map(|part| bindings(&part)).collect();
+            needs.extend(self.needs(cell, &[], grid(cell, splits)));
+            if partial {
+                needs.push(partial_bytes(cell) as f64 / self.max_binding as f64);
+                needs.extend(self.needs(cell, &[], combine_grid(self.problem, cell)));
+            }
+            needs
+        };
+        let cells = self.divided(self.whole(), &[Axis::Batch, Axis::Head, Axis::Query], "attention", &needs)?;
+
+        let blueprint = self.blueprint(choice.kernel, Some(choice), partial)?;
+        let combine = KernelId::named(&format!("combine_{}", self.problem.dtype.name()));
+        for cell in &cells {
+            for (index, part) in cell.key_chunks(chunk).enumerate() {
+                let mut params = self.params(&part);
+                let mut bindings = self.bind(&views, &part, &mut params);
+                params.splits = splits;
+                params.keys_per_split = keys_per_split;
+                params.first_split = index as u32 * splits;
+                if partial {
+                    bindings.retain(|binding| binding.slot != Slot::Output);
+                    bindings.extend(self.partials(cell, total_splits));
+                }
+                let grid = grid(&part, splits);
+                self.steps.push(Step { blueprint: blueprint.clone(), params, grid, bindings, after_earlier: false });
+            }
+            if let (true, Some(kernel)) = (partial, combine) {
+                let output = [self.views.output()];
+                let mut params = self.params(cell);
+                let mut bindings = self.bind(&output, cell, &mut params);
+                params.splits = total_splits;
+                bindings.extend(self.partials(cell, total_splits));
+                for binding in bindings.iter().filter(|binding| binding.slot != Slot::Output) {
+                    let index = usize::from(binding.slot == Slot::PartialStats);
+                    if self.scratch.len() <= index {
+                        self.scratch.resize(index + 1, 0);
+                    }
+                    self.scratch[index] = self.scratch[index].max(binding.size);
+                }
+                let blueprint = self.blueprint(kernel, None, false)?;
+                let grid = combine_grid(self.problem, cell);
+                self.steps.push(Step { blueprint, params, grid, bindings, after_earlier: true });
+            }
+        }
+        Ok(())
+    }
+
+    /// Bindings of the scratch buffers for the key splits of a cell.
+    fn partials(&self, cell: &Cell, splits: u32) -> [Binding; 2] {
+        let rows = cell.b.len() as u64 * cell.n.len() as u64 * cell.s.len() as u64 * u64::from(splits);
+        let binding = |slot, tensor, size| Binding { slot, tensor, offset: 0, size };
+        [
+            binding(Slot::PartialValues, PARTIAL_VALUES, rows * u64::from(self.problem.v_head_size) * 4),
+            binding(Slot::PartialStats, PARTIAL_STATS, rows * 8),
+        ]
+    }
+
+    fn scores(&mut self) -> Result<(), Refusal> {
+        let p = self.problem;
+        let Some(qk) = p.qk else { return Ok(()) };
+        let access = if p.head_size % 4 == 0 && p.v_head_size % 4 == 0 { "vec4" } else { "scalar" };
+        let name = format!("scores_{}_{access}_{}", p.dtype.name(), qk.name());
+        let kernel = KernelId::named(&name)
+            .ok_or_else(|| Refusal::new(format!("qk is of the node's type, or float32, got {}", qk.name())))?;
+        let mut views = self.inputs();
+        views.retain(|view| !matches!(view.slot, Slot::Value | Slot::PastValue));
+        views.push(self.views.qk(qk.size()));
+        let grid = |cell: &Cell| {
+            let tiles = |range: &std::ops::Range<u32>| (range.end - range.start).div_ceil(SCORES_SIDE);
+            [tiles(&cell.s).saturating_mul(tiles(&cell.t)), cell.n.len() as u32, cell.b.len() as u32]
+        };
+        let axes = [Axis::Batch, Axis::Head, Axis::Query, Axis::Key];
+        let cells = self.divided(self.whole(), &axes, "qk", &|cell| self.needs(cell, &views, grid(cell)))?;
+        let blueprint = self.blueprint(kernel, None, false)?;
+        for cell in &cells {
+            let mut params = self.params(cell);
+            let bindings = self.bind(&views, cell, &mut params);
+            self.steps.push(Step { blueprint: blueprint.clone(), params, grid: grid(cell), bindings, after_earlier: false });
+        }
+        Ok(())
+    }
+
+    fn present(&mut self, tensor: Tensor) -> Result<(), Refusal> {
+        let p = self.problem;
+        let (new, past, columns, bias_part) = match tensor {
+            Tensor::PresentKey => (self.views.key(), Tensor::PastKey, p.head_size, 1),
+            _ => (self.views.value(), Tensor::PastValue, p.v_head_size, 2),
+        };
+        if p.batch == 0 || p.present_len() == 0 {
+            return Ok(());
+        }
+        let mut views = vec![View { slot: Slot::Key, ..new }, self.views.present(tensor, u64::from(columns))];
+        if p.past_capacity() > 0 {
+            views.push(self.views.past_to_copy(past, u64::from(columns)));
+        }
+        if p.projection_bias == ProjectionBias::QueryKeyValue {
+            views.push(self.views.bias());
+        }
+        let kernel = KernelId::named(&format!("present_{}", p.dtype.name()))
+            .ok_or_else(|| Refusal::new(format!("a present kernel is in the catalogue, got none for {}", p.dtype.name())))?;
+        let grid = |cell: &Cell| {
+            let items = u64::from(cell.t.end - cell.t.start) * u64::from(columns);
+            let x = items.div_ceil(u64::from(COPY_WORKGROUP)).min(u64::from(u32::MAX));
+            [x as u32, cell.n.len() as u32, cell.b.len() as u32]
+        };
+        let whole = Cell { t: 0..p.present_len(), s: 0..1, ..self.whole() };
+        let axes = [Axis::Batch, Axis::Head, Axis::Key];
+        let cells = self.divided(whole, &axes, "a present output", &|cell| self.needs(cell, &views, grid(cell)))?;
+        let mut blueprint = self.blueprint(kernel, None, false)?;
+        for (name, value) in &mut blueprint.constants {
+            // Copying starts from the whole buffer, even while none of it counts as past.
+            if *name == "PAST" {
+                *value = u32::from(p.past_capacity() > 0);
+            }
+        }
+        for cell in &cells {
+            let mut params = self.params(cell);
+            let bindings = self.bind(&views, cell, &mut params);
+            params.head_size = columns;
+            params.bias_offsets[1] = params.bias_offsets[bias_part];
+            // The range of entries that are new.
+            params.origin[2] = p.past_len();
+            params.end[2] = p.total_len();
+            self.steps.push(Step { blueprint: blueprint.clone(), params, grid: grid(cell), bindings, after_earlier: false });
+        }
+        Ok(())
+    }
+
+    fn finish(self, choice: &Choice) -> Result<Plan, Refusal> {
+        let p = self.problem;
+        let mut tensors: Vec<(Tensor, u64)> = Vec::new();
+        for binding in self.steps.iter().flat_map(|step| &step.bindings) {
+            let known = tensors.iter().any(|(tensor, _)| *tensor == binding.tensor);
+            if !known && !matches!(binding.tensor, Tensor::Scratch(_)) {
+                tensors.push((binding.tensor, tensor_bytes(p, binding.tensor)));
+            }
+        }
+        tensors.sort_unstable();
+        let all = tensors.iter().map(|&(_, bytes)| bytes).chain(self.scratch.iter().copied());
+        if let Some(bytes) = all.max().filter(|&bytes| bytes > self.caps.max_buffer_size) {
+            let most = self.caps.max_buffer_size;
+            return Err(Refusal::new(format!("a tensor fits one buffer of {most} bytes, got one of {bytes}")));
+        }
+        let no_keys = p.total_len() == 0 && p.batch > 0 && p.q_len > 0;
+        let parts = self.steps.len();
+        let decision = match (no_keys, parts) {
+            (true, _) => "no keys: zeros".to_owned(),
+            (_, 0) => "nothing to compute".to_owned(),
+            _ => format!("{}, dispatches {}: {}", choice.kernel, parts, choice.why),
+        };
+        Ok(Plan {
+            steps: self.steps,
+            scratch: self.scratch,
+            tensors,
+            zero_filled: if no_keys { vec![Tensor::Output] } else { Vec::new() },
+            decision,
+            dtype: p.dtype,
+        })
+    }
+}
+
+fn combine_grid(problem: &AttentionProblem, cell: &Cell) -> [u32; 3] {
+    let items = cell.s.len() as u64 * u64::from(problem.v_head_size.div_ceil(4));
+    let x = items.div_ceil(u64::from(COPY_WORKGROUP)).min(u64::from(u32::MAX));
+    [x as u32, cell.n.len() as u32, cell.b.len() as u32]
+}
+
+/// Workgroups of a lane over a cell.
+fn grid_of(choice: &Choice, problem: &AttentionProblem, cell: &Cell, splits: u32) -> [u32; 3] {
+    let rows = cell.s.len() as u32;
+    let x = match (&choice.row, choice.lane) {
+        (Some(row), Lane::Short) => rows.div_ceil(row.rows),
+        (Some(row), _) => rows.div_ceil(row.tile_rows()),
+        (None, _) => rows.saturating_mul(problem.v_head_size.div_ceil(choice.workgroup_size * 4)),
+    };
+    [x, cell.n.len() as u32, (cell.b.len() as u32).saturating_mul(splits)]
+}
+

@@ -1,0 +1,139 @@
+//! What a plan promises: every query row of every head is answered once, no binding or grid passes a limit, and every
+//! blueprint sets exactly its kernel's overrides.
+
+use mha_kernels::{KernelId, Slot};
+use mha_plan::{DeviceCaps, Lane, Plan, PlanOptions, Tensor, devices, plan};
+use mha_spec::options::PathChoice;
+use mha_spec::{AttentionBias, AttentionProblem, DType, Layout, PaddingMask, Past, PresentOutputs, ProjectionBias};
+
+mod problems;
+use problems::{Shape, problem};
+
+fn check(problem: &AttentionProblem, caps: &DeviceCaps, options: &PlanOptions) -> Plan {
+    let plan = plan(problem, caps, options).unwrap_or_else(|refusal| panic!("{problem:?}: {refusal}"));
+    for step in &plan.steps {
+        let info = step.blueprint.kernel.info();
+        let names: Vec<&str> = step.blueprint.constants.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, info.overrides, "{}", info.name);
+        assert!(step.grid.iter().all(|&n| (1..=caps.max_workgroups).contains(&n)), "{}: grid {:?}", info.name, step.grid);
+        for binding in &step.bindings {
+            assert!(info.bindings.iter().any(|b| b.slot == binding.slot), "{} has no {:?}", info.name, binding.slot);
+            assert!(binding.size <= caps.max_binding_size && binding.size > 0);
+            assert_eq!(binding.offset % u64::from(caps.storage_offset_alignment), 0);
+            assert_eq!(binding.size % 4, 0);
+            let bytes = match binding.tensor {
+                Tensor::Scratch(index) => plan.scratch[usize::from(index)],
+                tensor => plan.tensors.iter().find(|(t, _)| *t == tensor).expect("a bound tensor is listed").1,
+            };
+            assert!(binding.offset + binding.size <= bytes.next_multiple_of(16), "{binding:?} of {bytes}");
+        }
+    }
+    // Rows of the output, by the cells of the steps that write it.
+    let mut rows = Vec::new();
+    for step in &plan.steps {
+        let writes_output = step.bindings.iter().any(|b| b.slot == Slot::Output && b.tensor == Tensor::Output);
+        if writes_output {
+            let (o, e) = (step.params.origin, step.params.end);
+            for b in o[0]..e[0] {
+                for n in o[1]..e[1] {
+                    rows.extend((o[2]..e[2]).map(|s| (b, n, s)));
+                }
+            }
+        }
+    }
+    let count = rows.len();
+    rows.sort_unstable();
+    rows.dedup();
+    assert_eq!(rows.len(), count, "a row is written twice");
+    if problem.total_len() > 0 {
+        assert_eq!(count as u64, u64::from(problem.batch) * u64::from(problem.num_heads) * u64::from(problem.q_len));
+    }
+    plan
+}
+
+fn tight(max_binding_size: u64, max_workgroups: u32) -> DeviceCaps {
+    DeviceCaps { max_binding_size, max_workgroups, ..devices::lavapipe() }
+}
+
+#[test]
+fn typical_problems_on_every_device() {
+    for caps in devices::all() {
+        for (_, problem) in problems::named() {
+            for dtype in [DType::F32, DType::F16] {
+                if dtype == DType::F16 && !caps.f16 {
+                    continue;
+                }
+                for path in PathChoice::ALL {
+                    let problem = AttentionProblem { dtype, ..problem.clone() };
+                    check(&problem, &caps, &PlanOptions { path, lane: None });
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn small_limits_split_calls() {
+    let base = problem(Shape { batch: 3, num_heads: 5, q_len: 70, kv_len: 90, head_size: 24, v_head_size: 40 });
+    let all = AttentionProblem {
+        attention_bias: Some(AttentionBias { batch: 3, heads: 5, batch_divisor: 1 }),
+        padding_mask: PaddingMask::QueryKeys,
+        projection_bias: ProjectionBias::QueryKeyValue,
+        present: PresentOutputs { key: true, value: true },
+        qk: Some(DType::F32),
+        ..base.clone()
+    };
+    for binding in [8 << 10, 16 << 10, 64 << 10, 1 << 20] {
+        for workgroups in [2, 7, 65535] {
+            for p in [&base, &all] {
+                for path in PathChoice::ALL {
+                    check(p, &tight(binding, workgroups), &PlanOptions { path, lane: None });
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn keys_beyond_a_binding_are_merged() {
+    let long = problem(Shape { batch: 1, num_heads: 2, q_len: 40, kv_len: 5000, head_size: 64, v_head_size: 64 });
+    let plan = check(&long, &tight(64 << 10, 65535), &PlanOptions::default());
+    assert!(plan.steps.iter().any(|step| step.blueprint.kernel == KernelId::named("combine_f32").unwrap()));
+    assert_eq!(plan.scratch.len(), 2);
+}
+
+#[test]
+fn layouts_and_state() {
+    let base = problem(Shape { batch: 2, num_heads: 3, q_len: 20, kv_len: 20, head_size: 16, v_head_size: 16 });
+    for layout in [Layout::Plain, Layout::PreSplit, Layout::PackedKv, Layout::PackedQkv] {
+        check(&AttentionProblem { layout, ..base.clone() }, &devices::lavapipe(), &PlanOptions::default());
+    }
+    for past in [Past::Growing { len: 0 }, Past::Growing { len: 7 }, Past::Shared { len: 3, capacity: 30 }] {
+        let present = PresentOutputs { key: true, value: true };
+        let p = AttentionProblem { past, present, ..base.clone() };
+        let plan = check(&p, &devices::lavapipe(), &PlanOptions::default());
+        assert!(plan.tensors.iter().any(|(tensor, _)| *tensor == Tensor::PresentKey));
+    }
+    let none = AttentionProblem { kv_len: 0, ..base };
+    let plan = check(&none, &devices::lavapipe(), &PlanOptions::default());
+    assert_eq!((plan.steps.len(), plan.zero_filled), (0, vec![Tensor::Output]));
+}
+
+#[test]
+fn pinned_lanes_never_change() {
+    let wide = problem(Shape { head_size: 300, v_head_size: 300, ..Shape::default() });
+    for lane in [Lane::Rows, Lane::Apple, Lane::Short] {
+        let options = PlanOptions { path: PathChoice::Baseline, lane: Some(lane) };
+        let refusal = plan(&wide, &devices::h100(), &options).unwrap_err().to_string();
+        assert_eq!(refusal, "head sizes are at most 256, got 300");
+    }
+    let options = PlanOptions { path: PathChoice::Baseline, lane: Some(Lane::Wide) };
+    assert!(check(&wide, &devices::h100(), &options).decision.starts_with("wide_f32"));
+}
+
+#[test]
+fn f16_without_f16_shaders_is_refused() {
+    let p = AttentionProblem { dtype: DType::F16, ..problem(Shape::default()) };
+    let refusal = plan(&p, &devices::no_f16(), &PlanOptions::default()).unwrap_err().to_string();
+    assert_eq!(refusal, "float16 tensors need f16 in shaders, which `No F16` lacks");
+}
