@@ -1,0 +1,144 @@
+//! One measurement: a subject on a shape.
+
+use std::time::{Duration, Instant};
+
+use mha_gpu::Gpu;
+use mha_plan::{Lane, PlanOptions, Tensor, plan};
+use mha_spec::{DType, PathChoice};
+use serde::Serialize;
+
+use crate::error::BenchError;
+use crate::inputs::Inputs;
+use crate::shape::Shape;
+
+/// Rows of every head that are checked against float64.
+const CHECKED_ROWS: u32 = 8;
+/// A GPU fresh from idle runs several times slow: launches are thrown away until this has passed.
+const WARM_UP: Duration = Duration::from_millis(300);
+
+/// What is measured: a path, or a lane by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// What a path picks.
+    Path(PathChoice),
+    /// A pinned lane.
+    Lane(Lane),
+}
+
+impl Subject {
+    /// Finds a path or lane by its name.
+    ///
+    /// # Errors
+    /// [`BenchError::Unknown`] with the names there are.
+    pub fn named(name: &str) -> Result<Subject, BenchError> {
+        let path = PathChoice::ALL.into_iter().find(|path| path.name() == name).map(Subject::Path);
+        let lane = name.strip_prefix("lane:").and_then(|name| Lane::ALL.into_iter().find(|lane| lane.name() == name));
+        path.or(lane.map(Subject::Lane)).ok_or_else(|| BenchError::Unknown {
+            what: "a path or lane",
+            accepted: PathChoice::ALL
+                .iter()
+                .map(|path| path.name().to_owned())
+                .chain(Lane::ALL.iter().map(|lane| format!("lane:{}", lane.name())))
+                .collect::<Vec<_>>()
+                .join(", "),
+            received: name.to_owned(),
+        })
+    }
+
+    /// Its name.
+    pub fn name(self) -> String {
+        match self {
+            Subject::Path(path) => path.name().to_owned(),
+            Subject::Lane(lane) => format!("lane:{}", lane.name()),
+        }
+    }
+
+    fn options(self) -> PlanOptions {
+        match self {
+            Subject::Path(path) => PlanOptions { path, lane: None },
+            Subject::Lane(lane) => PlanOptions { lane: Some(lane), ..PlanOptions::default() },
+        }
+    }
+}
+
+/// A row of a benchmark table.
+#[derive(Clone, Debug, Serialize)]
+pub struct Measurement {
+    /// Shape.
+    pub shape: String,
+    /// Storage type.
+    pub dtype: &'static str,
+    /// Path or lane.
+    pub subject: String,
+    /// The kernel that answered, and why.
+    pub decision: String,
+    /// Median GPU time in milliseconds, first step's begin to last step's end.
+    pub gpu_ms: f64,
+    /// Tenth and ninetieth percentile of the same.
+    pub gpu_ms_spread: [f64; 2],
+    /// Median time of a whole call with tensors in host memory, in milliseconds.
+    pub call_ms: f64,
+    /// TFLOP/s by GPU time.
+    pub tflops: f64,
+    /// GB/s by GPU time and the bytes that must move.
+    pub gigabytes: f64,
+    /// Largest difference from float64.
+    pub largest_error: f64,
+}
+
+/// Measures one subject on one shape.
+///
+/// # Errors
+/// [`BenchError`] where the plan is refused or the device fails.
+pub fn measure(
+    gpu: &Gpu,
+    shape: &Shape,
+    dtype: DType,
+    subject: Subject,
+    score_deviation: f32,
+    repeats: usize,
+) -> Result<Measurement, BenchError> {
+    let problem = shape.problem(dtype);
+    let plan = plan(&problem, gpu.caps(), &subject.options())?;
+    let inputs = Inputs::random(shape, dtype, score_deviation, 1);
+    let [q, k, v] = inputs.bytes();
+    let given = [(Tensor::Query, q), (Tensor::Key, k), (Tensor::Value, v)];
+    // Poisoned: what a kernel leaves unwritten is an error of NaN.
+    let mut output = vec![0xFF_u8; q.len()];
+
+    let begin = Instant::now();
+    while begin.elapsed() < WARM_UP {
+        gpu.measure(&plan, &given, &mut [(Tensor::Output, &mut output)], 4)?;
+    }
+    output.fill(0xFF);
+    let launches = gpu.measure(&plan, &given, &mut [(Tensor::Output, &mut output)], repeats)?;
+    let mut times: Vec<f64> = launches
+        .iter()
+        .filter_map(|steps| steps.iter().map(|step| step.start + step.time).max())
+        .map(|time| time.as_secs_f64() * 1e3)
+        .collect();
+    times.sort_by(f64::total_cmp);
+
+    let mut calls = Vec::new();
+    for _ in 0..repeats.clamp(3, 9) {
+        let begin = Instant::now();
+        gpu.run(&plan, &given, &mut [(Tensor::Output, &mut output)])?;
+        calls.push(begin.elapsed().as_secs_f64() * 1e3);
+    }
+    calls.sort_by(f64::total_cmp);
+
+    let at = |sorted: &[f64], part: f64| sorted.get((sorted.len() as f64 * part) as usize).copied().unwrap_or(f64::NAN);
+    let gpu_ms = at(&times, 0.5);
+    Ok(Measurement {
+        shape: shape.name.clone(),
+        dtype: dtype.name(),
+        subject: subject.name(),
+        decision: plan.decision.clone(),
+        gpu_ms,
+        gpu_ms_spread: [at(&times, 0.1), at(&times, 0.9)],
+        call_ms: at(&calls, 0.5),
+        tflops: shape.flops() / gpu_ms / 1e9,
+        gigabytes: shape.bytes(dtype) / gpu_ms / 1e6,
+        largest_error: inputs.largest_error(shape, &output, CHECKED_ROWS),
+    })
+}
