@@ -6,6 +6,19 @@ fn scatter_sum(s: vec4<f32>, lane: u32) -> Owned {
     return s;
 }
 
+// The rotated order: which key of a block component j of a lane's vec4 stands for.
+fn rotated(j: u32, lane: u32) -> u32 {
+    return j;
+}
+
+fn scatter_rotated(s: vec4<f32>) -> Owned {
+    return s;
+}
+
+fn gather_rotated(p: Owned) -> vec4<f32> {
+    return p;
+}
+
 fn gather(p: Owned) -> vec4<f32> {
     return p;
 }
@@ -23,6 +36,11 @@ fn group_max(x: f32) -> f32 {
 }
 
 fn group_sum(x: f32) -> f32 {
+    return x;
+}
+
+// A lane decides for itself.
+fn any_lane(x: bool) -> bool {
     return x;
 }
 

@@ -16,6 +16,21 @@ fn gather(p: Owned) -> vec4<f32> {
     return vec4<f32>(quadBroadcast(p, 0u), quadBroadcast(p, 1u), quadBroadcast(p, 2u), quadBroadcast(p, 3u));
 }
 
+// The rotated order: which key of a block component j of a lane's vec4 stands for. Each lane then owns its component 0,
+// and the exchange needs no selection.
+fn rotated(j: u32, lane: u32) -> u32 {
+    return j ^ (lane & 3u);
+}
+
+fn scatter_rotated(s: vec4<f32>) -> Owned {
+    let pair = s.xy + subgroupShuffleXor(s.zw, 2u);
+    return pair.x + subgroupShuffleXor(pair.y, 1u);
+}
+
+fn gather_rotated(p: Owned) -> vec4<f32> {
+    return vec4<f32>(p, quadSwapX(p), quadSwapY(p), quadSwapDiagonal(p));
+}
+
 fn owned_max(x: Owned) -> f32 {
     return x;
 }
@@ -32,6 +47,11 @@ fn group_max(x: f32) -> f32 {
 fn group_sum(x: f32) -> f32 {
     let y = x + quadSwapX(x);
     return y + quadSwapY(y);
+}
+
+// Lanes that exchange scores decide together.
+fn any_lane(x: bool) -> bool {
+    return subgroupAny(x);
 }
 
 fn owned_weight(x: Owned, row_max: f32) -> Owned {

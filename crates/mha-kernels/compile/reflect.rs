@@ -33,12 +33,8 @@ pub fn facts(source: &str) -> Result<Facts, String> {
         })
         .collect();
     bindings.sort_unstable();
-    let mut overrides: Vec<String> = module
-        .overrides
-        .iter()
-        .filter(|(_, o)| o.init.is_none())
-        .filter_map(|(_, o)| o.name.clone())
-        .collect();
+    let mut overrides: Vec<String> =
+        module.overrides.iter().filter(|(_, o)| o.init.is_none()).filter_map(|(_, o)| o.name.clone()).collect();
     overrides.sort();
     Ok(Facts {
         bindings,
@@ -54,7 +50,9 @@ pub fn catalogue_row(name: &str, source: &str, facts: &Facts) -> String {
     let bindings: String = facts
         .bindings
         .iter()
-        .map(|(binding, read_only)| format!("BindingInfo {{ slot: Slot::ALL[{}], read_only: {read_only} }}, ", binding - 1))
+        .map(|(binding, read_only)| {
+            format!("BindingInfo {{ slot: Slot::ALL[{}], read_only: {read_only} }}, ", binding - 1)
+        })
         .collect();
     format!(
         "    KernelInfo {{ name: {name:?}, source: {source:?}, entry_point: \"main\", bindings: &[{bindings}], \

@@ -20,30 +20,35 @@ pub fn expand(text: &str) -> Result<Vec<Variant>, String> {
             continue;
         }
         if let Some(axis) = line.strip_prefix("axis ") {
-            let (name, values) = axis.split_once('=').ok_or_else(|| format!("{}: an axis is `axis NAME = VALUES`", at()))?;
+            let (name, values) =
+                axis.split_once('=').ok_or_else(|| format!("{}: an axis is `axis NAME = VALUES`", at()))?;
             let values = values.split_whitespace().map(str::to_owned).collect();
             axes.insert(name.trim().to_owned(), values);
             continue;
         }
-        let mut lines = vec![line.to_owned()];
+        let (name, files) = line.split_once(':').ok_or_else(|| format!("{}: a kernel is `NAME: FILES`", at()))?;
+        let mut rows = vec![(name.trim().to_owned(), files.trim().to_owned())];
         for (axis, values) in &axes {
             let hole = format!("{{{axis}}}");
             if line.contains(&hole) {
-                lines = lines.iter().flat_map(|l| values.iter().map(|v| l.replace(&hole, v)).collect::<Vec<_>>()).collect();
+                let fill = |(name, files): &(String, String)| -> Vec<(String, String)> {
+                    let one = |value: &String| {
+                        let (short, parts) = value.split_once('=').unwrap_or((value, value));
+                        (name.replace(&hole, short), files.replace(&hole, &parts.replace('+', " ")))
+                    };
+                    values.iter().map(one).collect()
+                };
+                rows = rows.iter().flat_map(fill).collect();
             }
         }
-        for line in lines {
-            let (name, files) = line.split_once(':').ok_or_else(|| format!("{}: a variant is `NAME: FILES`", at()))?;
-            if line.contains(['{', '}']) {
-                return Err(format!("{}: every {{name}} is an axis defined above, got `{line}`", at()));
+        for (name, files) in rows {
+            if name.contains(['{', '}']) || files.contains(['{', '}']) {
+                return Err(format!("{}: every {{name}} is an axis defined above, got `{name}: {files}`", at()));
             }
-            if !names.insert(name.trim().to_owned()) {
+            if !names.insert(name.clone()) {
                 return Err(format!("{}: a kernel is listed once, got {name} again", at()));
             }
-            variants.push(Variant {
-                name: name.trim().to_owned(),
-                files: files.split_whitespace().map(|f| format!("{f}.wgsl")).collect(),
-            });
+            variants.push(Variant { name, files: files.split_whitespace().map(|f| format!("{f}.wgsl")).collect() });
         }
     }
     Ok(variants)

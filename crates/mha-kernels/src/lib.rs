@@ -6,5 +6,5 @@
 pub mod catalogue;
 pub mod contract;
 
-pub use catalogue::{BindingInfo, KernelId, KernelInfo, KERNELS};
-pub use contract::{padding_mask, AttentionParams, Slot, Strides};
+pub use catalogue::{BindingInfo, KERNELS, KernelId, KernelInfo};
+pub use contract::{AttentionParams, Slot, Strides, padding_mask};

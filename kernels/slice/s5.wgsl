@@ -1,0 +1,62 @@
+// A lane's part of each row: 5 vec4 of columns, every LANES-th. Named members for the reason that rows have them.
+const SLICE4: u32 = 5u;
+
+struct Rows {
+    c0: RowVectors,
+    c1: RowVectors,
+    c2: RowVectors,
+    c3: RowVectors,
+    c4: RowVectors,
+}
+
+fn load_rows(b: u32, n: u32, first: u32, end: u32, lane: u32, factor: f32) -> Rows {
+    var q: Rows;
+    q.c0 = load_part(b, n, first, end, 0u, lane, factor);
+    q.c1 = load_part(b, n, first, end, 1u, lane, factor);
+    q.c2 = load_part(b, n, first, end, 2u, lane, factor);
+    q.c3 = load_part(b, n, first, end, 3u, lane, factor);
+    q.c4 = load_part(b, n, first, end, 4u, lane, factor);
+    return q;
+}
+
+// This lane's share of the scores of the four keys at `at`.
+fn block_scores(q: Rows, at: vec4<u32>) -> RowVectors {
+    var s = RowVectors();
+    s = part_scores(s, q.c0, at);
+    s = part_scores(s, q.c1, at + LANES);
+    s = part_scores(s, q.c2, at + 2u * LANES);
+    s = part_scores(s, q.c3, at + 3u * LANES);
+    s = part_scores(s, q.c4, at + 4u * LANES);
+    return s;
+}
+
+// o plus the four values at `at`, weighted.
+fn add_values(o: Rows, w: RowVectors, at: vec4<u32>) -> Rows {
+    var sum: Rows;
+    sum.c0 = part_values(o.c0, w, at);
+    sum.c1 = part_values(o.c1, w, at + LANES);
+    sum.c2 = part_values(o.c2, w, at + 2u * LANES);
+    sum.c3 = part_values(o.c3, w, at + 3u * LANES);
+    sum.c4 = part_values(o.c4, w, at + 4u * LANES);
+    return sum;
+}
+
+fn scale_rows(o: Rows, factor: RowNumbers) -> Rows {
+    var x: Rows;
+    x.c0 = scale_part(o.c0, factor);
+    x.c1 = scale_part(o.c1, factor);
+    x.c2 = scale_part(o.c2, factor);
+    x.c3 = scale_part(o.c3, factor);
+    x.c4 = scale_part(o.c4, factor);
+    return x;
+}
+
+// Divides and stores rows `first` on, as far as they exist.
+fn store_rows(b: u32, n: u32, first: u32, end: u32, split: u32, lane: u32, o: Rows, reference: RowNumbers, sum: RowNumbers) {
+    store_stats(b, n, first, end, split, lane, reference, sum);
+    store_part(b, n, first, end, split, 0u, lane, o.c0, sum);
+    store_part(b, n, first, end, split, 1u, lane, o.c1, sum);
+    store_part(b, n, first, end, split, 2u, lane, o.c2, sum);
+    store_part(b, n, first, end, split, 3u, lane, o.c3, sum);
+    store_part(b, n, first, end, split, 4u, lane, o.c4, sum);
+}

@@ -1,3 +1,0 @@
-const ROWS: u32 = 2u;
-const SLICE4: u32 = 4u;
-const BLOCKS: u32 = 2u;
