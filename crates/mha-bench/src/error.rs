@@ -25,6 +25,14 @@ pub enum BenchError {
         /// What was received.
         received: String,
     },
+    /// A tuning row that does not parse.
+    #[error("tuning row {line}: {message}")]
+    Row {
+        /// Which row, from 1.
+        line: usize,
+        /// What is wrong with it.
+        message: String,
+    },
     /// Built-in data that does not parse.
     #[error("shapes are a JSON list of shapes: {0}")]
     Shapes(#[from] serde_json::Error),

@@ -29,6 +29,9 @@ struct Arguments {
     /// Part of an adapter's name.
     #[arg(long)]
     adapter: Option<String>,
+    /// Tuning rows for a pinned lane, as in its table: `f32 | 64 | 4 | r4s4b4p4 | 32 | 128`, `;` between rows.
+    #[arg(long)]
+    rows: Option<String>,
     /// Write the rows as JSON to this file too.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let shapes = shapes(&arguments.shapes)?;
     let subjects = arguments.subjects.iter().map(|name| Subject::named(name)).collect::<Result<Vec<_>, _>>()?;
+    let subjects = with_rows(subjects, arguments.rows.as_deref())?;
     let dtypes = arguments.dtypes.iter().map(|name| dtype(name)).collect::<Result<Vec<_>, _>>()?;
     let adapter = arguments.adapter.clone().map_or(AdapterChoice::Auto, AdapterChoice::Name);
     let gpu = Gpu::open(&adapter, &GpuSettings { timestamps: true, ..GpuSettings::default() })?;
@@ -59,7 +63,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let mut rows = Vec::new();
     for shape in &shapes {
         for &dtype in &dtypes {
-            for &subject in &subjects {
+            for subject in &subjects {
                 match measure(&gpu, shape, dtype, subject, arguments.score_deviation, arguments.repeats) {
                     Ok(row) => {
                         let [low, high] = row.gpu_ms_spread;
@@ -78,7 +82,12 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
                         rows.push(row);
                     }
                     Err(BenchError::Refused(why)) => {
-                        println!("| {} | {} | {} | refused: {why} | | | | | |", shape.name, dtype.name(), subject.name());
+                        println!(
+                            "| {} | {} | {} | refused: {why} | | | | | |",
+                            shape.name,
+                            dtype.name(),
+                            subject.name()
+                        );
                     }
                     Err(error) => return Err(error.into()),
                 }
@@ -89,6 +98,20 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         std::fs::write(path, serde_json::to_string_pretty(&rows)?)?;
     }
     Ok(())
+}
+
+/// Each pinned lane once for every tuning row, where there are any.
+fn with_rows(subjects: Vec<Subject>, rows: Option<&str>) -> Result<Vec<Subject>, BenchError> {
+    let Some(rows) = rows else { return Ok(subjects) };
+    let rows = mha_plan::profile::parse(&rows.replace(';', "\n"))
+        .map_err(|error| BenchError::Row { message: error.message, line: error.line })?;
+    Ok(subjects
+        .into_iter()
+        .flat_map(|subject| match subject {
+            Subject::Lane(lane, _) => rows.iter().map(|row| Subject::Lane(lane, Some(row.clone()))).collect(),
+            path => vec![path],
+        })
+        .collect())
 }
 
 fn shapes(names: &[String]) -> Result<Vec<Shape>, BenchError> {

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use mha_gpu::Gpu;
-use mha_plan::{Lane, PlanOptions, Tensor, plan};
+use mha_plan::profile::TuningRow;
+use mha_plan::{DeviceKind, Lane, PlanOptions, Tensor, plan};
 use mha_spec::{DType, PathChoice};
 use serde::Serialize;
 
@@ -13,16 +14,18 @@ use crate::shape::Shape;
 
 /// Rows of every head that are checked against float64.
 const CHECKED_ROWS: u32 = 8;
-/// A GPU fresh from idle runs several times slow: launches are thrown away until this has passed.
+/// GPU time of work that is thrown away before anything counts: a GPU fresh from idle runs up to six times slow.
 const WARM_UP: Duration = Duration::from_millis(300);
+/// Launches of the plan itself that are thrown away too.
+const DISCARDED: usize = 3;
 
 /// What is measured: a path, or a lane by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// What a path picks.
     Path(PathChoice),
-    /// A pinned lane.
-    Lane(Lane),
+    /// A pinned lane, on a tuning row of its own choice or of its table's.
+    Lane(Lane, Option<TuningRow>),
 }
 
 impl Subject {
@@ -33,7 +36,7 @@ impl Subject {
     pub fn named(name: &str) -> Result<Subject, BenchError> {
         let path = PathChoice::ALL.into_iter().find(|path| path.name() == name).map(Subject::Path);
         let lane = name.strip_prefix("lane:").and_then(|name| Lane::ALL.into_iter().find(|lane| lane.name() == name));
-        path.or(lane.map(Subject::Lane)).ok_or_else(|| BenchError::Unknown {
+        path.or(lane.map(|lane| Subject::Lane(lane, None))).ok_or_else(|| BenchError::Unknown {
             what: "a path or lane",
             accepted: PathChoice::ALL
                 .iter()
@@ -46,17 +49,20 @@ impl Subject {
     }
 
     /// Its name.
-    pub fn name(self) -> String {
+    pub fn name(&self) -> String {
         match self {
             Subject::Path(path) => path.name().to_owned(),
-            Subject::Lane(lane) => format!("lane:{}", lane.name()),
+            Subject::Lane(lane, None) => format!("lane:{}", lane.name()),
+            Subject::Lane(lane, Some(row)) => {
+                format!("lane:{} l{} {} w{}", lane.name(), row.lanes, row.tile, row.workgroup_size)
+            }
         }
     }
 
-    fn options(self) -> PlanOptions {
+    fn options(&self) -> PlanOptions {
         match self {
-            Subject::Path(path) => PlanOptions { path, lane: None },
-            Subject::Lane(lane) => PlanOptions { lane: Some(lane), ..PlanOptions::default() },
+            Subject::Path(path) => PlanOptions { path: *path, ..PlanOptions::default() },
+            Subject::Lane(lane, row) => PlanOptions { lane: Some(*lane), row: row.clone(), ..PlanOptions::default() },
         }
     }
 }
@@ -94,7 +100,7 @@ pub fn measure(
     gpu: &Gpu,
     shape: &Shape,
     dtype: DType,
-    subject: Subject,
+    subject: &Subject,
     score_deviation: f32,
     repeats: usize,
 ) -> Result<Measurement, BenchError> {
@@ -106,13 +112,11 @@ pub fn measure(
     // Poisoned: what a kernel leaves unwritten is an error of NaN.
     let mut output = vec![0xFF_u8; q.len()];
 
-    let begin = Instant::now();
-    while begin.elapsed() < WARM_UP {
-        gpu.measure(&plan, &given, &mut [(Tensor::Output, &mut output)], 4)?;
-    }
+    gpu.measure(&plan, &given, &mut [(Tensor::Output, &mut output)], 1)?;
     output.fill(0xFF);
-    let launches = gpu.measure(&plan, &given, &mut [(Tensor::Output, &mut output)], repeats)?;
-    let mut times: Vec<f64> = launches
+    warm_up(gpu)?;
+    let launches = gpu.measure(&plan, &given, &mut [(Tensor::Output, &mut output)], DISCARDED + repeats)?;
+    let mut times: Vec<f64> = launches[DISCARDED..]
         .iter()
         .filter_map(|steps| steps.iter().map(|step| step.start + step.time).max())
         .map(|time| time.as_secs_f64() * 1e3)
@@ -141,4 +145,25 @@ pub fn measure(
         gigabytes: shape.bytes(dtype) / gpu_ms / 1e6,
         largest_error: inputs.largest_error(shape, &output, CHECKED_ROWS),
     })
+}
+
+/// Keeps the device busy for [`WARM_UP`], with one and the same plan for every subject. What follows must follow at once.
+fn warm_up(gpu: &Gpu) -> Result<(), BenchError> {
+    if gpu.caps().kind == DeviceKind::Software {
+        return Ok(());
+    }
+    let shape = Shape::square("warm-up", 2048);
+    let plan = plan(&shape.problem(DType::F32), gpu.caps(), &PlanOptions::default())?;
+    let zeros = vec![0_u8; shape.bytes(DType::F32) as usize / 4];
+    let given = [Tensor::Query, Tensor::Key, Tensor::Value].map(|tensor| (tensor, zeros.as_slice()));
+    let mut output = zeros.clone();
+    let mut busy = Duration::ZERO;
+    let mut launches = 1;
+    while busy < WARM_UP {
+        let steps = gpu.measure(&plan, &given, &mut [(Tensor::Output, &mut output)], launches)?;
+        busy = steps.iter().flatten().map(|step| step.time).sum();
+        let one = busy / u32::try_from(launches).unwrap_or(1);
+        launches = (WARM_UP.as_nanos() / one.as_nanos().max(1)) as usize + launches / 4 + 1;
+    }
+    Ok(())
 }

@@ -38,8 +38,13 @@ impl Shape {
 
     /// Sequence lengths from 128 to 16384 at 16 heads of 64.
     pub fn sweep() -> Vec<Shape> {
-        let of = |len: u32| Shape {
-            name: format!("sweep-{len}"),
+        (7..=14).map(|power| Shape::square(&format!("sweep-{}", 1 << power), 1 << power)).collect()
+    }
+
+    /// `len` queries over `len` keys, with 16 heads of 64.
+    pub fn square(name: &str, len: u32) -> Shape {
+        Shape {
+            name: name.to_owned(),
             batch: 1,
             q_len: len,
             kv_len: len,
@@ -47,8 +52,7 @@ impl Shape {
             head_size: 64,
             causal: false,
             origin: "sequence length sweep".to_owned(),
-        };
-        (7..=14).map(|power| of(1 << power)).collect()
+        }
     }
 
     /// The problem it stands for.

@@ -90,11 +90,7 @@ pub fn adreno() -> DeviceCaps {
 /// Mesa's software Vulkan driver as Debian 12 has it.
 pub fn lavapipe() -> DeviceCaps {
     let name = "llvmpipe (LLVM 15.0.6, 256 bits)";
-    DeviceCaps {
-        vendor: 0x10005,
-        max_binding_size: 128 << 20,
-        ..device(name, "vulkan", DeviceKind::Software, (8, 8))
-    }
+    DeviceCaps { vendor: 0x10005, max_binding_size: 128 << 20, ..device(name, "vulkan", DeviceKind::Software, (8, 8)) }
 }
 
 /// A device without subgroup operations.

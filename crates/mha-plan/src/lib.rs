@@ -17,4 +17,4 @@ pub use blueprint::Blueprint;
 pub use caps::{CoopMatrix, DeviceCaps, DeviceKind};
 pub use plan::{Binding, Plan, Step, Tensor};
 pub use refusal::Refusal;
-pub use select::{plan, Lane, PlanOptions};
+pub use select::{Lane, PlanOptions, plan};

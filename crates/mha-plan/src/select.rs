@@ -48,6 +48,8 @@ pub struct PlanOptions {
     pub path: PathChoice,
     /// A pinned lane, for tests and benchmarks: refused where it can't run, never replaced.
     pub lane: Option<Lane>,
+    /// A tuning row for the pinned lane in place of its table's, for tuning: refused where it can't run.
+    pub row: Option<TuningRow>,
 }
 
 /// A lane on a tuning row: enough to write its blueprints.
@@ -75,7 +77,8 @@ pub fn plan(problem: &AttentionProblem, caps: &DeviceCaps, options: &PlanOptions
 
 fn choose(problem: &AttentionProblem, caps: &DeviceCaps, options: &PlanOptions) -> Result<Choice, Refusal> {
     if let Some(lane) = options.lane {
-        return lane_choice(lane, problem, caps, format!("lane {} is pinned", lane.name()));
+        let why = format!("lane {} is pinned", lane.name());
+        return lane_choice(lane, problem, caps, options.row.as_slice(), why);
     }
     let (prefill, path) = match options.path {
         PathChoice::Baseline => (Lane::Rows, "baseline"),
@@ -86,12 +89,19 @@ fn choose(problem: &AttentionProblem, caps: &DeviceCaps, options: &PlanOptions) 
     } else {
         (prefill, format!("path {path}, q_len {} > {SHORT_QUERY}", problem.q_len))
     };
-    lane_choice(lane, problem, caps, why).or_else(|refusal| {
-        lane_choice(Lane::Wide, problem, caps, format!("path {path}; lane {} refused: {refusal}", lane.name()))
+    lane_choice(lane, problem, caps, &[], why).or_else(|refusal| {
+        lane_choice(Lane::Wide, problem, caps, &[], format!("path {path}; lane {} refused: {refusal}", lane.name()))
     })
 }
 
-fn lane_choice(lane: Lane, problem: &AttentionProblem, caps: &DeviceCaps, why: String) -> Result<Choice, Refusal> {
+/// A lane on the first row that covers the problem, of `pinned` rows where there are any, else of the lane's table.
+fn lane_choice(
+    lane: Lane,
+    problem: &AttentionProblem,
+    caps: &DeviceCaps,
+    pinned: &[TuningRow],
+    why: String,
+) -> Result<Choice, Refusal> {
     if lane == Lane::Wide {
         let kernel = named(&format!("wide_{}", problem.dtype.name()))?;
         return Ok(Choice { lane, kernel, row: None, workgroup_size: 64, splits: 1, why });
@@ -105,7 +115,8 @@ fn lane_choice(lane: Lane, problem: &AttentionProblem, caps: &DeviceCaps, why: S
         _ => (&*profile::ROWS, String::new()),
     };
     let head_size = problem.head_size.max(problem.v_head_size);
-    let covering = || table.rows.iter().filter(|row| row.dtype == problem.dtype && row.max_head_size >= head_size);
+    let rows = if pinned.is_empty() { &table.rows } else { pinned };
+    let covering = || rows.iter().filter(|row| row.dtype == problem.dtype && row.max_head_size >= head_size);
     let fitting = || covering().filter(|row| fits(lane, row, problem, caps).is_ok());
     let row = match lane {
         // The narrowest head class that covers, and in it the first tile that holds all rows.
@@ -118,7 +129,7 @@ fn lane_choice(lane: Lane, problem: &AttentionProblem, caps: &DeviceCaps, why: S
     let Some(row) = row else {
         let refusal = match covering().next() {
             None => {
-                let most = table.rows.iter().map(|row| row.max_head_size).max().unwrap_or(0);
+                let most = rows.iter().map(|row| row.max_head_size).max().unwrap_or(0);
                 format!("head sizes are at most {most}, got {head_size}")
             }
             Some(row) => fits(lane, row, problem, caps).err().unwrap_or_default(),
@@ -141,7 +152,7 @@ fn lane_choice(lane: Lane, problem: &AttentionProblem, caps: &DeviceCaps, why: S
         lane,
         kernel: named(&kernel)?,
         workgroup_size: row.workgroup_size,
-        splits: if lane == Lane::Short { wanted_splits(problem, row, caps) } else { 1 },
+        splits: row.splits.unwrap_or_else(|| wanted_splits(lane, problem, row, caps)),
         why: format!("{why}; {} row {} lanes x {} keys {}", table.name, row.lanes, row.tile, row.key_tile),
         row: Some(row.clone()),
     })
@@ -150,14 +161,20 @@ fn lane_choice(lane: Lane, problem: &AttentionProblem, caps: &DeviceCaps, why: S
 /// Why a row can't run on a device.
 fn fits(lane: Lane, row: &TuningRow, problem: &AttentionProblem, caps: &DeviceCaps) -> Result<(), String> {
     if row.lanes > 1 && !caps.subgroups {
-        return Err(format!("{} lanes in a row group need subgroup operations, which `{}` lacks", row.lanes, caps.name));
+        return Err(format!(
+            "{} lanes in a row group need subgroup operations, which `{}` lacks",
+            row.lanes, caps.name
+        ));
     }
     if row.lanes > caps.min_subgroup_size.max(1) {
         let least = caps.min_subgroup_size;
         return Err(format!("{} lanes in a row group need subgroups as large, got {least} at least", row.lanes));
     }
     if row.workgroup_size > caps.max_workgroup_size {
-        return Err(format!("a workgroup of {} lanes is needed, got {} at most", row.workgroup_size, caps.max_workgroup_size));
+        return Err(format!(
+            "a workgroup of {} lanes is needed, got {} at most",
+            row.workgroup_size, caps.max_workgroup_size
+        ));
     }
     let memory = workgroup_memory(lane, row, problem);
     if memory > caps.max_workgroup_memory {
@@ -173,26 +190,32 @@ fn workgroup_memory(lane: Lane, row: &TuningRow, problem: &AttentionProblem) -> 
         Lane::Rows => 2 * tile * 16,
         Lane::Apple if problem.projection_bias == ProjectionBias::QueryKeyValue => 2 * tile * 16,
         Lane::Apple => 2 * tile * 4 * problem.dtype.size() as u32,
-        Lane::Short => row.workgroup_size / row.lanes * (8 + row.columns4() * 16),
+        Lane::Short => row.workgroup_size / row.lanes * row.rows * (8 + row.columns4() * 16),
         Lane::Wide => 64 * 4,
     }
 }
 
 /// Key splits that give the device enough workgroups, each with keys enough to be worth a merge.
-fn wanted_splits(problem: &AttentionProblem, row: &TuningRow, caps: &DeviceCaps) -> u32 {
-    // Enough for four workgroups on each core of the largest GPUs of a kind; on a CPU a few threads share the work.
-    let workgroups_wanted: u64 = match caps.kind {
-        DeviceKind::Discrete | DeviceKind::Virtual | DeviceKind::Other => 512,
-        DeviceKind::Integrated => 128,
-        DeviceKind::Software => 8,
+fn wanted_splits(lane: Lane, problem: &AttentionProblem, row: &TuningRow, caps: &DeviceCaps) -> u32 {
+    // Lanes that keep the largest GPUs of a kind busy; on a CPU a few threads share the work.
+    let lanes_wanted: u64 = match caps.kind {
+        DeviceKind::Discrete | DeviceKind::Virtual | DeviceKind::Other => 64 << 10,
+        DeviceKind::Integrated => 16 << 10,
+        DeviceKind::Software => 1 << 10,
     };
-    let row_blocks = u64::from(problem.q_len.div_ceil(row.rows));
-    let workgroups = (u64::from(problem.batch) * u64::from(problem.num_heads) * row_blocks).max(1);
-    let keys_a_turn = row.workgroup_size / row.lanes * 4;
-    let most = problem.total_len().div_ceil(2 * keys_a_turn).max(1);
-    (workgroups_wanted.div_ceil(workgroups) as u32).clamp(1, most)
+    let (rows, keys_a_turn) = match lane {
+        Lane::Short => (row.rows, row.workgroup_size / row.lanes * 4),
+        _ => (row.tile_rows(), row.key_tile.max(1)),
+    };
+    let row_tiles = u64::from(problem.q_len.div_ceil(rows));
+    let workgroups = (u64::from(problem.batch) * u64::from(problem.num_heads) * row_tiles).max(1);
+    let least_turns = if lane == Lane::Short { 2 } else { 4 };
+    let most = problem.total_len().div_ceil(least_turns * keys_a_turn).max(1);
+    let wanted = lanes_wanted.div_ceil(workgroups * u64::from(row.workgroup_size));
+    u32::try_from(wanted).unwrap_or(most).clamp(1, most)
 }
 
 fn named(name: &str) -> Result<KernelId, Refusal> {
-    KernelId::named(name).ok_or_else(|| Refusal::new(format!("a tuning row names a kernel of the catalogue, got `{name}`")))
+    KernelId::named(name)
+        .ok_or_else(|| Refusal::new(format!("a tuning row names a kernel of the catalogue, got `{name}`")))
 }

@@ -1,16 +1,16 @@
 //! Turns a chosen lane into dispatches: divides the problem where a binding or a grid would pass a limit, and writes
 //! blueprints, parameter blocks and bindings.
 
-use mha_kernels::{padding_mask, AttentionParams, KernelId, Slot};
+use mha_kernels::{AttentionParams, KernelId, Slot, padding_mask};
 use mha_spec::{AttentionProblem, PaddingMask, ProjectionBias};
 
 use crate::blueprint::Blueprint;
 use crate::caps::DeviceCaps;
-use crate::cells::{divide, Axis, Cell};
+use crate::cells::{Axis, Cell, divide};
 use crate::plan::{Binding, Plan, Step, Tensor};
 use crate::refusal::Refusal;
 use crate::select::{Choice, Lane};
-use crate::views::{tensor_bytes, View, Views};
+use crate::views::{View, Views, tensor_bytes};
 
 /// Lanes of a workgroup of the kernels around attention.
 const COPY_WORKGROUP: u32 = 64;
@@ -71,7 +71,13 @@ impl Builder<'_> {
         bindings.chain(grid.into_iter().map(|n| f64::from(n) / f64::from(self.caps.max_workgroups))).collect()
     }
 
-    fn divided(&self, cell: Cell, axes: &[Axis], what: &str, needs: &dyn Fn(&Cell) -> Vec<f64>) -> Result<Vec<Cell>, Refusal> {
+    fn divided(
+        &self,
+        cell: Cell,
+        axes: &[Axis],
+        what: &str,
+        needs: &dyn Fn(&Cell) -> Vec<f64>,
+    ) -> Result<Vec<Cell>, Refusal> {
         divide(cell, axes, needs).map_err(|cell| {
             Refusal::new(format!(
                 "the smallest parts of {what} must fit bindings of {} bytes and {} workgroups, got {:.1} times that for \
@@ -192,7 +198,11 @@ impl Builder<'_> {
                 "BEAMS" => u32::from(p.beam_width.is_some()),
                 "PARTIAL" => u32::from(partial),
                 "LOG2_SCORES" => u32::from(self.log2_scores()),
-                other => return Err(Refusal::new(format!("an override has a meaning to the planner, got `{other}` in {kernel}"))),
+                other => {
+                    return Err(Refusal::new(format!(
+                        "an override has a meaning to the planner, got `{other}` in {kernel}"
+                    )));
+                }
             };
             Ok((name, value))
         });
@@ -311,7 +321,13 @@ impl Builder<'_> {
         for cell in &cells {
             let mut params = self.params(cell);
             let bindings = self.bind(&views, cell, &mut params);
-            self.steps.push(Step { blueprint: blueprint.clone(), params, grid: grid(cell), bindings, after_earlier: false });
+            self.steps.push(Step {
+                blueprint: blueprint.clone(),
+                params,
+                grid: grid(cell),
+                bindings,
+                after_earlier: false,
+            });
         }
         Ok(())
     }
@@ -332,8 +348,9 @@ impl Builder<'_> {
         if p.projection_bias == ProjectionBias::QueryKeyValue {
             views.push(self.views.bias());
         }
-        let kernel = KernelId::named(&format!("present_{}", p.dtype.name()))
-            .ok_or_else(|| Refusal::new(format!("a present kernel is in the catalogue, got none for {}", p.dtype.name())))?;
+        let kernel = KernelId::named(&format!("present_{}", p.dtype.name())).ok_or_else(|| {
+            Refusal::new(format!("a present kernel is in the catalogue, got none for {}", p.dtype.name()))
+        })?;
         let grid = |cell: &Cell| {
             let items = u64::from(cell.t.end - cell.t.start) * u64::from(columns);
             let x = items.div_ceil(u64::from(COPY_WORKGROUP)).min(u64::from(u32::MAX));
@@ -357,7 +374,13 @@ impl Builder<'_> {
             // The range of entries that are new.
             params.origin[2] = p.past_len();
             params.end[2] = p.total_len();
-            self.steps.push(Step { blueprint: blueprint.clone(), params, grid: grid(cell), bindings, after_earlier: false });
+            self.steps.push(Step {
+                blueprint: blueprint.clone(),
+                params,
+                grid: grid(cell),
+                bindings,
+                after_earlier: false,
+            });
         }
         Ok(())
     }
@@ -411,4 +434,3 @@ fn grid_of(choice: &Choice, problem: &AttentionProblem, cell: &Cell, splits: u32
     };
     [x, cell.n.len() as u32, (cell.b.len() as u32).saturating_mul(splits)]
 }
-

@@ -84,7 +84,8 @@ impl View {
             return None;
         }
         let b_first = cell.b.start / self.batch_group * self.batch_group / self.batch_divisor;
-        let b_last = ((cell.b.end - 1) / self.batch_group * self.batch_group + self.batch_group - 1) / self.batch_divisor;
+        let b_last =
+            ((cell.b.end - 1) / self.batch_group * self.batch_group + self.batch_group - 1) / self.batch_divisor;
         let at = |b: u32, n: u32, row: u32| {
             self.base + u64::from(b) * self.batch + u64::from(n) * self.head + u64::from(row) * self.row
         };
@@ -283,7 +284,10 @@ pub fn tensor_bytes(problem: &AttentionProblem, tensor: Tensor) -> u64 {
         Tensor::Bias => views.bias().columns * problem.dtype.size(),
         Tensor::PaddingMask => of(views.padding_mask()),
         Tensor::AttentionBias => problem.attention_bias.map_or(0, |bias| {
-            u64::from(bias.batch) * u64::from(bias.heads) * u64::from(problem.q_len) * u64::from(problem.total_len())
+            u64::from(bias.batch)
+                * u64::from(bias.heads)
+                * u64::from(problem.q_len)
+                * u64::from(problem.total_len())
                 * problem.dtype.size()
         }),
         Tensor::PastKey => b * n * u64::from(problem.past_capacity()) * h * problem.dtype.size(),

@@ -15,7 +15,12 @@ fn check(problem: &AttentionProblem, caps: &DeviceCaps, options: &PlanOptions) -
         let info = step.blueprint.kernel.info();
         let names: Vec<&str> = step.blueprint.constants.iter().map(|(name, _)| *name).collect();
         assert_eq!(names, info.overrides, "{}", info.name);
-        assert!(step.grid.iter().all(|&n| (1..=caps.max_workgroups).contains(&n)), "{}: grid {:?}", info.name, step.grid);
+        assert!(
+            step.grid.iter().all(|&n| (1..=caps.max_workgroups).contains(&n)),
+            "{}: grid {:?}",
+            info.name,
+            step.grid
+        );
         for binding in &step.bindings {
             assert!(info.bindings.iter().any(|b| b.slot == binding.slot), "{} has no {:?}", info.name, binding.slot);
             assert!(binding.size <= caps.max_binding_size && binding.size > 0);
@@ -65,7 +70,7 @@ fn typical_problems_on_every_device() {
                 }
                 for path in PathChoice::ALL {
                     let problem = AttentionProblem { dtype, ..problem.clone() };
-                    check(&problem, &caps, &PlanOptions { path, lane: None });
+                    check(&problem, &caps, &PlanOptions { path, ..PlanOptions::default() });
                 }
             }
         }
@@ -87,7 +92,7 @@ fn small_limits_split_calls() {
         for workgroups in [2, 7, 65535] {
             for p in [&base, &all] {
                 for path in PathChoice::ALL {
-                    check(p, &tight(binding, workgroups), &PlanOptions { path, lane: None });
+                    check(p, &tight(binding, workgroups), &PlanOptions { path, ..PlanOptions::default() });
                 }
             }
         }
@@ -123,11 +128,11 @@ fn layouts_and_state() {
 fn pinned_lanes_never_change() {
     let wide = problem(Shape { head_size: 300, v_head_size: 300, ..Shape::default() });
     for lane in [Lane::Rows, Lane::Apple, Lane::Short] {
-        let options = PlanOptions { path: PathChoice::Baseline, lane: Some(lane) };
+        let options = PlanOptions { lane: Some(lane), ..PlanOptions::default() };
         let refusal = plan(&wide, &devices::h100(), &options).unwrap_err().to_string();
         assert_eq!(refusal, "head sizes are at most 256, got 300");
     }
-    let options = PlanOptions { path: PathChoice::Baseline, lane: Some(Lane::Wide) };
+    let options = PlanOptions { lane: Some(Lane::Wide), ..PlanOptions::default() };
     assert!(check(&wide, &devices::h100(), &options).decision.starts_with("wide_f32"));
 }
 

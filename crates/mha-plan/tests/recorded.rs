@@ -22,7 +22,7 @@ fn record() -> String {
             for dtype in [DType::F32, DType::F16] {
                 for (name, problem) in named() {
                     let problem = AttentionProblem { dtype, ..problem };
-                    let options = PlanOptions { path, lane: None };
+                    let options = PlanOptions { path, ..PlanOptions::default() };
                     let line = match plan(&problem, &caps, &options) {
                         Ok(plan) => plan.decision,
                         Err(refusal) => format!("refused: {refusal}"),

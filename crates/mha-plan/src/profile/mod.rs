@@ -8,7 +8,7 @@ use mha_spec::DType;
 use crate::caps::DeviceCaps;
 
 /// A row of a tuning table.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TuningRow {
     /// Storage type it is for.
     pub dtype: DType,
@@ -16,7 +16,7 @@ pub struct TuningRow {
     pub max_head_size: u32,
     /// Lanes that share a group of query rows.
     pub lanes: u32,
-    /// Register tile: name of a file of `kernels/tile`, and what it holds.
+    /// Register tile, `r<rows>s<vec4 columns of a lane>`, and `a<vec4 loaded ahead>` where the lane loads ahead.
     pub tile: String,
     /// Query rows of a group of lanes.
     pub rows: u32,
@@ -24,6 +24,8 @@ pub struct TuningRow {
     pub key_tile: u32,
     /// Lanes of a workgroup.
     pub workgroup_size: u32,
+    /// Key splits, where the row fixes them.
+    pub splits: Option<u32>,
 }
 
 impl TuningRow {
@@ -38,7 +40,7 @@ impl TuningRow {
     }
 
     fn slice4(&self) -> u32 {
-        tile_numbers(&self.tile).map_or(0, |[_, slice4, _]| slice4)
+        tile_numbers(&self.tile).map_or(0, |[_, slice4, ..]| slice4)
     }
 }
 
@@ -60,7 +62,8 @@ pub struct TableError {
     pub message: String,
 }
 
-/// Reads a table: lines `| dtype | max head size | lanes | tile | key tile | workgroup |`; `#` begins a comment.
+/// Reads a table: lines `| dtype | max head size | lanes | tile | key tile | workgroup |`, and a seventh cell where
+/// the number of key splits is fixed; `#` begins a comment.
 pub fn parse(text: &str) -> Result<Vec<TuningRow>, TableError> {
     let mut rows = Vec::new();
     for (index, line) in text.lines().enumerate() {
@@ -70,12 +73,14 @@ pub fn parse(text: &str) -> Result<Vec<TuningRow>, TableError> {
         }
         let fail = |message: String| TableError { line: index + 1, message };
         let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
-        let [dtype, max_head_size, lanes, tile, key_tile, workgroup_size] = cells[..] else {
-            return Err(fail(format!("a row has 6 cells, got {}", cells.len())));
+        let ([dtype, max_head_size, lanes, tile, key_tile, workgroup_size], splits) = match cells[..] {
+            [a, b, c, d, e, f] => ([a, b, c, d, e, f], None),
+            [a, b, c, d, e, f, splits] => ([a, b, c, d, e, f], Some(splits)),
+            _ => return Err(fail(format!("a row has 6 or 7 cells, got {}", cells.len()))),
         };
         let number = |cell: &str| cell.parse::<u32>().map_err(|_| fail(format!("a number is expected, got `{cell}`")));
-        let [rows_of_tile, _, _] = tile_numbers(tile)
-            .ok_or_else(|| fail(format!("a tile is named r<rows>s<vec4 columns>b<blocks of keys>, got `{tile}`")))?;
+        let [rows_of_tile, ..] = tile_numbers(tile)
+            .ok_or_else(|| fail(format!("a tile is named r<rows>s<vec4 columns>a<vec4 loaded ahead>, got `{tile}`")))?;
         rows.push(TuningRow {
             dtype: match dtype {
                 "f32" => DType::F32,
@@ -88,16 +93,17 @@ pub fn parse(text: &str) -> Result<Vec<TuningRow>, TableError> {
             rows: rows_of_tile,
             key_tile: number(key_tile)?,
             workgroup_size: number(workgroup_size)?,
+            splits: splits.map(number).transpose()?,
         });
     }
     Ok(rows)
 }
 
-/// Rows, vec4 columns of a lane and blocks of keys, from a tile's name.
+/// Rows, vec4 columns of a lane and vec4 loaded ahead, from a tile's name; no `a` means none are.
 fn tile_numbers(tile: &str) -> Option<[u32; 3]> {
     let (rows, rest) = tile.strip_prefix('r')?.split_once('s')?;
-    let (slice4, blocks) = rest.split_once('b')?;
-    Some([rows.parse().ok()?, slice4.parse().ok()?, blocks.parse().ok()?])
+    let (slice4, ahead) = rest.split_once('a').unwrap_or((rest, "0"));
+    Some([rows.parse().ok()?, slice4.parse().ok()?, ahead.parse().ok()?])
 }
 
 fn table(name: &'static str, text: &str) -> Profile {
@@ -159,19 +165,21 @@ mod tests {
             for row in &rows {
                 assert!(row.columns4() * 4 >= row.max_head_size, "{name}: the tile of {row:?} is too narrow");
                 assert!(row.workgroup_size.is_multiple_of(row.lanes));
-                let step = tile_numbers(&row.tile).map_or(0, |[_, _, blocks]| 4 * blocks);
-                assert!(row.key_tile.is_multiple_of(step), "{name}: {row:?} stages whole steps");
+                let [_, _, ahead] = tile_numbers(&row.tile).unwrap();
+                assert!(row.key_tile.is_multiple_of(4), "{name}: {row:?} stages whole blocks of keys");
+                let loads = (row.key_tile * row.columns4()).div_ceil(row.workgroup_size);
+                assert!(ahead == 0 || ahead >= loads, "{name}: {row:?} loads {loads} vec4 a lane");
             }
         }
     }
 
     #[test]
     fn bad_rows_name_their_line() {
-        let error = parse("# head\n| f32 | 64 | 4 | r4s4b4 | 32 |\n").unwrap_err();
-        assert_eq!((error.line, error.message.as_str()), (2, "a row has 6 cells, got 5"));
-        assert!(parse("| f64 | 64 | 4 | r4s4b4 | 32 | 64 |").unwrap_err().message.contains("f64"));
+        let error = parse("# head\n| f32 | 64 | 4 | r4s4 | 32 |\n").unwrap_err();
+        assert_eq!((error.line, error.message.as_str()), (2, "a row has 6 or 7 cells, got 5"));
+        assert!(parse("| f64 | 64 | 4 | r4s4 | 32 | 64 |").unwrap_err().message.contains("f64"));
         assert!(parse("| f32 | 64 | 4 | wide | 32 | 64 |").unwrap_err().message.contains("wide"));
-        assert!(parse("| f32 | 64 | four | r4s4b4 | 32 | 64 |").unwrap_err().message.contains("four"));
+        assert!(parse("| f32 | 64 | four | r4s4 | 32 | 64 |").unwrap_err().message.contains("four"));
     }
 
     #[test]

@@ -1,9 +1,7 @@
 //! Problems for planner tests.
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use mha_spec::{
-    AttentionProblem, DType, Layout, PaddingMask, Past, PresentOutputs, ProjectionBias,
-};
+use mha_spec::{AttentionProblem, DType, Layout, PaddingMask, Past, PresentOutputs, ProjectionBias};
 
 /// The sizes of a plain problem.
 #[derive(Clone, Copy, Debug)]
@@ -69,10 +67,13 @@ pub fn named() -> Vec<(&'static str, AttentionProblem)> {
         ("head-320", of(1, 8, 512, 512, 320)),
         ("head-3", of(2, 2, 100, 100, 3)),
         ("value-80", problem(Shape { v_head_size: 80, q_len: 300, kv_len: 300, ..Shape::default() })),
-        ("padded-bias", AttentionProblem {
-            padding_mask: PaddingMask::Keys,
-            projection_bias: ProjectionBias::QueryKeyValue,
-            ..of(8, 12, 128, 128, 64)
-        }),
+        (
+            "padded-bias",
+            AttentionProblem {
+                padding_mask: PaddingMask::Keys,
+                projection_bias: ProjectionBias::QueryKeyValue,
+                ..of(8, 12, 128, 128, 64)
+            },
+        ),
     ]
 }
