@@ -1,0 +1,232 @@
+//! [`Gpu`]: a device of this process, opened once and shared by everyone.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use mha_plan::{Blueprint, DeviceCaps, Plan, Tensor};
+use mha_spec::AdapterChoice;
+
+use crate::LOG;
+use crate::adapters::{self, AdapterKey, AdapterSummary, Candidate};
+use crate::buffers::Pools;
+use crate::context::Context;
+use crate::error::{GpuError, OpenError};
+use crate::launch::Placeholders;
+use crate::pipelines::Pipelines;
+use crate::probe;
+use crate::settings::GpuSettings;
+use crate::transfer::{self, RunReport};
+
+/// A device with its compiled kernels and its pools of buffers. All methods may be called from many threads at once.
+pub struct Gpu {
+    summary: AdapterSummary,
+    caps: DeviceCaps,
+    settings: GpuSettings,
+    pub(crate) context: Arc<Context>,
+    pub(crate) pipelines: Pipelines,
+    pub(crate) pools: Pools,
+    pub(crate) placeholders: Placeholders,
+}
+
+impl Gpu {
+    /// The process's device for a choice of adapter. Opens it the first time and keeps it; a lost device is replaced.
+    ///
+    /// # Errors
+    /// [`OpenError`] where no adapter fits the choice and can be used.
+    pub fn open(choice: &AdapterChoice, settings: &GpuSettings) -> Result<Arc<Gpu>, OpenError> {
+        // Held while a device is opened, so that threads that ask at once share one.
+        let mut registry = REGISTRY.lock().unwrap_or_else(PoisonError::into_inner);
+        registry.retain(|entry| !entry.gpu.is_lost());
+        if let Some(entry) = registry.iter().find(|entry| entry.serves(choice, settings)) {
+            return Ok(Arc::clone(&entry.gpu));
+        }
+
+        let candidates = adapters::enumerate(settings);
+        let summaries: Vec<_> = candidates.iter().map(|candidate| candidate.summary.clone()).collect();
+        let (tried, mut passed_over) = adapters::order(choice, &summaries);
+        for (position, reason) in &passed_over {
+            tracing::debug!(target: LOG, "adapter {} passed over: {reason}", summaries[*position]);
+        }
+        for position in tried {
+            let candidate = &candidates[position];
+            let known = |entry: &&mut Entry| entry.key == candidate.key && entry.gpu.settings == *settings;
+            if let Some(entry) = registry.iter_mut().find(known) {
+                entry.choices.push(choice.clone());
+                return Ok(Arc::clone(&entry.gpu));
+            }
+            match Gpu::create(candidate, settings) {
+                Ok(gpu) => {
+                    tracing::info!(target: LOG, "adapter {}", gpu.summary);
+                    let gpu = Arc::new(gpu);
+                    let entry =
+                        Entry { key: candidate.key.clone(), choices: vec![choice.clone()], gpu: Arc::clone(&gpu) };
+                    registry.push(entry);
+                    return Ok(gpu);
+                }
+                Err(reason) => {
+                    tracing::warn!(target: LOG, "adapter {} passed over: {reason}", candidate.summary);
+                    passed_over.push((position, reason));
+                }
+            }
+        }
+        passed_over.sort_by_key(|(position, _)| *position);
+        let adapters = passed_over.into_iter().map(|(position, reason)| (summaries[position].clone(), reason));
+        Err(OpenError { choice: choice.clone(), adapters: adapters.collect() })
+    }
+
+    /// What planning needs to know of the device.
+    pub fn caps(&self) -> &DeviceCaps {
+        &self.caps
+    }
+
+    /// Name, API, kind and driver, for people.
+    pub fn describe(&self) -> String {
+        self.summary.to_string()
+    }
+
+    /// How it was opened.
+    pub fn settings(&self) -> &GpuSettings {
+        &self.settings
+    }
+
+    /// Whether the device is gone. Calls then fail with [`GpuError::DeviceLost`]; [`Gpu::open`] gives a new one.
+    pub fn is_lost(&self) -> bool {
+        self.context.is_lost()
+    }
+
+    /// Compiles kernels ahead of their first use. Those compiled already cost nothing.
+    ///
+    /// # Errors
+    /// [`GpuError::Unsupported`] or [`GpuError::Shader`] with the name of the first kernel that can't be compiled.
+    pub fn prepare<'a>(&self, blueprints: impl IntoIterator<Item = &'a Blueprint>) -> Result<(), GpuError> {
+        blueprints.into_iter().try_for_each(|blueprint| self.pipelines.get(blueprint).map(drop))
+    }
+
+    /// Answers a plan for tensors in host memory, and returns when `outputs` are written.
+    ///
+    /// `inputs` holds the bytes of every input of the plan; what lies beyond the plan's size of it is not read.
+    /// `outputs` holds every output of the plan, as long as the plan says. The plan must be made for this device's
+    /// [`caps`](Self::caps).
+    ///
+    /// # Errors
+    /// [`GpuError::Tensors`] where these rules are broken, else what failed on the device. Outputs are unspecified then.
+    pub fn run(
+        &self,
+        plan: &Plan,
+        inputs: &[(Tensor, &[u8])],
+        outputs: &mut [(Tensor, &mut [u8])],
+    ) -> Result<RunReport, GpuError> {
+        let result = transfer::run(self, plan, inputs, outputs);
+        if let Err(GpuError::OutOfMemory { .. }) = result {
+            // What the call had got hold of is idle now; others may need it more. The call's own error counts.
+            let _ = self.pools.release_idle();
+        }
+        result
+    }
+
+    /// Releases the memory that pools keep for later calls.
+    ///
+    /// # Errors
+    /// [`GpuError::DeviceLost`].
+    pub fn release_idle_memory(&self) -> Result<(), GpuError> {
+        self.pools.release_idle()
+    }
+
+    /// Opens a device on an adapter, or says why that failed.
+    fn create(candidate: &Candidate, settings: &GpuSettings) -> Result<Gpu, String> {
+        let adapter = &candidate.adapter;
+        let features = probe::wanted_features(adapter.features(), candidate.summary.kind);
+        let mut limits = adapter.limits();
+        if let Some(bytes) = settings.max_binding_size {
+            limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.min(bytes);
+        }
+        if let Some(count) = settings.max_workgroups {
+            limits.max_compute_workgroups_per_dimension = limits.max_compute_workgroups_per_dimension.min(count);
+        }
+
+        let (device, queue) = match request_device(adapter, features, &limits) {
+            Ok(opened) => opened,
+            Err(error) => {
+                // Portable kernels need none of the experimental features: a driver that trips over one stays usable.
+                let portable = features - wgpu::Features::all_experimental_mask();
+                if portable == features {
+                    return Err(error);
+                }
+                tracing::warn!(target: LOG, "adapter {} without experimental features: {error}", candidate.summary);
+                request_device(adapter, portable, &limits)?
+            }
+        };
+
+        let features = device.features();
+        let coop_matrices = adapter.cooperative_matrix_properties();
+        let caps = probe::device_caps(&adapter.get_info(), features, &device.limits(), &coop_matrices);
+        let context = Arc::new(Context::new(device, queue));
+        let mapped_storage = features.contains(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS) && !settings.staged_transfers;
+        let placeholders = Placeholders::new(&context).map_err(|error| error.to_string())?;
+        Ok(Gpu {
+            summary: candidate.summary.clone(),
+            pipelines: Pipelines::new(Arc::clone(&context), caps.clone(), settings.checks),
+            pools: Pools::new(Arc::clone(&context), caps.max_buffer_size, mapped_storage),
+            caps,
+            settings: settings.clone(),
+            context,
+            placeholders,
+        })
+    }
+}
+
+impl fmt::Debug for Gpu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Gpu({}, {:?})", self.summary, self.settings)
+    }
+}
+
+/// The devices of this process.
+static REGISTRY: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
+
+struct Entry {
+    key: AdapterKey,
+    /// Choices that led here before, so that they need no look at the machine again.
+    choices: Vec<AdapterChoice>,
+    gpu: Arc<Gpu>,
+}
+
+impl Entry {
+    fn serves(&self, choice: &AdapterChoice, settings: &GpuSettings) -> bool {
+        self.gpu.settings == *settings && self.choices.contains(choice)
+    }
+}
+
+fn request_device(
+    adapter: &wgpu::Adapter,
+    features: wgpu::Features,
+    limits: &wgpu::Limits,
+) -> Result<(wgpu::Device, wgpu::Queue), String> {
+    let experimental = if features.intersects(wgpu::Features::all_experimental_mask()) {
+        // SAFETY: the one feature taken is cooperative matrices; kernels use only the shapes that the adapter lists.
+        unsafe { wgpu::ExperimentalFeatures::enabled() }
+    } else {
+        wgpu::ExperimentalFeatures::disabled()
+    };
+    let descriptor = wgpu::DeviceDescriptor {
+        label: Some("ort-webgpu-attention"),
+        required_features: features,
+        required_limits: limits.clone(),
+        experimental_features: experimental,
+        // Buffers are pooled here; large blocks under a second pool would only cost memory.
+        memory_hints: wgpu::MemoryHints::MemoryUsage,
+        trace: wgpu::Trace::Off,
+    };
+    pollster::block_on(adapter.request_device(&descriptor)).map_err(|error| format!("it opened no device: {error}"))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// The device that unit tests share: the adapter that `auto` picks, with the checks on.
+    pub(crate) fn gpu() -> Arc<Gpu> {
+        let settings = GpuSettings { checks: true, ..GpuSettings::default() };
+        Gpu::open(&AdapterChoice::Auto, &settings).expect("the tests need a Vulkan, Metal or Direct3D 12 driver")
+    }
+}

@@ -1,0 +1,264 @@
+//! Encoding of a plan's steps over device buffers. Where the tensors come from is the caller's business.
+
+use std::num::NonZeroU64;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mha_kernels::{AttentionParams, BindingInfo, Slot};
+use mha_plan::{Binding, Plan, Step, Tensor};
+
+use crate::buffers::PooledBuffer;
+use crate::context::Context;
+use crate::error::GpuError;
+use crate::gpu::Gpu;
+use crate::pipelines::{PARAMS_BINDING, Pipeline};
+use crate::upload::{Download, Upload};
+
+/// GPU time of one step of a plan.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepTime {
+    /// Name of the kernel.
+    pub kernel: &'static str,
+    /// When it began, counted from the beginning of the plan's first step.
+    pub start: Duration,
+    /// How long it ran.
+    pub time: Duration,
+}
+
+/// A plan made ready on a device: pipelines compiled, scratch memory and parameters at hand.
+pub(crate) struct Launch<'a> {
+    gpu: &'a Gpu,
+    plan: &'a Plan,
+    pipelines: Vec<Arc<Pipeline>>,
+    scratch: Vec<PooledBuffer>,
+    /// The parameter blocks of all steps. The caller fills it with [`params_bytes`](Self::params_bytes) and records it.
+    pub params: Upload,
+    /// The same bytes on the host.
+    pub params_bytes: Vec<u8>,
+    params_stride: usize,
+    timing: Option<Timing>,
+}
+
+impl<'a> Launch<'a> {
+    pub fn new(gpu: &'a Gpu, plan: &'a Plan) -> Result<Self, GpuError> {
+        let pipelines = plan.steps.iter().map(|step| gpu.pipelines.get(&step.blueprint)).collect::<Result<_, _>>()?;
+        let pools = &gpu.pools;
+        let scratch = plan.scratch.iter().map(|&bytes| pools.take(&pools.scratch, bytes)).collect::<Result<_, _>>()?;
+
+        let alignment = gpu.context.device.limits().min_uniform_buffer_offset_alignment as usize;
+        let params_stride = size_of::<AttentionParams>().next_multiple_of(alignment);
+        let mut params_bytes = vec![0; params_stride * plan.steps.len()];
+        for (step, slot) in plan.steps.iter().zip(params_bytes.chunks_exact_mut(params_stride)) {
+            slot[..size_of::<AttentionParams>()].copy_from_slice(bytemuck::bytes_of(&step.params));
+        }
+        let params = Upload::new(pools, &pools.params, params_bytes.len() as u64)?;
+        let timing = if gpu.settings().timestamps { Some(Timing::new(gpu, plan.steps.len())?) } else { None };
+        Ok(Self { gpu, plan, pipelines, scratch, params, params_bytes, params_stride, timing })
+    }
+
+    /// Records every step. `tensors` holds each tensor of the plan, at least as long as the plan says.
+    pub fn record(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        tensors: &[(Tensor, &wgpu::Buffer)],
+    ) -> Result<(), GpuError> {
+        let groups: Vec<_> = self
+            .plan
+            .steps
+            .iter()
+            .zip(&self.pipelines)
+            .map(|(step, pipeline)| self.bind_group(step, pipeline, tensors))
+            .collect::<Result<_, _>>()?;
+
+        // A pass for each step where their times are wanted, else one for all: wgpu orders the dispatches of a pass
+        // where one writes what another touches.
+        let steps_per_pass = if self.timing.is_some() { 1 } else { groups.len().max(1) };
+        for (pass_index, pass_groups) in groups.chunks(steps_per_pass).enumerate() {
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+                label: Some("attention"),
+                timestamp_writes: self.timing.as_ref().map(|timing| timing.writes(pass_index)),
+            });
+            for (offset, group) in pass_groups.iter().enumerate() {
+                let index = pass_index * steps_per_pass + offset;
+                let [x, y, z] = self.plan.steps[index].grid;
+                pass.set_pipeline(&self.pipelines[index].pipeline);
+                pass.set_bind_group(0, group, &[(index * self.params_stride) as u32]);
+                pass.dispatch_workgroups(x, y, z);
+            }
+        }
+        if let Some(timing) = &self.timing {
+            timing.record(encoder);
+        }
+        Ok(())
+    }
+
+    /// GPU times of the steps, once the submission is done; none where they were not asked for.
+    pub fn step_times(self, submission: wgpu::SubmissionIndex) -> Result<Vec<StepTime>, GpuError> {
+        let Some(timing) = self.timing else {
+            return Ok(Vec::new());
+        };
+        let spans = timing.read(&self.gpu.context, submission, self.plan.steps.len())?;
+        let first = spans.first().map_or(Duration::ZERO, |span| span.0);
+        let times = self.pipelines.iter().zip(spans).map(|(pipeline, (begin, end))| StepTime {
+            kernel: pipeline.kernel.name,
+            start: begin.saturating_sub(first),
+            time: end.saturating_sub(begin),
+        });
+        Ok(times.collect())
+    }
+
+    fn bind_group(
+        &self,
+        step: &Step,
+        pipeline: &Pipeline,
+        tensors: &[(Tensor, &wgpu::Buffer)],
+    ) -> Result<wgpu::BindGroup, GpuError> {
+        let kernel = pipeline.kernel;
+        let broken = |rule, received| GpuError::Plan { kernel: kernel.name, rule, received };
+        for binding in &step.bindings {
+            if !kernel.bindings.iter().any(|info| info.slot == binding.slot) {
+                return Err(broken("a step binds only what its kernel declares", format!("{:?}", binding.slot)));
+            }
+        }
+        let mut entries = vec![wgpu::BindGroupEntry {
+            binding: PARAMS_BINDING,
+            resource: slice(self.params.buffer(), 0, size_of::<AttentionParams>() as u64),
+        }];
+        for info in kernel.bindings {
+            let resource = match step.bindings.iter().find(|binding| binding.slot == info.slot) {
+                None => self.gpu.placeholders.resource(info),
+                Some(&Binding { tensor, offset, size, .. }) => {
+                    let buffer = self.buffer(tensor, tensors).ok_or_else(|| {
+                        broken("a step binds only tensors of its plan", format!("{tensor:?} for {:?}", info.slot))
+                    })?;
+                    slice(buffer, offset, size)
+                }
+            };
+            entries.push(wgpu::BindGroupEntry { binding: info.slot.binding(), resource });
+        }
+        Ok(self.gpu.context.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(kernel.name),
+            layout: &pipeline.group_layout,
+            entries: &entries,
+        }))
+    }
+
+    fn buffer<'b>(&'b self, tensor: Tensor, tensors: &[(Tensor, &'b wgpu::Buffer)]) -> Option<&'b wgpu::Buffer> {
+        match tensor {
+            Tensor::Scratch(index) => self.scratch.get(usize::from(index)).map(|buffer| &**buffer),
+            _ => tensors.iter().find(|(other, _)| *other == tensor).map(|(_, buffer)| *buffer),
+        }
+    }
+}
+
+/// What is bound to slots that a step leaves out: memory that no kernel touches.
+pub(crate) struct Placeholders {
+    read_only: wgpu::Buffer,
+    /// A piece of its own for each slot, as writable bindings must not overlap.
+    writable: wgpu::Buffer,
+}
+
+impl Placeholders {
+    /// Bytes of one piece: the largest alignment that WebGPU allows a device to ask for.
+    const PIECE: u64 = 256;
+
+    pub fn new(context: &Context) -> Result<Self, GpuError> {
+        let buffer = |size| {
+            context.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("placeholder"),
+                size,
+                usage: wgpu::BufferUsages::STORAGE,
+                mapped_at_creation: false,
+            })
+        };
+        let slots = Slot::ALL.iter().map(|slot| u64::from(slot.binding()) + 1).max().unwrap_or(1);
+        context.scoped(
+            || "create placeholder buffers".into(),
+            || Self { read_only: buffer(Self::PIECE), writable: buffer(Self::PIECE * slots) },
+        )
+    }
+
+    fn resource(&self, info: &BindingInfo) -> wgpu::BindingResource<'_> {
+        if info.read_only {
+            slice(&self.read_only, 0, Self::PIECE)
+        } else {
+            slice(&self.writable, Self::PIECE * u64::from(info.slot.binding()), Self::PIECE)
+        }
+    }
+}
+
+/// A slice of a buffer as a binding. wgpu refuses one of no bytes.
+fn slice(buffer: &wgpu::Buffer, offset: u64, size: u64) -> wgpu::BindingResource<'_> {
+    wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size: NonZeroU64::new(size) })
+}
+
+/// Timestamp queries around each step.
+struct Timing {
+    /// WebGPU limits the queries of a set, so long plans need several.
+    sets: Vec<wgpu::QuerySet>,
+    resolved: wgpu::Buffer,
+    download: Download,
+}
+
+impl Timing {
+    const STEPS_PER_SET: usize = wgpu::QUERY_SET_MAX_QUERIES as usize / 2;
+    const BYTES_PER_STEP: usize = 2 * size_of::<u64>();
+
+    fn new(gpu: &Gpu, steps: usize) -> Result<Self, GpuError> {
+        let device = &gpu.context.device;
+        let bytes = (steps.max(1) * Self::BYTES_PER_STEP) as u64;
+        let (sets, resolved) = gpu.context.scoped(
+            || format!("create timestamp queries for {steps} steps"),
+            || {
+                let sets = (0..steps).step_by(Self::STEPS_PER_SET).map(|first| {
+                    device.create_query_set(&wgpu::QuerySetDescriptor {
+                        label: Some("step times"),
+                        ty: wgpu::QueryType::Timestamp,
+                        count: 2 * (steps - first).min(Self::STEPS_PER_SET) as u32,
+                    })
+                });
+                let resolved = device.create_buffer(&wgpu::BufferDescriptor {
+                    label: Some("step times"),
+                    size: bytes.next_multiple_of(16),
+                    usage: wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC,
+                    mapped_at_creation: false,
+                });
+                (sets.collect(), resolved)
+            },
+        )?;
+        Ok(Self { sets, resolved, download: Download::new(&gpu.pools, bytes)? })
+    }
+
+    fn writes(&self, step: usize) -> wgpu::ComputePassTimestampWrites<'_> {
+        let first = 2 * (step % Self::STEPS_PER_SET) as u32;
+        wgpu::ComputePassTimestampWrites {
+            query_set: &self.sets[step / Self::STEPS_PER_SET],
+            beginning_of_pass_write_index: Some(first),
+            end_of_pass_write_index: Some(first + 1),
+        }
+    }
+
+    fn record(&self, encoder: &mut wgpu::CommandEncoder) {
+        for (index, set) in self.sets.iter().enumerate() {
+            let offset = index * Self::STEPS_PER_SET * Self::BYTES_PER_STEP;
+            encoder.resolve_query_set(set, 0..set.count(), &self.resolved, offset as u64);
+        }
+        encoder.copy_buffer_to_buffer(&self.resolved, 0, self.download.buffer(), 0, self.resolved.size());
+        self.download.record(encoder);
+    }
+
+    /// Begin and end of each step on the GPU's clock.
+    fn read(
+        mut self,
+        context: &Context,
+        submission: wgpu::SubmissionIndex,
+        steps: usize,
+    ) -> Result<Vec<(Duration, Duration)>, GpuError> {
+        let mut ticks = vec![[0_u64; 2]; steps.max(1)];
+        let bytes = bytemuck::cast_slice_mut(&mut ticks);
+        crate::upload::read(context, submission, [(&mut self.download, bytes)])?;
+        let period = f64::from(context.queue.get_timestamp_period());
+        let time = |ticks: u64| Duration::from_nanos((ticks as f64 * period) as u64);
+        Ok(ticks.iter().take(steps).map(|&[begin, end]| (time(begin), time(end))).collect())
+    }
+}

@@ -1,0 +1,283 @@
+//! Compiled pipelines, one for each [`Blueprint`], kept as long as the device.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::num::NonZeroU64;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use mha_kernels::{AttentionParams, KernelId, KernelInfo};
+use mha_plan::{Blueprint, DeviceCaps};
+
+use crate::context::Context;
+use crate::error::GpuError;
+
+/// Binding of the parameter block; storage bindings follow.
+pub(crate) const PARAMS_BINDING: u32 = 0;
+
+/// A compiled pipeline and what binding its buffers takes.
+pub(crate) struct Pipeline {
+    pub kernel: &'static KernelInfo,
+    pub pipeline: wgpu::ComputePipeline,
+    pub group_layout: wgpu::BindGroupLayout,
+}
+
+/// The parts of a kernel that all its blueprints share.
+struct Module {
+    shader: wgpu::ShaderModule,
+    group_layout: wgpu::BindGroupLayout,
+    layout: wgpu::PipelineLayout,
+}
+
+/// The pipelines of one device.
+pub(crate) struct Pipelines {
+    context: Arc<Context>,
+    caps: DeviceCaps,
+    checks: bool,
+    modules: OnceMap<KernelId, Module>,
+    pipelines: OnceMap<Blueprint, Pipeline>,
+}
+
+impl Pipelines {
+    pub fn new(context: Arc<Context>, caps: DeviceCaps, checks: bool) -> Self {
+        Self { context, caps, checks, modules: OnceMap::default(), pipelines: OnceMap::default() }
+    }
+
+    /// The pipeline of a blueprint. Compiles it the first time; threads that ask meanwhile wait for that.
+    pub fn get(&self, blueprint: &Blueprint) -> Result<Arc<Pipeline>, GpuError> {
+        self.pipelines.get_or_try_init(blueprint, || {
+            let kernel = blueprint.kernel.info();
+            let module = self.modules.get_or_try_init(&blueprint.kernel, || self.compile_module(kernel))?;
+            self.compile_pipeline(kernel, &module, blueprint)
+        })
+    }
+
+    fn compile_module(&self, kernel: &'static KernelInfo) -> Result<Module, GpuError> {
+        self.require_features(kernel)?;
+        let device = &self.context.device;
+        let checks =
+            if self.checks { wgpu::ShaderRuntimeChecks::checked() } else { wgpu::ShaderRuntimeChecks::unchecked() };
+        let entries: Vec<_> = layout_entries(kernel).collect();
+        self.compiling(kernel, || {
+            let descriptor = wgpu::ShaderModuleDescriptor {
+                label: Some(kernel.name),
+                source: wgpu::ShaderSource::Wgsl(kernel.source.into()),
+            };
+            // SAFETY: kernels keep every index within its array and every loop finite for the plans they are given;
+            // the tests run each of them with the checks on as well.
+            let shader = unsafe { device.create_shader_module_trusted(descriptor, checks) };
+            let group_layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+                label: Some(kernel.name),
+                entries: &entries,
+            });
+            let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                label: Some(kernel.name),
+                bind_group_layouts: &[Some(&group_layout)],
+                immediate_size: 0,
+            });
+            Module { shader, group_layout, layout }
+        })
+    }
+
+    fn compile_pipeline(
+        &self,
+        kernel: &'static KernelInfo,
+        module: &Module,
+        blueprint: &Blueprint,
+    ) -> Result<Pipeline, GpuError> {
+        let constants = override_constants(blueprint);
+        let pipeline = self.compiling(kernel, || {
+            self.context.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some(kernel.name),
+                layout: Some(&module.layout),
+                module: &module.shader,
+                entry_point: Some(kernel.entry_point),
+                compilation_options: wgpu::PipelineCompilationOptions {
+                    constants: &constants,
+                    zero_initialize_workgroup_memory: self.checks,
+                },
+                cache: None,
+            })
+        })?;
+        Ok(Pipeline { kernel, pipeline, group_layout: module.group_layout.clone() })
+    }
+
+    /// Runs a step of compilation; what the compiler refuses becomes an error that names the kernel.
+    fn compiling<T>(&self, kernel: &'static KernelInfo, step: impl FnOnce() -> T) -> Result<T, GpuError> {
+        self.context.scoped(|| format!("compile kernel {}", kernel.name), step).map_err(|error| match error {
+            GpuError::Refused { message, .. } => GpuError::Shader { kernel: kernel.name, message },
+            other => other,
+        })
+    }
+
+    fn require_features(&self, kernel: &'static KernelInfo) -> Result<(), GpuError> {
+        let needs = [
+            (kernel.uses_f16, self.caps.f16, "16-bit floats in shaders"),
+            (kernel.uses_subgroups, self.caps.subgroups, "subgroup operations"),
+            (kernel.uses_coop, !self.caps.coop_matrices.is_empty(), "cooperative matrices"),
+        ];
+        match needs.into_iter().find(|(needed, offered, _)| *needed && !offered) {
+            Some((_, _, feature)) => {
+                Err(GpuError::Unsupported { kernel: kernel.name, feature, device: self.caps.name.clone() })
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// The one place where a blueprint's constants become WGSL override values, which WebGPU passes as doubles.
+fn override_constants(blueprint: &Blueprint) -> Vec<(&'static str, f64)> {
+    blueprint.constants.iter().map(|&(name, value)| (name, f64::from(value))).collect()
+}
+
+/// Group 0 of a kernel: the parameter block at a dynamic offset, then its storage bindings.
+fn layout_entries(kernel: &KernelInfo) -> impl Iterator<Item = wgpu::BindGroupLayoutEntry> {
+    let buffer = |binding, ty, has_dynamic_offset, min_binding_size| wgpu::BindGroupLayoutEntry {
+        binding,
+        visibility: wgpu::ShaderStages::COMPUTE,
+        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size },
+        count: None,
+    };
+    let params_size = NonZeroU64::new(size_of::<AttentionParams>() as u64);
+    let params = buffer(PARAMS_BINDING, wgpu::BufferBindingType::Uniform, true, params_size);
+    let storage = kernel.bindings.iter().map(move |info| {
+        let ty = wgpu::BufferBindingType::Storage { read_only: info.read_only };
+        buffer(info.slot.binding(), ty, false, None)
+    });
+    std::iter::once(params).chain(storage)
+}
+
+/// A map whose values are made once each, even if several threads ask at the same time. A failure is not kept: memory
+/// may be free at the next try.
+struct OnceMap<K, V> {
+    entries: Mutex<HashMap<K, Arc<Entry<V>>>>,
+}
+
+type Entry<V> = Mutex<Option<Arc<V>>>;
+
+impl<K, V> Default for OnceMap<K, V> {
+    fn default() -> Self {
+        Self { entries: Mutex::default() }
+    }
+}
+
+impl<K: Clone + Eq + Hash, V> OnceMap<K, V> {
+    fn get_or_try_init<E>(&self, key: &K, make: impl FnOnce() -> Result<V, E>) -> Result<Arc<V>, E> {
+        let entry = {
+            // Held for the look-up only, so that different values are made side by side.
+            let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+            match entries.get(key) {
+                Some(entry) => Arc::clone(entry),
+                None => Arc::clone(entries.entry(key.clone()).or_default()),
+            }
+        };
+        let mut value = entry.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(value) = &*value {
+            return Ok(Arc::clone(value));
+        }
+        let made = Arc::new(make()?);
+        *value = Some(Arc::clone(&made));
+        Ok(made)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use mha_kernels::{BindingInfo, Slot};
+
+    use super::*;
+    use crate::gpu::tests::gpu;
+
+    fn pipelines() -> Pipelines {
+        let gpu = gpu();
+        Pipelines::new(Arc::clone(&gpu.context), gpu.caps().clone(), true)
+    }
+
+    /// A kernel outside the catalogue.
+    fn kernel(source: &'static str) -> &'static KernelInfo {
+        Box::leak(Box::new(KernelInfo {
+            name: "test_kernel",
+            source,
+            entry_point: "main",
+            bindings: &[BindingInfo { slot: Slot::Output, read_only: false }],
+            overrides: &["WIDTH"],
+            uses_f16: false,
+            uses_subgroups: false,
+            uses_coop: false,
+        }))
+    }
+
+    const FILL: &str = "
+        override WIDTH: u32;
+        @group(0) @binding(10) var<storage, read_write> output: array<u32>;
+        @compute @workgroup_size(WIDTH)
+        fn main(@builtin(global_invocation_id) id: vec3<u32>) { output[id.x] = id.x; }
+    ";
+
+    fn compile(source: &'static str, constants: Vec<(&'static str, u32)>) -> Result<Pipeline, GpuError> {
+        let pipelines = pipelines();
+        let kernel = kernel(source);
+        let module = pipelines.compile_module(kernel)?;
+        let blueprint = Blueprint { kernel: KernelId::all().next().unwrap(), constants };
+        pipelines.compile_pipeline(kernel, &module, &blueprint)
+    }
+
+    fn compile_error(source: &'static str, constants: Vec<(&'static str, u32)>) -> String {
+        let error = compile(source, constants).err().expect("must not compile");
+        assert!(matches!(error, GpuError::Shader { kernel: "test_kernel", .. }), "{error}");
+        error.to_string()
+    }
+
+    #[test]
+    fn a_sound_kernel_compiles() {
+        assert!(compile(FILL, vec![("WIDTH", 8)]).is_ok());
+    }
+
+    #[test]
+    fn shader_errors_name_the_kernel_and_what_is_wrong() {
+        let error = compile_error("fn main( {", vec![]);
+        assert!(error.contains("kernel test_kernel must compile"), "{error}");
+        let error = compile_error(FILL, vec![]);
+        assert!(error.contains("WIDTH"), "an override without a value: {error}");
+        let error = compile_error(FILL, vec![("WIDTH", 8), ("HEIGHT", 8)]);
+        assert!(error.contains("HEIGHT"), "a value without an override: {error}");
+        compile_error(FILL, vec![("WIDTH", 1 << 20)]);
+        let undeclared = "
+            @group(0) @binding(1) var<storage> query: array<u32>;
+            @group(0) @binding(10) var<storage, read_write> output: array<u32>;
+            @compute @workgroup_size(1) fn main() { output[0] = query[0]; }
+        ";
+        compile_error(undeclared, vec![]);
+    }
+
+    #[test]
+    fn a_missing_feature_is_named() {
+        let gpu = gpu();
+        let caps = DeviceCaps { f16: false, ..gpu.caps().clone() };
+        let pipelines = Pipelines::new(Arc::clone(&gpu.context), caps, true);
+        let kernel: &'static KernelInfo = Box::leak(Box::new(KernelInfo { uses_f16: true, ..*kernel(FILL) }));
+        let error = pipelines.compile_module(kernel).err().unwrap().to_string();
+        assert!(error.starts_with("kernel test_kernel needs a device with 16-bit floats"), "{error}");
+    }
+
+    #[test]
+    fn a_value_is_made_once_and_a_failure_tried_again() {
+        let map = OnceMap::<u32, u32>::default();
+        assert_eq!(map.get_or_try_init(&1, || Err::<u32, _>("no")), Err("no"));
+        let made = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let value = map.get_or_try_init(&1, || {
+                        made.fetch_add(1, Ordering::Relaxed);
+                        std::thread::sleep(std::time::Duration::from_millis(20));
+                        Ok::<_, ()>(7)
+                    });
+                    assert_eq!(value.as_deref(), Ok(&7));
+                });
+            }
+        });
+        assert_eq!(made.into_inner(), 1);
+    }
+}

@@ -1,0 +1,16 @@
+//! [`GpuSettings`]: how a device is opened, apart from which.
+
+/// How to open a device. Tests and benchmarks differ from the default; two settings never share a device.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct GpuSettings {
+    /// Compile kernels with wgpu's run-time checks (bounds, loops, divisions) and with workgroup memory zeroed.
+    pub checks: bool,
+    /// Lower the device's limit on the size of a storage binding to this many bytes.
+    pub max_binding_size: Option<u64>,
+    /// Lower the device's limit on workgroups in each dimension of a dispatch to this.
+    pub max_workgroups: Option<u32>,
+    /// Copy through staging buffers even where the device could map the storage itself.
+    pub staged_transfers: bool,
+    /// Measure the GPU time of each step. An adapter without timestamp queries is passed over.
+    pub timestamps: bool,
+}

@@ -1,0 +1,340 @@
+//! Whole calls on a real device. Whether attention is right for every problem is tested above this crate; here it is
+//! about devices, transfers, errors and threads, on problems whose answer is plain to see.
+
+use std::sync::Arc;
+
+use mha_plan::{DeviceKind, Plan, PlanOptions, Tensor};
+use mha_spec::{AdapterChoice, AttentionProblem, DType, Layout, PaddingMask, Past, PresentOutputs, ProjectionBias};
+
+use crate::{Gpu, GpuError, GpuSettings, list_adapters};
+
+const HEADS: usize = 2;
+const HEAD_SIZE: usize = 8;
+const WIDTH: usize = HEADS * HEAD_SIZE;
+
+fn open(settings: GpuSettings) -> Arc<Gpu> {
+    Gpu::open(&AdapterChoice::Auto, &settings).expect("the tests need a Vulkan, Metal or Direct3D 12 driver")
+}
+
+fn problem(q_len: u32, kv_len: u32) -> AttentionProblem {
+    AttentionProblem {
+        dtype: DType::F32,
+        layout: Layout::Plain,
+        batch: 1,
+        num_heads: HEADS as u32,
+        q_len,
+        kv_len,
+        head_size: HEAD_SIZE as u32,
+        v_head_size: HEAD_SIZE as u32,
+        past: Past::None,
+        beam_width: None,
+        projection_bias: ProjectionBias::None,
+        padding_mask: PaddingMask::None,
+        attention_bias: None,
+        causal: false,
+        scale: 1.0,
+        mask_filter_value: -10_000.0,
+        present: PresentOutputs::default(),
+        qk: None,
+    }
+}
+
+fn plan(gpu: &Gpu, q_len: u32, kv_len: u32) -> Plan {
+    mha_plan::plan(&problem(q_len, kv_len), gpu.caps(), &PlanOptions::default()).expect("every device can run this")
+}
+
+/// Values that differ in every row and column.
+fn values(kv_len: usize, seed: usize) -> Vec<f32> {
+    (0..kv_len * WIDTH).map(|i| (i * 31 % 257 + seed) as f32).collect()
+}
+
+/// Attention of zero queries: every output row is the mean of the values.
+fn mean_of_values(q_len: usize, values: &[f32]) -> Vec<f32> {
+    let rows = values.len() / WIDTH;
+    let mean = |column: usize| values.iter().skip(column).step_by(WIDTH).sum::<f32>() / rows as f32;
+    (0..q_len).flat_map(|_| (0..WIDTH).map(mean)).collect()
+}
+
+/// Runs attention of zero queries and checks every element.
+fn check_mean(gpu: &Gpu, q_len: usize, kv_len: usize, seed: usize) -> Result<(), GpuError> {
+    let plan = plan(gpu, q_len as u32, kv_len as u32);
+    let query = vec![0_f32; q_len * WIDTH];
+    let key = values(kv_len, 3);
+    let value = values(kv_len, seed);
+    let mut output = vec![f32::NAN; q_len * WIDTH];
+    let inputs = [(Tensor::Query, &query), (Tensor::Key, &key), (Tensor::Value, &value)];
+    let inputs = inputs.map(|(tensor, data)| (tensor, bytemuck::cast_slice(data.as_slice())));
+    let report = gpu.run(&plan, &inputs, &mut [(Tensor::Output, bytemuck::cast_slice_mut(&mut output))])?;
+    assert_eq!(report.steps.len(), if gpu.settings().timestamps { plan.steps.len() } else { 0 });
+
+    for (index, (got, expected)) in output.iter().zip(mean_of_values(q_len, &value)).enumerate() {
+        assert!((got - expected).abs() <= expected.abs() * 1e-5, "element {index}: {got}, expected {expected}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_call_gives_the_answer_through_mapped_and_through_staged_memory() {
+    for staged_transfers in [false, true] {
+        for checks in [false, true] {
+            let gpu = open(GpuSettings { staged_transfers, checks, ..GpuSettings::default() });
+            assert!(!(staged_transfers && gpu.pools.mapped_storage));
+            for (q_len, kv_len) in [(1, 1), (3, 5), (70, 130)] {
+                check_mean(&gpu, q_len, kv_len, 7).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn threads_share_a_device() {
+    let gpu = open(GpuSettings::default());
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let gpu = &gpu;
+            scope.spawn(move || {
+                for call in 0..10 {
+                    check_mean(gpu, 1 + thread, 3 + 2 * call, thread * 100 + call).unwrap();
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_warm_call_allocates_no_buffer() {
+    // Settings of its own give it pools of its own.
+    let gpu = open(GpuSettings { staged_transfers: true, max_workgroups: Some(65_001), ..GpuSettings::default() });
+    let buffers = || {
+        let pools = &gpu.pools;
+        let pools = [&pools.inputs, &pools.params, &pools.upload, &pools.download];
+        let mut buffers: Vec<_> = pools.iter().flat_map(|pool| pool.idle_buffers()).collect();
+        buffers.sort();
+        buffers
+    };
+    check_mean(&gpu, 20, 33, 1).unwrap();
+    let warm = buffers();
+    assert!(!warm.is_empty());
+    for seed in 2..6 {
+        check_mean(&gpu, 20, 33, seed).unwrap();
+        assert_eq!(buffers(), warm);
+    }
+    gpu.release_idle_memory().unwrap();
+    assert!(buffers().is_empty());
+    check_mean(&gpu, 20, 33, 6).unwrap();
+}
+
+#[test]
+fn no_keys_give_zeros() {
+    let gpu = open(GpuSettings::default());
+    let plan = plan(&gpu, 4, 0);
+    assert_eq!(plan.zero_filled, [Tensor::Output]);
+    let mut output = vec![f32::NAN; 4 * WIDTH];
+    let inputs = [(Tensor::Query, [1_u8; 4 * 4 * WIDTH].as_slice()), (Tensor::Key, &[]), (Tensor::Value, &[])];
+    gpu.run(&plan, &inputs, &mut [(Tensor::Output, bytemuck::cast_slice_mut(&mut output))]).unwrap();
+    assert!(output.iter().all(|&element| element == 0.0));
+}
+
+#[test]
+fn tensors_that_are_not_the_plans_are_refused() {
+    let gpu = open(GpuSettings::default());
+    let plan = plan(&gpu, 2, 2);
+    let bytes = [0_u8; 4 * 2 * WIDTH];
+    let short = &bytes[..bytes.len() - 1];
+    let run = |inputs: &[(Tensor, &[u8])], outputs: &[(Tensor, usize)]| {
+        let mut buffers: Vec<_> = outputs.iter().map(|&(tensor, length)| (tensor, vec![0_u8; length])).collect();
+        let mut outputs: Vec<_> = buffers.iter_mut().map(|(tensor, data)| (*tensor, data.as_mut_slice())).collect();
+        gpu.run(&plan, inputs, &mut outputs).map(drop).map_err(|error| error.to_string())
+    };
+    let inputs = [(Tensor::Query, bytes.as_slice()), (Tensor::Key, &bytes), (Tensor::Value, &bytes)];
+    let output = (Tensor::Output, bytes.len());
+    assert_eq!(run(&inputs, &[output]), Ok(()));
+
+    let refused = |result: Result<(), String>, expected: &str| assert_eq!(result.unwrap_err(), expected);
+    refused(run(&inputs[..2], &[output]), "every tensor of the plan must be given, got none for Value");
+    refused(run(&inputs, &[]), "every tensor of the plan must be given, got none for Output");
+    refused(run(&inputs, &[output, output]), "a tensor must be given once, got a second one for Output");
+    refused(run(&inputs, &[output, (Tensor::Qk, 4)]), "only outputs of the plan may be asked for, got 4 bytes for Qk");
+    refused(
+        run(&[inputs[0], inputs[1], (Tensor::Value, short)], &[output]),
+        "an input must be at least as long as the plan says, got 127 bytes where the plan reads 128 for Value",
+    );
+    refused(
+        run(&inputs, &[(Tensor::Output, bytes.len() + 4)]),
+        "an output must be as long as the plan says, got 132 bytes where the plan writes 128 for Output",
+    );
+}
+
+#[test]
+fn a_plan_that_the_device_cannot_run_is_an_error_and_harms_nothing() {
+    let gpu = open(GpuSettings::default());
+    let good = plan(&gpu, 2, 2);
+    let run = |plan: &Plan| {
+        let bytes = [0_u8; 4 * 2 * WIDTH];
+        let mut output = bytes;
+        let inputs = [(Tensor::Query, bytes.as_slice()), (Tensor::Key, &bytes), (Tensor::Value, &bytes)];
+        gpu.run(plan, &inputs, &mut [(Tensor::Output, &mut output)])
+    };
+
+    let mut plan = good.clone();
+    plan.steps[0].grid = [gpu.caps().max_workgroups + 1, 1, 1];
+    assert!(matches!(run(&plan), Err(GpuError::Refused { .. })));
+
+    let mut plan = good.clone();
+    plan.steps[0].bindings[0].offset = 1 << 40;
+    assert!(matches!(run(&plan), Err(GpuError::Refused { .. })));
+
+    let mut plan = good.clone();
+    plan.steps[0].bindings[0].tensor = Tensor::PastKey;
+    assert!(matches!(run(&plan), Err(GpuError::Plan { .. })));
+
+    let mut plan = good.clone();
+    plan.steps[0].blueprint.constants.clear();
+    assert!(matches!(run(&plan), Err(GpuError::Shader { .. })));
+
+    let mut plan = good.clone();
+    plan.scratch.push(u64::MAX);
+    assert!(matches!(run(&plan), Err(GpuError::BufferTooLarge { .. })));
+
+    assert!(run(&good).is_ok());
+    assert!(!gpu.is_lost());
+}
+
+/// A software device takes memory from the host, which promises any amount of it: there the test runs itself again in
+/// a process of bounded size.
+#[test]
+fn running_out_of_memory_is_an_error_and_harms_nothing() {
+    const IN_BOUNDS: &str = "MHA_GPU_TEST_IN_BOUNDED_MEMORY";
+    const NAME: &str = "tests::running_out_of_memory_is_an_error_and_harms_nothing";
+    const KIB: u64 = 10 << 20;
+
+    let gpu = open(GpuSettings { max_workgroups: Some(65_002), ..GpuSettings::default() });
+    if gpu.caps().kind == DeviceKind::Software && std::env::var_os(IN_BOUNDS).is_none() {
+        if !cfg!(unix) {
+            eprintln!("skipped: no way to bound the memory of {}", gpu.describe());
+            return;
+        }
+        let output = std::process::Command::new("sh")
+            .args(["-c", &format!("ulimit -v {KIB} && exec \"$0\" --exact {NAME} --nocapture")])
+            .arg(std::env::current_exe().unwrap())
+            .env(IN_BOUNDS, "1")
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("1 passed"), "{output:?}");
+        return;
+    }
+
+    let mut plan = plan(&gpu, 2, 2);
+    plan.scratch = vec![gpu.caps().max_buffer_size & !0xffff; 255];
+    let bytes = [0_u8; 4 * 2 * WIDTH];
+    let mut output = bytes;
+    let inputs = [(Tensor::Query, bytes.as_slice()), (Tensor::Key, &bytes), (Tensor::Value, &bytes)];
+    let result = gpu.run(&plan, &inputs, &mut [(Tensor::Output, &mut output)]);
+    assert!(matches!(result, Err(GpuError::OutOfMemory { .. })), "{result:?}");
+    assert!(gpu.pools.scratch.idle_buffers().is_empty());
+    check_mean(&gpu, 5, 7, 1).unwrap();
+    assert!(!gpu.is_lost());
+}
+
+#[test]
+fn the_process_has_one_device_for_an_adapter_and_settings() {
+    let settings = GpuSettings { checks: true, ..GpuSettings::default() };
+    let first = Gpu::open(&AdapterChoice::Auto, &settings).unwrap();
+    assert!(Arc::ptr_eq(&first, &Gpu::open(&AdapterChoice::Auto, &settings).unwrap()));
+    let index = list_adapters().iter().position(|adapter| first.describe() == adapter.to_string()).unwrap();
+    assert!(Arc::ptr_eq(&first, &Gpu::open(&AdapterChoice::Index(index), &settings).unwrap()));
+    let other = Gpu::open(&AdapterChoice::Auto, &GpuSettings { max_workgroups: Some(7), ..settings }).unwrap();
+    assert!(!Arc::ptr_eq(&first, &other));
+    assert_eq!(other.caps().max_workgroups, 7);
+}
+
+#[test]
+fn lowered_limits_are_the_devices_limits() {
+    let gpu = open(GpuSettings { max_binding_size: Some(4096), max_workgroups: Some(3), ..GpuSettings::default() });
+    assert_eq!((gpu.caps().max_binding_size, gpu.caps().max_workgroups), (4096, 3));
+    check_mean(&gpu, 40, 70, 5).unwrap();
+}
+
+#[test]
+fn a_choice_that_fits_no_adapter_lists_them_all() {
+    let adapters = list_adapters();
+    let error = Gpu::open(&AdapterChoice::Name("no such".into()), &GpuSettings::default()).unwrap_err();
+    assert_eq!(error.adapters.len(), adapters.len());
+    let message = error.to_string();
+    assert!(message.starts_with("no usable graphics adapter whose name contains \"no such\": [0]"), "{message}");
+    for adapter in &adapters {
+        assert!(message.contains(&format!("{adapter}: its name does not contain \"no such\"")), "{message}");
+    }
+    let error = Gpu::open(&AdapterChoice::Index(99), &GpuSettings::default()).unwrap_err();
+    assert!(error.to_string().starts_with("no usable graphics adapter with index 99: [0]"), "{error}");
+}
+
+#[test]
+fn a_lost_device_says_so_and_is_replaced() {
+    let settings = GpuSettings { max_workgroups: Some(65_003), ..GpuSettings::default() };
+    let gpu = open(settings.clone());
+    check_mean(&gpu, 3, 3, 1).unwrap();
+    gpu.context.device.destroy();
+    for _ in 0..2 {
+        let error = check_mean(&gpu, 3, 3, 1).unwrap_err();
+        assert!(matches!(error, GpuError::DeviceLost { .. }), "{error}");
+        assert!(gpu.is_lost());
+    }
+    let replacement = open(settings);
+    assert!(!Arc::ptr_eq(&gpu, &replacement));
+    check_mean(&replacement, 3, 3, 1).unwrap();
+}
+
+#[test]
+fn a_device_lost_under_its_users_fails_their_calls_without_a_panic() {
+    let gpu = open(GpuSettings { max_workgroups: Some(65_004), ..GpuSettings::default() });
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let error = (0..100_000).find_map(|seed| check_mean(&gpu, 9, 9, seed).err());
+                assert!(matches!(error, Some(GpuError::DeviceLost { .. })), "{error:?}");
+            });
+        }
+        scope.spawn(|| {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            gpu.context.device.destroy();
+        });
+    });
+    assert!(gpu.is_lost());
+}
+
+#[test]
+fn steps_are_timed_where_asked_for() {
+    let settings = GpuSettings { timestamps: true, ..GpuSettings::default() };
+    let gpu = match Gpu::open(&AdapterChoice::Auto, &settings) {
+        Ok(gpu) => gpu,
+        Err(error) => {
+            let message = error.to_string();
+            assert!(message.contains("timestamp queries"), "{message}");
+            eprintln!("skipped: {message}");
+            return;
+        }
+    };
+    let plan = plan(&gpu, 64, 256);
+    let query = vec![0_u8; 4 * 64 * WIDTH];
+    let keys = vec![0_u8; 4 * 256 * WIDTH];
+    let mut output = query.clone();
+    let inputs = [(Tensor::Query, query.as_slice()), (Tensor::Key, &keys), (Tensor::Value, &keys)];
+    let report = gpu.run(&plan, &inputs, &mut [(Tensor::Output, &mut output)]).unwrap();
+    assert_eq!(report.steps.len(), plan.steps.len());
+    let total = report.gpu_time.expect("it was asked for");
+    assert!(report.steps.iter().all(|step| !step.time.is_zero() && step.start + step.time <= total), "{report:?}");
+    assert_eq!(report.steps[0].kernel, plan.steps[0].blueprint.kernel.info().name);
+}
+
+#[test]
+fn kernels_are_prepared_ahead() {
+    let gpu = open(GpuSettings::default());
+    let plan = plan(&gpu, 2, 2);
+    gpu.prepare(plan.steps.iter().map(|step| &step.blueprint)).unwrap();
+    let mut broken = plan.steps[0].blueprint.clone();
+    broken.constants.push(("NO_SUCH_CONSTANT", 1));
+    let error = gpu.prepare([&broken]).unwrap_err().to_string();
+    assert!(error.contains(broken.kernel.info().name) && error.contains("NO_SUCH_CONSTANT"), "{error}");
+}

@@ -1,0 +1,231 @@
+//! Host memory to device buffers and back, through mapped memory: the one part that knows how a device moves bytes.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+use crate::buffers::{Pool, PooledBuffer, Pools};
+use crate::context::Context;
+use crate::error::GpuError;
+
+/// Granularity of copies, and of the zeros that follow a tensor's last byte.
+const COPY_GRANULARITY: u64 = 16;
+
+/// A device buffer that the host fills for one call.
+pub(crate) struct Upload {
+    buffer: PooledBuffer,
+    /// What the host writes where it can't map the buffer itself.
+    staging: Option<PooledBuffer>,
+    bytes: u64,
+}
+
+impl Upload {
+    /// Takes what filling a buffer of `pool` with `bytes` bytes needs.
+    pub fn new(pools: &Pools, pool: &Arc<Pool>, bytes: u64) -> Result<Self, GpuError> {
+        let staging = if pools.mapped_storage { None } else { Some(pools.take(&pools.upload, bytes)?) };
+        Ok(Self { buffer: pools.take(pool, bytes)?, staging, bytes })
+    }
+
+    /// Where the bytes are once the recorded copy has run.
+    pub fn buffer(&self) -> &wgpu::Buffer {
+        &self.buffer
+    }
+
+    /// Records the copy to the device, if there is one to make.
+    pub fn record(&self, encoder: &mut wgpu::CommandEncoder) {
+        if let Some(staging) = &self.staging
+            && self.bytes > 0
+        {
+            encoder.copy_buffer_to_buffer(staging, 0, &self.buffer, 0, padded(self.bytes));
+        }
+    }
+
+    fn mappable(&mut self) -> &mut PooledBuffer {
+        self.staging.as_mut().unwrap_or(&mut self.buffer)
+    }
+}
+
+/// Fills uploads with host memory, each as long as its upload, and up to 15 zeros after it.
+pub(crate) fn write<'a>(
+    context: &Context,
+    uploads: impl IntoIterator<Item = (&'a mut Upload, &'a [u8])>,
+) -> Result<(), GpuError> {
+    let mut uploads: Vec<_> = uploads.into_iter().filter(|(upload, _)| upload.bytes > 0).collect();
+    let targets = uploads.iter_mut().map(|(upload, _)| {
+        let bytes = upload.bytes;
+        (upload.mappable(), bytes)
+    });
+    Mappings::request(context, wgpu::MapMode::Write, targets)?.finish(context)?;
+    for (upload, data) in uploads {
+        let bytes = upload.bytes;
+        let target = upload.mappable();
+        let mut view = target.get_mapped_range_mut(..padded(bytes)).map_err(map_refused)?;
+        let (mut head, mut tail) = view.slice(..).split_at(data.len());
+        head.copy_from_slice(data);
+        tail.fill(0);
+        drop(view);
+        target.unmap();
+    }
+    Ok(())
+}
+
+/// A device buffer that the host reads after a call.
+pub(crate) struct Download {
+    buffer: PooledBuffer,
+    /// What the host reads where it can't map the buffer itself.
+    staging: Option<PooledBuffer>,
+    bytes: u64,
+}
+
+impl Download {
+    /// Takes what reading `bytes` bytes from a buffer of the outputs' pool needs.
+    pub fn new(pools: &Pools, bytes: u64) -> Result<Self, GpuError> {
+        let staging = if pools.mapped_storage { None } else { Some(pools.take(&pools.download, bytes)?) };
+        Ok(Self { buffer: pools.take(&pools.outputs, bytes)?, staging, bytes })
+    }
+
+    /// Where kernels put the bytes.
+    pub fn buffer(&self) -> &wgpu::Buffer {
+        &self.buffer
+    }
+
+    /// Records the copy from the device, if there is one to make.
+    pub fn record(&self, encoder: &mut wgpu::CommandEncoder) {
+        if let Some(staging) = &self.staging
+            && self.bytes > 0
+        {
+            encoder.copy_buffer_to_buffer(&self.buffer, 0, staging, 0, padded(self.bytes));
+        }
+    }
+
+    fn mappable(&mut self) -> &mut PooledBuffer {
+        self.staging.as_mut().unwrap_or(&mut self.buffer)
+    }
+}
+
+/// Waits for a submission, then copies downloads to host memory, each as long as its download.
+pub(crate) fn read<'a>(
+    context: &Context,
+    submission: wgpu::SubmissionIndex,
+    downloads: impl IntoIterator<Item = (&'a mut Download, &'a mut [u8])>,
+) -> Result<(), GpuError> {
+    let mut downloads: Vec<_> = downloads.into_iter().filter(|(download, _)| download.bytes > 0).collect();
+    let sources = downloads.iter_mut().map(|(download, _)| {
+        let bytes = download.bytes;
+        (download.mappable(), bytes)
+    });
+    let mappings = Mappings::request(context, wgpu::MapMode::Read, sources)?;
+    context.wait(submission)?;
+    mappings.finish(context)?;
+    for (download, data) in downloads {
+        let bytes = download.bytes;
+        let source = download.mappable();
+        let view = source.get_mapped_range(..padded(bytes)).map_err(map_refused)?;
+        data.copy_from_slice(&view[..data.len()]);
+        drop(view);
+        source.unmap();
+    }
+    Ok(())
+}
+
+/// Requests to map buffers, and their outcomes.
+struct Mappings {
+    outcomes: Receiver<Result<(), wgpu::BufferAsyncError>>,
+    pending: usize,
+}
+
+impl Mappings {
+    /// Asks for the first bytes of each buffer.
+    fn request<'a>(
+        context: &Context,
+        mode: wgpu::MapMode,
+        buffers: impl Iterator<Item = (&'a mut PooledBuffer, u64)>,
+    ) -> Result<Self, GpuError> {
+        let (outcome, outcomes) = channel();
+        let mut pending = 0;
+        context.scoped(
+            || "map buffers".into(),
+            || {
+                for (buffer, bytes) in buffers {
+                    let outcome = outcome.clone();
+                    // The receiver is gone only where the call has failed already.
+                    buffer.map(mode, padded(bytes), move |result| drop(outcome.send(result)));
+                    pending += 1;
+                }
+            },
+        )?;
+        Ok(Self { outcomes, pending })
+    }
+
+    /// Blocks until all requests are granted. The buffers' GPU work, if any, should be done.
+    fn finish(self, context: &Context) -> Result<(), GpuError> {
+        let Self { outcomes, mut pending } = self;
+        // The callbacks run inside a poll: mostly in this one, but another thread's may have picked them up.
+        let mut patience = Duration::ZERO;
+        while pending > 0 {
+            context.poll_callbacks()?;
+            match outcomes.recv_timeout(patience) {
+                Ok(Ok(())) => pending -= 1,
+                Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => {
+                    return Err(context.unless_lost(GpuError::Refused {
+                        operation: "map buffers".into(),
+                        message: "the request was not granted".into(),
+                    }));
+                }
+                Err(RecvTimeoutError::Timeout) => patience = Duration::from_micros(200),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn map_refused(error: wgpu::MapRangeError) -> GpuError {
+    GpuError::Refused { operation: "map a buffer".into(), message: error.to_string() }
+}
+
+fn padded(bytes: u64) -> u64 {
+    // Pooled buffers are at least this long.
+    bytes.next_multiple_of(COPY_GRANULARITY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::tests::gpu;
+
+    /// Host to device to host, both ways of moving bytes, for sizes around the copy granularity.
+    #[test]
+    fn bytes_survive_the_round_trip() {
+        let gpu = gpu();
+        let context = &gpu.context;
+        for mapped_storage in [false, true] {
+            if mapped_storage && !gpu.pools.mapped_storage {
+                eprintln!("skipped: {} can't map its storage", gpu.describe());
+                continue;
+            }
+            let pools = Pools::new(Arc::clone(context), gpu.caps().max_buffer_size, mapped_storage);
+            let mut previous = Vec::new();
+            for length in [0_usize, 1, 4, 6, 15, 16, 17, 100_003] {
+                let data: Vec<u8> = (0..length).map(|i| (i * 7 + length) as u8).collect();
+                let mut upload = Upload::new(&pools, &pools.inputs, length as u64).unwrap();
+                let mut download = Download::new(&pools, length as u64).unwrap();
+                write(context, [(&mut upload, data.as_slice())]).unwrap();
+
+                let mut encoder = context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+                upload.record(&mut encoder);
+                if length > 0 {
+                    let size = padded(length as u64);
+                    encoder.copy_buffer_to_buffer(upload.buffer(), 0, download.buffer(), 0, size);
+                }
+                download.record(&mut encoder);
+                let submission = context.submit(encoder.finish()).unwrap();
+
+                let mut back = vec![0xAA; length];
+                read(context, submission, [(&mut download, back.as_mut_slice())]).unwrap();
+                assert_eq!(back, data, "{length} bytes, mapped storage {mapped_storage}");
+                assert!(length == 0 || back != previous);
+                previous = back;
+            }
+        }
+    }
+}
