@@ -1,0 +1,146 @@
+//! [`CpuKernel`]: ONNX Runtime's own kernel of the operator, made to answer everything that this library answers.
+//!
+//! It computes float32 only, refuses packed layouts, and reads out of bounds where there is a past and not both presents
+//! are asked for. So float16 is converted around it, packed tensors are unpacked, and missing presents are computed into
+//! memory that is thrown away.
+
+use mha_spec::{AttentionProblem, Attributes, DType, Layout, Past, output_shapes};
+
+use super::convert::{from_f32, to_f32, unpack, zeros};
+use super::node::Node;
+use super::{input, output};
+use crate::sys::{
+    ComputeContext, Element, Failure, InnerOp, InnerOpSpec, Inputs, KernelInfo, Operand, Scratch, Target,
+};
+
+/// ONNX Runtime's CPU kernel for one node.
+pub(super) struct CpuKernel {
+    op: InnerOp,
+    /// How many outputs it computes, requested or not: the last one that is needed and all before it.
+    outputs: usize,
+}
+
+impl CpuKernel {
+    /// Makes the kernel for the node that `info` belongs to.
+    pub(super) fn new(info: &KernelInfo<'_>, node: &Node) -> Result<CpuKernel, Failure> {
+        let requested = node.requested;
+        let outputs = if requested.qk.is_some() {
+            output::QK + 1
+        } else if requested.present_value || node.has_past {
+            output::PRESENT_VALUE + 1
+        } else if requested.present_key {
+            output::PRESENT_KEY + 1
+        } else {
+            output::OUTPUT + 1
+        };
+        let Attributes { num_heads, scale, mask_filter_value, unidirectional } = node.attributes;
+        let op = info.inner_op(&InnerOpSpec {
+            name: c"MultiHeadAttention",
+            domain: crate::ops::DOMAIN,
+            version: 1,
+            types: &[(c"T", Element::Float32)],
+            ints: &[(c"num_heads", i64::from(num_heads)), (c"unidirectional", i64::from(unidirectional))],
+            floats: &[(c"scale", scale), (c"mask_filter_value", mask_filter_value)],
+            inputs: input::COUNT,
+            outputs,
+        })?;
+        Ok(CpuKernel { op, outputs })
+    }
+
+    /// Answers one run.
+    pub(super) fn run(
+        &self,
+        context: &ComputeContext<'_>,
+        problem: &AttentionProblem,
+        inputs: Inputs<'_>,
+    ) -> Result<(), Failure> {
+        let shapes = output_shapes(problem);
+        let shapes: [&[i64]; output::COUNT] = [&shapes.output, &shapes.present_key, &shapes.present_value, &shapes.qk];
+        let requested = [true, problem.present.key, problem.present.value, problem.qk.is_some()];
+        let wanted: [_; output::COUNT] = std::array::from_fn(|index| requested[index].then_some(shapes[index]));
+        let mut outputs = context.outputs(&wanted, &inputs)?;
+
+        let in_place = problem.dtype == DType::F32;
+        let mut scratch = [const { None }; output::COUNT];
+        for index in (0..self.outputs).filter(|&index| !(in_place && requested[index])) {
+            scratch[index] = Some(context.scratch(shapes[index], zeros(element_count(shapes[index]))?)?);
+        }
+
+        let own = own_inputs(context, problem, &inputs)?;
+        let operands: [Operand<'_>; input::COUNT] =
+            std::array::from_fn(|index| match (&own[index], inputs.get(index)) {
+                (Some(scratch), _) => Operand::Scratch(scratch),
+                (None, Some(tensor)) if is_read(problem, index) => Operand::Input(tensor),
+                _ => Operand::Absent,
+            });
+        let targets: Vec<Target<'_>> = scratch
+            .iter_mut()
+            .take(self.outputs)
+            .enumerate()
+            .map(|(index, scratch)| match scratch {
+                Some(scratch) => Target::Scratch(scratch),
+                None => Target::Output(&outputs, index),
+            })
+            .collect();
+        self.op.invoke(context, &operands, &targets)?;
+        drop(targets);
+
+        if !in_place {
+            for (index, bytes) in outputs.iter_mut() {
+                let dtype = if index == output::QK { problem.qk.unwrap_or(problem.dtype) } else { problem.dtype };
+                from_f32(scratch[index].as_ref().map_or(&[], Scratch::data), dtype, bytes);
+            }
+            outputs.finish(inputs);
+        }
+        Ok(())
+    }
+}
+
+/// Whether the problem reads input `index`; the CPU kernel is not shown the others.
+fn is_read(problem: &AttentionProblem, index: usize) -> bool {
+    match index {
+        input::PAST_KEY | input::PAST_VALUE => problem.past != Past::None,
+        input::PAST_SEQUENCE_LENGTH => matches!(problem.past, Past::Shared { .. }),
+        input::CACHE_INDIRECTION => problem.beam_width.is_some(),
+        _ => true,
+    }
+}
+
+/// The inputs that the CPU kernel can't take as they are: packed ones in their plain form, float16 ones as float32.
+fn own_inputs(
+    context: &ComputeContext<'_>,
+    problem: &AttentionProblem,
+    inputs: &Inputs<'_>,
+) -> Result<[Option<Scratch>; input::COUNT], Failure> {
+    let mut own = [const { None }; input::COUNT];
+    let head_size = problem.head_size as usize;
+    let plain = |len: u32, data| {
+        context.scratch(&[problem.batch.into(), len.into(), i64::from(problem.num_heads * problem.head_size)], data)
+    };
+    match (problem.layout, inputs.get(input::QUERY), inputs.get(input::KEY)) {
+        (Layout::PackedQkv, Some(query), _) => {
+            let [query, key, value] = unpack(&to_f32(query.bytes(), problem.dtype)?, head_size)?;
+            own[input::QUERY] = Some(plain(problem.q_len, query)?);
+            own[input::KEY] = Some(plain(problem.kv_len, key)?);
+            own[input::VALUE] = Some(plain(problem.kv_len, value)?);
+        }
+        (Layout::PackedKv, _, Some(key)) => {
+            let [key, value] = unpack(&to_f32(key.bytes(), problem.dtype)?, head_size)?;
+            own[input::KEY] = Some(plain(problem.kv_len, key)?);
+            own[input::VALUE] = Some(plain(problem.kv_len, value)?);
+        }
+        _ => {}
+    }
+    for (index, own) in own.iter_mut().enumerate() {
+        let tensor = inputs.get(index).filter(|tensor| tensor.element() == Element::Float16);
+        if let Some(tensor) = tensor.filter(|_| own.is_none() && is_read(problem, index)) {
+            *own = Some(context.scratch(tensor.shape(), to_f32(tensor.bytes(), DType::F16)?)?);
+        }
+    }
+    Ok(own)
+}
+
+/// Elements of a tensor whose shape `mha_spec` has found to fit in memory.
+fn element_count(shape: &[i64]) -> usize {
+    shape.iter().product::<i64>() as usize
+}

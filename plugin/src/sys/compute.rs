@@ -1,0 +1,146 @@
+//! [`ComputeContext`]: one run of a node, its inputs and its outputs.
+
+use std::marker::PhantomData;
+
+use ort::sys as ort_sys;
+
+use super::api::Api;
+use super::failure::{Code, Failure};
+use super::inner_op::Scratch;
+use super::logger::Logger;
+use super::tensor::{Memory, TensorRef};
+
+/// One run of a node. ONNX Runtime may have several under way on one kernel.
+pub(crate) struct ComputeContext<'a> {
+    pub(super) api: Api,
+    pub(super) ptr: *mut ort_sys::OrtKernelContext,
+    call: PhantomData<&'a ()>,
+}
+
+impl<'a> ComputeContext<'a> {
+    /// # Safety
+    /// `ptr` is the context that ONNX Runtime passed to the call that `'a` stands for.
+    pub(super) unsafe fn new(api: Api, ptr: *mut ort_sys::OrtKernelContext) -> Self {
+        ComputeContext { api, ptr, call: PhantomData }
+    }
+
+    /// The logger of this run.
+    pub(crate) fn logger(&self) -> Option<Logger<'_>> {
+        let mut logger = std::ptr::null();
+        call!(self.api, KernelContext_GetLogger(self.ptr, &mut logger)).ok()?;
+        // SAFETY: valid while the run lasts, which outlives the borrow of `self`.
+        unsafe { Logger::new(self.api, logger) }
+    }
+
+    /// A float32 tensor in memory of our own, for an inner kernel to read or write.
+    pub(crate) fn scratch(&self, shape: &[i64], data: Vec<f32>) -> Result<Scratch, Failure> {
+        Scratch::new(self.api, shape, data)
+    }
+
+    /// All inputs that the node has, `None` where an optional one is absent.
+    pub(crate) fn inputs(&self) -> Result<Inputs<'_>, Failure> {
+        let mut count = 0;
+        call!(self.api, KernelContext_GetInputCount(self.ptr, &mut count))?;
+        let tensors = (0..count).map(|index| {
+            let mut value = std::ptr::null();
+            call!(self.api, KernelContext_GetInput(self.ptr, index, &mut value))?;
+            if value.is_null() {
+                return Ok(None);
+            }
+            // SAFETY: inputs of a kernel of the CPU provider are tensors in host memory and outlive the run.
+            let memory = unsafe { Memory::of(self.api, value)? };
+            Ok(Some(TensorRef { value, memory, context: PhantomData }))
+        });
+        Ok(Inputs { tensors: tensors.collect::<Result<_, Failure>>()? })
+    }
+
+    /// Allocates the outputs that have a shape in `shapes`, by index. `None`: not wanted, or the node leaves it out.
+    pub(crate) fn outputs(&self, shapes: &[Option<&[i64]>], inputs: &Inputs<'_>) -> Result<Outputs<'_>, Failure> {
+        let mut tensors: Vec<Option<OutputTensor>> = Vec::with_capacity(shapes.len());
+        for (index, shape) in shapes.iter().enumerate() {
+            let Some(shape) = shape else {
+                tensors.push(None);
+                continue;
+            };
+            let mut value = std::ptr::null_mut();
+            call!(self.api, KernelContext_GetOutput(self.ptr, index, shape.as_ptr(), shape.len(), &mut value))
+                .map_err(|failure| {
+                    let rule = format!("output {index} must fit in memory; received shape {shape:?}");
+                    Failure::new(Code::Fail, format!("{rule} ({failure})"))
+                })?;
+            if value.is_null() {
+                tensors.push(None);
+                continue;
+            }
+            // SAFETY: outputs of a kernel of the CPU provider are tensors in host memory and outlive the run.
+            let memory = unsafe { Memory::of(self.api, value)? };
+            let shared = inputs.tensors.iter().flatten().any(|input| input.memory.overlaps(&memory))
+                || tensors.iter().flatten().any(|output| output.memory.overlaps(&memory));
+            tensors.push(Some(OutputTensor { value, memory, shared, copy: Vec::new() }));
+        }
+        Ok(Outputs { tensors, call: PhantomData })
+    }
+}
+
+/// The inputs of a run.
+pub(crate) struct Inputs<'a> {
+    tensors: Vec<Option<TensorRef<'a>>>,
+}
+
+impl<'a> Inputs<'a> {
+    /// Input `index`, where the node has it.
+    pub(crate) fn get(&self, index: usize) -> Option<&TensorRef<'a>> {
+        self.tensors.get(index)?.as_ref()
+    }
+}
+
+/// The outputs of a run.
+///
+/// A caller may bind one buffer as past and as present. Such an output is written to a copy, which
+/// [`Outputs::finish`] moves into place once the inputs are no longer read.
+pub(crate) struct Outputs<'a> {
+    tensors: Vec<Option<OutputTensor>>,
+    call: PhantomData<&'a ()>,
+}
+
+pub(super) struct OutputTensor {
+    pub(super) value: *mut ort_sys::OrtValue,
+    memory: Memory,
+    /// Whether it lies over an input or an earlier output.
+    shared: bool,
+    /// What was written where `shared`.
+    copy: Vec<u8>,
+}
+
+impl OutputTensor {
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        if self.shared {
+            self.copy.resize(self.memory.len, 0);
+            return &mut self.copy;
+        }
+        // SAFETY: the tensor outlives the call that the context stands for, and no other slice covers its memory:
+        // it overlaps no input and no earlier output, and a later output over it is written to its copy.
+        unsafe { std::slice::from_raw_parts_mut(self.memory.data, self.memory.len) }
+    }
+}
+
+impl Outputs<'_> {
+    /// Index and memory of every output that the node has.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (usize, &mut [u8])> {
+        self.tensors.iter_mut().enumerate().filter_map(|(index, tensor)| Some((index, tensor.as_mut()?.bytes_mut())))
+    }
+
+    /// Ends the run: puts outputs in place that share memory with an input.
+    pub(crate) fn finish(self, inputs: Inputs<'_>) {
+        drop(inputs);
+        for output in self.tensors.into_iter().flatten().filter(|output| !output.copy.is_empty()) {
+            // SAFETY: the copy is as long as the tensor, and no slice over the tensor's memory is left: `inputs` is
+            // gone, and with it all that borrowed from it.
+            unsafe { std::ptr::copy_nonoverlapping(output.copy.as_ptr(), output.memory.data, output.memory.len) };
+        }
+    }
+
+    pub(super) fn get(&self, index: usize) -> Option<&OutputTensor> {
+        self.tensors.get(index)?.as_ref()
+    }
+}

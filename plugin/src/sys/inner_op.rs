@@ -1,0 +1,232 @@
+//! [`InnerOp`]: one of ONNX Runtime's own kernels, called from inside a kernel.
+
+use std::ffi::{CStr, c_int};
+
+use ort::sys as ort_sys;
+
+use super::api::Api;
+use super::compute::{ComputeContext, Outputs};
+use super::failure::{Code, Failure};
+use super::tensor::{Element, TensorRef};
+
+/// Which of ONNX Runtime's operators to make a kernel of.
+pub(crate) struct InnerOpSpec<'a> {
+    pub(crate) name: &'static CStr,
+    pub(crate) domain: &'static CStr,
+    pub(crate) version: i32,
+    /// Type constraints of the operator's schema.
+    pub(crate) types: &'a [(&'static CStr, Element)],
+    pub(crate) ints: &'a [(&'static CStr, i64)],
+    pub(crate) floats: &'a [(&'static CStr, f32)],
+    pub(crate) inputs: usize,
+    pub(crate) outputs: usize,
+}
+
+/// A kernel of ONNX Runtime's own. Calls may come from several threads at once, as they do on the kernels of a session.
+pub(crate) struct InnerOp {
+    api: Api,
+    op: *mut ort_sys::OrtOp,
+    inputs: usize,
+    outputs: usize,
+}
+
+// SAFETY: an OrtOp is a kernel, whose Compute is const and is called concurrently by ONNX Runtime itself.
+unsafe impl Send for InnerOp {}
+// SAFETY: as above.
+unsafe impl Sync for InnerOp {}
+
+impl InnerOp {
+    /// # Safety
+    /// `info` is the kernel info of the call under way.
+    pub(super) unsafe fn new(
+        api: Api,
+        info: *const ort_sys::OrtKernelInfo,
+        spec: &InnerOpSpec<'_>,
+    ) -> Result<InnerOp, Failure> {
+        let mut attributes = Attributes { api, list: Vec::new() };
+        for (name, value) in spec.ints {
+            attributes.add(name, std::ptr::from_ref(value).cast(), ort_sys::OrtOpAttrType::ORT_OP_ATTR_INT)?;
+        }
+        for (name, value) in spec.floats {
+            attributes.add(name, std::ptr::from_ref(value).cast(), ort_sys::OrtOpAttrType::ORT_OP_ATTR_FLOAT)?;
+        }
+        let mut names: Vec<_> = spec.types.iter().map(|(name, _)| name.as_ptr()).collect();
+        let elements: Vec<_> = spec.types.iter().map(|(_, element)| element.to_raw()).collect();
+        let mut op = std::ptr::null_mut();
+        call!(
+            api,
+            CreateOp(
+                info,
+                spec.name.as_ptr(),
+                spec.domain.as_ptr(),
+                spec.version,
+                names.as_mut_ptr(),
+                elements.as_ptr(),
+                names.len() as c_int,
+                attributes.list.as_ptr().cast(),
+                attributes.list.len() as c_int,
+                spec.inputs as c_int,
+                spec.outputs as c_int,
+                &mut op,
+            )
+        )?;
+        Ok(InnerOp { api, op, inputs: spec.inputs, outputs: spec.outputs })
+    }
+
+    /// Computes inside the run that `context` stands for. Inputs beyond the slice's end are absent; outputs are all there,
+    /// as ONNX Runtime follows their pointers unchecked.
+    ///
+    /// Outputs that share memory with an input are written in place: the kernel is ONNX Runtime's own, and does what
+    /// it would do without this library.
+    pub(crate) fn invoke(
+        &self,
+        context: &ComputeContext<'_>,
+        inputs: &[Operand<'_>],
+        outputs: &[Target<'_>],
+    ) -> Result<(), Failure> {
+        let mut input_values: Vec<_> = inputs.iter().map(Operand::value).collect();
+        input_values.resize(self.inputs, std::ptr::null());
+        let output_values: Vec<_> = outputs.iter().filter_map(Target::value).collect();
+        if output_values.len() != self.outputs {
+            let rule = format!("the inner kernel needs {} outputs", self.outputs);
+            return Err(Failure::new(Code::RuntimeException, format!("{rule}; received {}", output_values.len())));
+        }
+        call!(
+            self.api,
+            InvokeOp(
+                context.ptr,
+                self.op,
+                input_values.as_ptr(),
+                self.inputs as c_int,
+                output_values.as_ptr(),
+                self.outputs as c_int,
+            )
+        )
+    }
+}
+
+impl Drop for InnerOp {
+    fn drop(&mut self) {
+        // SAFETY: made by CreateOp, released once.
+        unsafe { (self.api.table().ReleaseOp)(self.op) };
+    }
+}
+
+/// Attributes that are released whatever happens next: CreateOp copies them.
+struct Attributes {
+    api: Api,
+    list: Vec<*mut ort_sys::OrtOpAttr>,
+}
+
+impl Attributes {
+    fn add(
+        &mut self,
+        name: &CStr,
+        value: *const std::ffi::c_void,
+        kind: ort_sys::OrtOpAttrType,
+    ) -> Result<(), Failure> {
+        let mut attribute = std::ptr::null_mut();
+        call!(self.api, CreateOpAttr(name.as_ptr(), value, 1, kind, &mut attribute))?;
+        self.list.push(attribute);
+        Ok(())
+    }
+}
+
+impl Drop for Attributes {
+    fn drop(&mut self) {
+        for &attribute in &self.list {
+            // SAFETY: made by CreateOpAttr, released once.
+            unsafe { (self.api.table().ReleaseOpAttr)(attribute) };
+        }
+    }
+}
+
+/// What an inner kernel reads.
+pub(crate) enum Operand<'a> {
+    Absent,
+    /// An input of the running node, as it is.
+    Input(&'a TensorRef<'a>),
+    /// Memory of our own.
+    Scratch(&'a Scratch),
+}
+
+impl Operand<'_> {
+    fn value(&self) -> *const ort_sys::OrtValue {
+        match self {
+            Operand::Absent => std::ptr::null(),
+            Operand::Input(tensor) => tensor.value,
+            Operand::Scratch(scratch) => scratch.value,
+        }
+    }
+}
+
+/// What an inner kernel writes.
+pub(crate) enum Target<'a> {
+    /// Output `.1` of the running node, in place.
+    Output(&'a Outputs<'a>, usize),
+    /// Memory of our own.
+    Scratch(&'a mut Scratch),
+}
+
+impl Target<'_> {
+    fn value(&self) -> Option<*mut ort_sys::OrtValue> {
+        match self {
+            Target::Output(outputs, index) => outputs.get(*index).map(|output| output.value),
+            Target::Scratch(scratch) => Some(scratch.value),
+        }
+    }
+}
+
+/// A float32 tensor in memory of our own.
+pub(crate) struct Scratch {
+    api: Api,
+    value: *mut ort_sys::OrtValue,
+    data: Vec<f32>,
+}
+
+impl Scratch {
+    pub(super) fn new(api: Api, shape: &[i64], mut data: Vec<f32>) -> Result<Scratch, Failure> {
+        let len = shape.iter().try_fold(1usize, |len, &dim| len.checked_mul(usize::try_from(dim).ok()?));
+        if len != Some(data.len()) {
+            let rule = "a tensor has as many elements as its shape says";
+            return Err(Failure::new(Code::Fail, format!("{rule}; received {} for shape {shape:?}", data.len())));
+        }
+        let mut memory_info = std::ptr::null_mut();
+        call!(
+            api,
+            CreateCpuMemoryInfo(
+                ort_sys::OrtAllocatorType::OrtDeviceAllocator,
+                ort_sys::OrtMemType::OrtMemTypeDefault,
+                &mut memory_info,
+            )
+        )?;
+        let mut value = std::ptr::null_mut();
+        let outcome = call!(
+            api,
+            CreateTensorWithDataAsOrtValue(
+                memory_info,
+                data.as_mut_ptr().cast(),
+                size_of_val(data.as_slice()),
+                shape.as_ptr(),
+                shape.len(),
+                ort_sys::ONNXTensorElementDataType::ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT,
+                &mut value,
+            )
+        );
+        // SAFETY: made above, released once; the tensor has its own copy.
+        unsafe { (api.table().ReleaseMemoryInfo)(memory_info) };
+        outcome?;
+        Ok(Scratch { api, value, data })
+    }
+
+    pub(crate) fn data(&self) -> &[f32] {
+        &self.data
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // SAFETY: made by CreateTensorWithDataAsOrtValue, released once, before the memory under it.
+        unsafe { (self.api.table().ReleaseValue)(self.value) };
+    }
+}

@@ -1,0 +1,31 @@
+//! Everything unsafe: ONNX Runtime's C interface behind safe types, and the library's own C entry points.
+//!
+//! The rest of the library is compiled with `unsafe_code` denied. It sees [`Operator`] and [`Kernel`], which it
+//! implements, and the context types that ONNX Runtime's calls hand to them. No panic of an implementation reaches
+//! the caller: [`guard`] turns it into a status.
+
+#[macro_use]
+mod api;
+mod compute;
+mod exports;
+mod failure;
+mod guard;
+mod inner_op;
+mod kernel_info;
+mod library;
+pub(crate) mod logger;
+mod operator;
+mod shape_inference;
+mod tensor;
+mod type_info;
+
+pub(crate) use api::Api;
+pub(crate) use compute::{ComputeContext, Inputs};
+pub(crate) use failure::{Code, Failure};
+pub(crate) use inner_op::{InnerOp, InnerOpSpec, Operand, Scratch, Target};
+pub(crate) use kernel_info::{AttributeValue, KernelInfo};
+pub(crate) use library::RegisteredOperators;
+pub(crate) use operator::{Kernel, Operator, Port};
+pub(crate) use shape_inference::ShapeInference;
+pub(crate) use tensor::Element;
+pub(crate) use type_info::{Dim, TensorType};

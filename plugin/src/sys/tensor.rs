@@ -1,0 +1,156 @@
+//! Tensors in host memory.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use ort::sys as ort_sys;
+
+use super::api::Api;
+use super::failure::{Code, Failure};
+use super::type_info;
+
+/// Element type of a tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Element {
+    Float32,
+    Float16,
+    Int32,
+    /// Any other, by its number in ONNX.
+    Other(i32),
+}
+
+impl Element {
+    pub(super) fn from_raw(raw: i32) -> Element {
+        [Element::Float32, Element::Float16, Element::Int32]
+            .into_iter()
+            .find(|element| element.to_raw() as i32 == raw)
+            .unwrap_or(Element::Other(raw))
+    }
+
+    /// [`Element::Other`] has no counterpart here and becomes "undefined".
+    pub(super) fn to_raw(self) -> ort_sys::ONNXTensorElementDataType {
+        use ort_sys::ONNXTensorElementDataType as Raw;
+        match self {
+            Element::Float32 => Raw::ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT,
+            Element::Float16 => Raw::ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16,
+            Element::Int32 => Raw::ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32,
+            Element::Other(_) => Raw::ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED,
+        }
+    }
+
+    /// Bytes of one element, `None` for types that this library has no business with.
+    pub(crate) fn size(self) -> Option<usize> {
+        match self {
+            Element::Float32 | Element::Int32 => Some(4),
+            Element::Float16 => Some(2),
+            Element::Other(_) => None,
+        }
+    }
+}
+
+/// Where a tensor's elements are.
+pub(super) struct Memory {
+    pub(super) data: *mut u8,
+    pub(super) len: usize,
+    pub(super) element: Element,
+    pub(super) shape: Vec<i64>,
+}
+
+impl Memory {
+    /// # Safety
+    /// `value` is a live tensor of this runtime, in host memory.
+    pub(super) unsafe fn of(api: Api, value: *const ort_sys::OrtValue) -> Result<Memory, Failure> {
+        let mut info = std::ptr::null_mut();
+        call!(api, GetTensorTypeAndShape(value, &mut info))?;
+        // SAFETY: `info` was made by the call above and is released once, here.
+        let (element, shape) = unsafe {
+            let read = type_info::element(api, info)
+                .and_then(|element| type_info::dims(api, info).map(|dims| (element, dims)));
+            (api.table().ReleaseTensorTypeAndShapeInfo)(info);
+            read?
+        };
+        let size = element.size().ok_or_else(|| {
+            Failure::new(
+                Code::InvalidArgument,
+                format!("tensors must be float32, float16 or int32; received element type {element:?}"),
+            )
+        })?;
+        let len = shape.iter().try_fold(size, |len, &dim| len.checked_mul(usize::try_from(dim).ok()?));
+        let len = len.ok_or_else(|| {
+            Failure::new(Code::Fail, format!("a tensor must fit in memory; received shape {shape:?}"))
+        })?;
+        let mut data = std::ptr::null_mut();
+        if len > 0 {
+            call!(api, GetTensorMutableData(value.cast_mut(), &mut data))?;
+        } else {
+            // An empty tensor may have no memory at all, and a slice needs an address.
+            data = std::ptr::dangling_mut::<u64>().cast();
+        }
+        Ok(Memory { data: data.cast(), len, element, shape })
+    }
+
+    pub(super) fn range(&self) -> Range<usize> {
+        self.data.addr()..self.data.addr() + self.len
+    }
+
+    pub(super) fn overlaps(&self, other: &Memory) -> bool {
+        let (a, b) = (self.range(), other.range());
+        a.start < b.end && b.start < a.end
+    }
+}
+
+/// An input of a running node.
+pub(crate) struct TensorRef<'a> {
+    pub(super) value: *const ort_sys::OrtValue,
+    pub(super) memory: Memory,
+    pub(super) context: PhantomData<&'a ()>,
+}
+
+impl TensorRef<'_> {
+    pub(crate) fn shape(&self) -> &[i64] {
+        &self.memory.shape
+    }
+
+    pub(crate) fn element(&self) -> Element {
+        self.memory.element
+    }
+
+    /// The elements as they lie in memory.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        // SAFETY: the tensor outlives the call that the context stands for, nobody writes an input, and `Outputs`
+        // never forms a slice over memory that overlaps one.
+        unsafe { std::slice::from_raw_parts(self.memory.data, self.memory.len) }
+    }
+
+    /// The elements of an int32 tensor.
+    pub(crate) fn int32(&self) -> Vec<i32> {
+        self.bytes().as_chunks().0.iter().map(|&bytes| i32::from_ne_bytes(bytes)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_survive_the_round_trip() {
+        for element in [Element::Float32, Element::Float16, Element::Int32] {
+            assert_eq!(Element::from_raw(element.to_raw() as i32), element);
+        }
+        assert_eq!(Element::from_raw(11), Element::Other(11));
+    }
+
+    #[test]
+    fn overlap_needs_a_common_byte() {
+        let bytes = [0u8; 16];
+        let part = |start: usize, len: usize| Memory {
+            data: bytes.as_ptr().wrapping_add(start).cast_mut(),
+            len,
+            element: Element::Int32,
+            shape: Vec::new(),
+        };
+        assert!(part(0, 8).overlaps(&part(7, 1)));
+        assert!(!part(0, 8).overlaps(&part(8, 8)));
+        assert!(!part(4, 0).overlaps(&part(0, 4)));
+    }
+}
