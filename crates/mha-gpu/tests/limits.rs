@@ -1,0 +1,111 @@
+//! Contract: a call that exceeds a limit of the device, in the size of a binding or in workgroups, is split and gives the
+//! same result.
+
+mod common;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use common::{DTYPES, Failures, Test, check_on, path, test};
+use mha_gpu::{Gpu, GpuSettings};
+use mha_plan::DeviceCaps;
+use mha_spec::{
+    AdapterChoice, AttentionBias, AttentionProblem, DType, Layout, PaddingMask, Past, PathChoice, PresentOutputs,
+    ProjectionBias,
+};
+use mha_testkit::{Case, plain};
+
+/// Small enough that each problem below has to be split.
+const BINDING: u64 = 4096;
+
+/// Small enough as well, while a tile of scores still fits.
+const WORKGROUPS: u32 = 3;
+
+fn main() -> ExitCode {
+    let bindings = GpuSettings { max_binding_size: Some(BINDING), ..GpuSettings::default() };
+    let workgroups = GpuSettings { max_workgroups: Some(WORKGROUPS), ..GpuSettings::default() };
+    let both = GpuSettings { max_workgroups: Some(WORKGROUPS), ..bindings.clone() };
+    let mut tests = Vec::new();
+    for (limit, settings) in [("bindings", bindings), ("workgroups", workgroups), ("both", both)] {
+        for choice in PathChoice::ALL {
+            for dtype in DTYPES {
+                tests.push(split(limit, &settings, choice, dtype));
+            }
+        }
+    }
+    common::main(GpuSettings::default(), tests)
+}
+
+fn split(limit: &str, settings: &GpuSettings, choice: PathChoice, dtype: DType) -> Test {
+    let settings = settings.clone();
+    test(format!("{limit}_{choice}_{}", dtype.name()), dtype, move |unlimited: &Arc<Gpu>| {
+        let gpu = Gpu::open(&AdapterChoice::Auto, &settings).map_err(|error| error.to_string())?;
+        let limits = |caps: &DeviceCaps| (caps.max_binding_size, caps.max_workgroups);
+        let expected = limits(unlimited.caps());
+        let expected = (settings.max_binding_size.unwrap_or(expected.0), settings.max_workgroups.unwrap_or(expected.1));
+        if limits(gpu.caps()) != expected {
+            return Err(format!("the device has limits {:?}, not {expected:?}", limits(gpu.caps())));
+        }
+        let mut failures = Failures::default();
+        for (seed, problem) in problems(dtype).into_iter().enumerate() {
+            let case = Case::new(problem, seed as u64);
+            let whole = mha_plan::plan(&case.problem, unlimited.caps(), &path(choice)).map_err(|e| e.to_string())?;
+            failures.take(check_on(&gpu, gpu.caps(), &case, &path(choice)).and_then(|plan| {
+                if plan.steps.len() > whole.steps.len() {
+                    return Ok(());
+                }
+                Err(format!(
+                    "not split: {} steps, {} without limits; {:?}",
+                    plan.steps.len(),
+                    whole.steps.len(),
+                    case.problem
+                ))
+            }));
+        }
+        failures.done()
+    })
+}
+
+/// Problems that touch every tensor, each too large for [`BINDING`] and [`WORKGROUPS`].
+fn problems(dtype: DType) -> Vec<AttentionProblem> {
+    let both = PresentOutputs { key: true, value: true };
+    let plain = |b, n, s, l, h| AttentionProblem { dtype, ..plain(b, n, s, l, h) };
+    vec![
+        plain(3, 5, 70, 67, 16),
+        plain(1, 1, 300, 130, 24),
+        // One row over many keys: the keys of one head alone pass the limit.
+        plain(1, 2, 1, 900, 33),
+        plain(5, 7, 3, 210, 7),
+        AttentionProblem { v_head_size: 9, causal: true, qk: Some(dtype), present: both, ..plain(2, 4, 75, 75, 17) },
+        AttentionProblem {
+            projection_bias: ProjectionBias::QueryKeyValue,
+            padding_mask: PaddingMask::QueryKeys,
+            attention_bias: Some(AttentionBias { batch: 2, heads: 3, batch_divisor: 1 }),
+            past: Past::Growing { len: 83 },
+            present: both,
+            qk: Some(DType::F32),
+            causal: true,
+            ..plain(2, 3, 50, 61, 20)
+        },
+        AttentionProblem {
+            padding_mask: PaddingMask::Keys,
+            attention_bias: Some(AttentionBias { batch: 1, heads: 1, batch_divisor: 1 }),
+            past: Past::Shared { len: 150, capacity: 211 },
+            present: both,
+            qk: Some(dtype),
+            ..plain(4, 4, 2, 2, 12)
+        },
+        AttentionProblem {
+            padding_mask: PaddingMask::BeamKeys,
+            attention_bias: Some(AttentionBias { batch: 6, heads: 4, batch_divisor: 3 }),
+            past: Past::Shared { len: 120, capacity: 140 },
+            beam_width: Some(3),
+            present: both,
+            qk: Some(dtype),
+            ..plain(6, 4, 1, 1, 12)
+        },
+        AttentionProblem { layout: Layout::PreSplit, present: both, ..plain(3, 4, 40, 90, 10) },
+        AttentionProblem { layout: Layout::PackedKv, padding_mask: PaddingMask::KeyLengths, ..plain(2, 4, 40, 90, 10) },
+        AttentionProblem { layout: Layout::PackedQkv, present: both, causal: true, ..plain(3, 4, 60, 60, 9) },
+    ]
+}
