@@ -1,7 +1,6 @@
 // The portable prefill lane. A workgroup takes a tile of query rows of one head; a group of LANES lanes shares ROWS of
 // them, each lane holding every LANES-th vec4 of Q and of O in registers. Keys and values pass through workgroup memory
-// in tiles of float32, so that conversion and bias cost once per workgroup, and each tile is loaded while the one before
-// is in use.
+// in tiles, each loaded while the one before is in use.
 override WORKGROUP_SIZE: u32;
 // Keys of a tile, a multiple of 4 for which PREFETCH vec4 of K and of V a lane are enough.
 override KEY_TILE: u32;
@@ -11,34 +10,34 @@ override CAUSAL_SKIP: bool;
 // Named, as naga 30 cannot process the override of an unnamed array length.
 override TILE_LENGTH: u32 = KEY_TILE * COLUMNS4;
 
-var<workgroup> key_tile: array<vec4<f32>, TILE_LENGTH>;
-var<workgroup> value_tile: array<vec4<f32>, TILE_LENGTH>;
+var<workgroup> key_tile: array<Tile4, TILE_LENGTH>;
+var<workgroup> value_tile: array<Tile4, TILE_LENGTH>;
 
 fn tile_key(at: u32) -> vec4<f32> {
-    return key_tile[at];
+    return vec4<f32>(key_tile[at]);
 }
 
 fn tile_value(at: u32) -> vec4<f32> {
-    return value_tile[at];
+    return vec4<f32>(value_tile[at]);
 }
 
 // Entry i of the key tile that begins at key t0, zero past the ends.
-fn next_key(b: u32, n: u32, t0: u32, t_end: u32, i: u32) -> vec4<f32> {
+fn next_key(b: u32, n: u32, t0: u32, t_end: u32, i: u32) -> Tile4 {
     let t = t0 + i / COLUMNS4;
     let h = i % COLUMNS4 * 4u;
     if t < t_end && h < params.head_size {
-        return source_key4(b, n, t, h);
+        return Tile4(source_key4(b, n, t, h));
     }
-    return vec4<f32>();
+    return Tile4();
 }
 
-fn next_value(b: u32, n: u32, t0: u32, t_end: u32, i: u32) -> vec4<f32> {
+fn next_value(b: u32, n: u32, t0: u32, t_end: u32, i: u32) -> Tile4 {
     let t = t0 + i / COLUMNS4;
     let h = i % COLUMNS4 * 4u;
     if t < t_end && h < params.v_head_size {
-        return source_value4(b, n, t, h);
+        return Tile4(source_value4(b, n, t, h));
     }
-    return vec4<f32>();
+    return Tile4();
 }
 
 fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {

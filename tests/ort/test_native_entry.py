@@ -8,7 +8,7 @@ import pytest
 
 from harness import run_python, said
 
-pytestmark = pytest.mark.library_only
+pytestmark = pytest.mark.plugin_only
 
 
 def test_loads_where_there_is_no_onnxruntime(library):

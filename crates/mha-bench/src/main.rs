@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use mha_bench::{BenchError, Shape, Subject, measure};
+use mha_bench::{BenchError, Effort, Shape, Subject, measure};
 use mha_gpu::{Gpu, GpuSettings};
 use mha_spec::{AdapterChoice, DType};
 
@@ -26,6 +26,9 @@ struct Arguments {
     /// Launches that count.
     #[arg(long, default_value_t = 20)]
     repeats: usize,
+    /// Rows of every head that are checked against float64.
+    #[arg(long, default_value_t = 8)]
+    checked_rows: u32,
     /// Part of an adapter's name.
     #[arg(long)]
     adapter: Option<String>,
@@ -60,11 +63,16 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         "| shape | dtype | subject | GPU ms (10 % to 90 %) | TFLOP/s | GB/s | call ms | largest error | kernel |\n\
          |---|---|---|---|---|---|---|---|---|"
     );
+    let effort = Effort {
+        score_deviation: arguments.score_deviation,
+        repeats: arguments.repeats,
+        checked_rows: arguments.checked_rows,
+    };
     let mut rows = Vec::new();
     for shape in &shapes {
         for &dtype in &dtypes {
             for subject in &subjects {
-                match measure(&gpu, shape, dtype, subject, arguments.score_deviation, arguments.repeats) {
+                match measure(&gpu, shape, dtype, subject, &effort) {
                     Ok(row) => {
                         let [low, high] = row.gpu_ms_spread;
                         println!(

@@ -118,14 +118,15 @@ fn lane_choice(
     let rows = if pinned.is_empty() { &table.rows } else { pinned };
     let covering = || rows.iter().filter(|row| row.dtype == problem.dtype && row.max_head_size >= head_size);
     let fitting = || covering().filter(|row| fits(lane, row, problem, caps).is_ok());
-    let row = match lane {
-        // The narrowest head class that covers, and in it the first tile that holds all rows.
-        Lane::Short => fitting().next().map(|first| {
-            let class = || fitting().filter(|row| row.max_head_size == first.max_head_size);
-            class().find(|row| row.rows >= problem.q_len).or_else(|| class().last()).unwrap_or(first)
-        }),
-        _ => fitting().next(),
-    };
+    // The narrowest head class that covers and the lanes of its first row; within it, a choice by the problem's size.
+    let row = fitting().next().map(|first| {
+        let class = || fitting().filter(|row| (row.max_head_size, row.lanes) == (first.max_head_size, first.lanes));
+        let suits = |row: &&TuningRow| match lane {
+            Lane::Short => row.rows >= problem.q_len,
+            _ => row_workgroups(problem, row) * u64::from(row.workgroup_size) >= wanted_lanes(caps),
+        };
+        class().find(suits).or_else(|| class().next_back()).unwrap_or(first)
+    });
     let Some(row) = row else {
         let refusal = match covering().next() {
             None => {
@@ -136,17 +137,11 @@ fn lane_choice(
         };
         return Err(Refusal::new(refusal));
     };
-    let access = if problem.head_size % 4 == 0 && problem.v_head_size % 4 == 0 { "vec4" } else { "scalar" };
+    let access = access(problem);
     let dtype = problem.dtype.name();
-    let kernel = match lane {
-        Lane::Apple => {
-            // A tile in f16 would round key + bias once more than the operator does.
-            let adds_bias = problem.projection_bias == ProjectionBias::QueryKeyValue;
-            let staged = if adds_bias { "f32" } else { dtype };
-            format!("apple_{dtype}_{access}_{staged}_l{}_{}", row.lanes, row.tile)
-        }
-        _ => format!("{}_{dtype}_{access}_l{}_{}", lane.name(), row.lanes, row.tile),
-    };
+    // A tile in f16 would round key + bias once more than the operator does.
+    let tile = if adds_bias(problem) { row.tile.trim_end_matches('h') } else { &row.tile };
+    let kernel = format!("{}_{dtype}_{access}_l{}_{tile}", lane.name(), row.lanes);
     let why = if reason.is_empty() { why } else { format!("{why}; {reason}") };
     Ok(Choice {
         lane,
@@ -187,32 +182,52 @@ fn fits(lane: Lane, row: &TuningRow, problem: &AttentionProblem, caps: &DeviceCa
 fn workgroup_memory(lane: Lane, row: &TuningRow, problem: &AttentionProblem) -> u32 {
     let tile = row.key_tile * row.columns4();
     match lane {
-        Lane::Rows => 2 * tile * 16,
-        Lane::Apple if problem.projection_bias == ProjectionBias::QueryKeyValue => 2 * tile * 16,
-        Lane::Apple => 2 * tile * 4 * problem.dtype.size() as u32,
+        Lane::Rows | Lane::Apple => 2 * tile * 4 * row.tile_element(adds_bias(problem)),
         Lane::Short => row.workgroup_size / row.lanes * row.rows * (8 + row.columns4() * 16),
         Lane::Wide => 64 * 4,
     }
 }
 
-/// Key splits that give the device enough workgroups, each with keys enough to be worth a merge.
-fn wanted_splits(lane: Lane, problem: &AttentionProblem, row: &TuningRow, caps: &DeviceCaps) -> u32 {
-    // Lanes that keep the largest GPUs of a kind busy; on a CPU a few threads share the work.
-    let lanes_wanted: u64 = match caps.kind {
-        DeviceKind::Discrete | DeviceKind::Virtual | DeviceKind::Other => 64 << 10,
+/// Lanes that keep the largest GPUs of a kind busy; on a CPU a few threads share the work.
+fn wanted_lanes(caps: &DeviceCaps) -> u64 {
+    match caps.kind {
+        DeviceKind::Discrete | DeviceKind::Virtual | DeviceKind::Other => 32 << 10,
         DeviceKind::Integrated => 16 << 10,
         DeviceKind::Software => 1 << 10,
+    }
+}
+
+/// Workgroups that a prefill lane gives a problem whose keys are not split.
+fn row_workgroups(problem: &AttentionProblem, row: &TuningRow) -> u64 {
+    u64::from(problem.batch) * u64::from(problem.num_heads) * u64::from(problem.q_len.div_ceil(row.tile_rows()))
+}
+
+/// Key splits that give the device enough workgroups, each with keys enough to be worth a merge.
+fn wanted_splits(lane: Lane, problem: &AttentionProblem, row: &TuningRow, caps: &DeviceCaps) -> u32 {
+    let (workgroups, wanted, least_keys) = match lane {
+        // Each key is read once and arithmetic is little: twice the lanes hide the latency of memory.
+        Lane::Short => {
+            let row_blocks = u64::from(problem.q_len.div_ceil(row.rows));
+            let workgroups = u64::from(problem.batch) * u64::from(problem.num_heads) * row_blocks;
+            (workgroups, 2 * wanted_lanes(caps), 2 * row.workgroup_size / row.lanes * 4)
+        }
+        _ => (row_workgroups(problem, row), wanted_lanes(caps), 4 * row.key_tile.max(1)),
     };
-    let (rows, keys_a_turn) = match lane {
-        Lane::Short => (row.rows, row.workgroup_size / row.lanes * 4),
-        _ => (row.tile_rows(), row.key_tile.max(1)),
-    };
-    let row_tiles = u64::from(problem.q_len.div_ceil(rows));
-    let workgroups = (u64::from(problem.batch) * u64::from(problem.num_heads) * row_tiles).max(1);
-    let least_turns = if lane == Lane::Short { 2 } else { 4 };
-    let most = problem.total_len().div_ceil(least_turns * keys_a_turn).max(1);
-    let wanted = lanes_wanted.div_ceil(workgroups * u64::from(row.workgroup_size));
-    u32::try_from(wanted).unwrap_or(most).clamp(1, most)
+    let most = problem.total_len().div_ceil(least_keys).max(1);
+    let lanes = (workgroups * u64::from(row.workgroup_size)).max(1);
+    // To the nearest: half as many again is worth less than a merge costs.
+    u32::try_from((wanted + lanes / 2) / lanes).unwrap_or(most).clamp(1, most)
+}
+
+/// How kernels reach the tensors: by vec4 where every row begins at a multiple of four elements.
+pub(crate) fn access(problem: &AttentionProblem) -> &'static str {
+    let aligned = problem.head_size.is_multiple_of(4) && problem.v_head_size.is_multiple_of(4);
+    if aligned { "vec4" } else { "scalar" }
+}
+
+/// Whether the problem adds a bias to keys and values.
+fn adds_bias(problem: &AttentionProblem) -> bool {
+    problem.projection_bias == ProjectionBias::QueryKeyValue
 }
 
 fn named(name: &str) -> Result<KernelId, Refusal> {

@@ -9,7 +9,7 @@ use crate::caps::DeviceCaps;
 use crate::cells::{Axis, Cell, divide};
 use crate::plan::{Binding, Plan, Step, Tensor};
 use crate::refusal::Refusal;
-use crate::select::{Choice, Lane};
+use crate::select::{Choice, Lane, access};
 use crate::views::{View, Views, tensor_bytes};
 
 /// Lanes of a workgroup of the kernels around attention.
@@ -304,8 +304,7 @@ impl Builder<'_> {
     fn scores(&mut self) -> Result<(), Refusal> {
         let p = self.problem;
         let Some(qk) = p.qk else { return Ok(()) };
-        let access = if p.head_size % 4 == 0 && p.v_head_size % 4 == 0 { "vec4" } else { "scalar" };
-        let name = format!("scores_{}_{access}_{}", p.dtype.name(), qk.name());
+        let name = format!("scores_{}_{}_{}", p.dtype.name(), access(p), qk.name());
         let kernel = KernelId::named(&name)
             .ok_or_else(|| Refusal::new(format!("qk is of the node's type, or float32, got {}", qk.name())))?;
         let mut views = self.inputs();

@@ -16,7 +16,8 @@ pub struct TuningRow {
     pub max_head_size: u32,
     /// Lanes that share a group of query rows.
     pub lanes: u32,
-    /// Register tile, `r<rows>s<vec4 columns of a lane>`, and `a<vec4 loaded ahead>` where the lane loads ahead.
+    /// Register tile, `r<rows>s<vec4 columns of a lane>`, then `a<vec4 loaded ahead>` where the
+    /// lane loads ahead, and `h` where its tiles in workgroup memory hold float16.
     pub tile: String,
     /// Query rows of a group of lanes.
     pub rows: u32,
@@ -37,6 +38,11 @@ impl TuningRow {
     /// Columns of Q, K, V and O that a group of lanes holds, as vec4.
     pub fn columns4(&self) -> u32 {
         self.lanes * self.slice4()
+    }
+
+    /// Bytes of a tile's element in workgroup memory, where a bias of keys and values may forbid float16.
+    pub fn tile_element(&self, adds_bias: bool) -> u32 {
+        if self.tile.ends_with('h') && !adds_bias { 2 } else { 4 }
     }
 
     fn slice4(&self) -> u32 {
@@ -101,7 +107,7 @@ pub fn parse(text: &str) -> Result<Vec<TuningRow>, TableError> {
 
 /// Rows, vec4 columns of a lane and vec4 loaded ahead, from a tile's name; no `a` means none are.
 fn tile_numbers(tile: &str) -> Option<[u32; 3]> {
-    let (rows, rest) = tile.strip_prefix('r')?.split_once('s')?;
+    let (rows, rest) = tile.strip_suffix('h').unwrap_or(tile).strip_prefix('r')?.split_once('s')?;
     let (slice4, ahead) = rest.split_once('a').unwrap_or((rest, "0"));
     Some([rows.parse().ok()?, slice4.parse().ok()?, ahead.parse().ok()?])
 }

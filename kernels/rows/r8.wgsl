@@ -1,0 +1,343 @@
+// The query rows of a group of lanes: 8. Named members, because an array that is indexed in a loop lands in memory
+// wherever a compiler chooses not to unroll.
+const ROWS: u32 = 8u;
+
+// A vec4 for each row: of columns, or of the four keys of a block.
+struct RowVectors {
+    r0: vec4<f32>,
+    r1: vec4<f32>,
+    r2: vec4<f32>,
+    r3: vec4<f32>,
+    r4: vec4<f32>,
+    r5: vec4<f32>,
+    r6: vec4<f32>,
+    r7: vec4<f32>,
+}
+
+// The scores or weights that a lane owns, of each row.
+struct OwnedRows {
+    r0: Owned,
+    r1: Owned,
+    r2: Owned,
+    r3: Owned,
+    r4: Owned,
+    r5: Owned,
+    r6: Owned,
+    r7: Owned,
+}
+
+// A number for each row.
+struct RowNumbers {
+    r0: f32,
+    r1: f32,
+    r2: f32,
+    r3: f32,
+    r4: f32,
+    r5: f32,
+    r6: f32,
+    r7: f32,
+}
+
+fn same_numbers(x: f32) -> RowNumbers {
+    return RowNumbers(x, x, x, x, x, x, x, x);
+}
+
+// Columns of the rows from `first` on, times `factor`; rows from `end` on are zero.
+fn load_part(b: u32, n: u32, first: u32, end: u32, part: u32, lane: u32, factor: f32) -> RowVectors {
+    var q = RowVectors();
+    if first < end {
+        q.r0 = query_part(b, n, first, part, lane) * factor;
+    }
+    if first + 1u < end {
+        q.r1 = query_part(b, n, first + 1u, part, lane) * factor;
+    }
+    if first + 2u < end {
+        q.r2 = query_part(b, n, first + 2u, part, lane) * factor;
+    }
+    if first + 3u < end {
+        q.r3 = query_part(b, n, first + 3u, part, lane) * factor;
+    }
+    if first + 4u < end {
+        q.r4 = query_part(b, n, first + 4u, part, lane) * factor;
+    }
+    if first + 5u < end {
+        q.r5 = query_part(b, n, first + 5u, part, lane) * factor;
+    }
+    if first + 6u < end {
+        q.r6 = query_part(b, n, first + 6u, part, lane) * factor;
+    }
+    if first + 7u < end {
+        q.r7 = query_part(b, n, first + 7u, part, lane) * factor;
+    }
+    return q;
+}
+
+// s plus the products of one part of Q with that part of the four keys at `at`. Column by column over all rows and keys,
+// so that a sum is not needed again before it is ready.
+fn part_scores(s: RowVectors, q: RowVectors, at: vec4<u32>) -> RowVectors {
+    let k0 = tile_key(at.x);
+    let k1 = tile_key(at.y);
+    let k2 = tile_key(at.z);
+    let k3 = tile_key(at.w);
+    var x = s;
+    let kx = vec4<f32>(k0.x, k1.x, k2.x, k3.x);
+    x.r0 = fma(vec4<f32>(q.r0.x), kx, x.r0);
+    x.r1 = fma(vec4<f32>(q.r1.x), kx, x.r1);
+    x.r2 = fma(vec4<f32>(q.r2.x), kx, x.r2);
+    x.r3 = fma(vec4<f32>(q.r3.x), kx, x.r3);
+    x.r4 = fma(vec4<f32>(q.r4.x), kx, x.r4);
+    x.r5 = fma(vec4<f32>(q.r5.x), kx, x.r5);
+    x.r6 = fma(vec4<f32>(q.r6.x), kx, x.r6);
+    x.r7 = fma(vec4<f32>(q.r7.x), kx, x.r7);
+    let ky = vec4<f32>(k0.y, k1.y, k2.y, k3.y);
+    x.r0 = fma(vec4<f32>(q.r0.y), ky, x.r0);
+    x.r1 = fma(vec4<f32>(q.r1.y), ky, x.r1);
+    x.r2 = fma(vec4<f32>(q.r2.y), ky, x.r2);
+    x.r3 = fma(vec4<f32>(q.r3.y), ky, x.r3);
+    x.r4 = fma(vec4<f32>(q.r4.y), ky, x.r4);
+    x.r5 = fma(vec4<f32>(q.r5.y), ky, x.r5);
+    x.r6 = fma(vec4<f32>(q.r6.y), ky, x.r6);
+    x.r7 = fma(vec4<f32>(q.r7.y), ky, x.r7);
+    let kz = vec4<f32>(k0.z, k1.z, k2.z, k3.z);
+    x.r0 = fma(vec4<f32>(q.r0.z), kz, x.r0);
+    x.r1 = fma(vec4<f32>(q.r1.z), kz, x.r1);
+    x.r2 = fma(vec4<f32>(q.r2.z), kz, x.r2);
+    x.r3 = fma(vec4<f32>(q.r3.z), kz, x.r3);
+    x.r4 = fma(vec4<f32>(q.r4.z), kz, x.r4);
+    x.r5 = fma(vec4<f32>(q.r5.z), kz, x.r5);
+    x.r6 = fma(vec4<f32>(q.r6.z), kz, x.r6);
+    x.r7 = fma(vec4<f32>(q.r7.z), kz, x.r7);
+    let kw = vec4<f32>(k0.w, k1.w, k2.w, k3.w);
+    x.r0 = fma(vec4<f32>(q.r0.w), kw, x.r0);
+    x.r1 = fma(vec4<f32>(q.r1.w), kw, x.r1);
+    x.r2 = fma(vec4<f32>(q.r2.w), kw, x.r2);
+    x.r3 = fma(vec4<f32>(q.r3.w), kw, x.r3);
+    x.r4 = fma(vec4<f32>(q.r4.w), kw, x.r4);
+    x.r5 = fma(vec4<f32>(q.r5.w), kw, x.r5);
+    x.r6 = fma(vec4<f32>(q.r6.w), kw, x.r6);
+    x.r7 = fma(vec4<f32>(q.r7.w), kw, x.r7);
+    return x;
+}
+
+// One part of O plus that part of the four values at `at`, weighted: key by key over all rows.
+fn part_values(o: RowVectors, w: RowVectors, at: vec4<u32>) -> RowVectors {
+    let v0 = tile_value(at.x);
+    let v1 = tile_value(at.y);
+    let v2 = tile_value(at.z);
+    let v3 = tile_value(at.w);
+    var x = o;
+    x.r0 = fma(vec4<f32>(w.r0.x), v0, x.r0);
+    x.r1 = fma(vec4<f32>(w.r1.x), v0, x.r1);
+    x.r2 = fma(vec4<f32>(w.r2.x), v0, x.r2);
+    x.r3 = fma(vec4<f32>(w.r3.x), v0, x.r3);
+    x.r4 = fma(vec4<f32>(w.r4.x), v0, x.r4);
+    x.r5 = fma(vec4<f32>(w.r5.x), v0, x.r5);
+    x.r6 = fma(vec4<f32>(w.r6.x), v0, x.r6);
+    x.r7 = fma(vec4<f32>(w.r7.x), v0, x.r7);
+    x.r0 = fma(vec4<f32>(w.r0.y), v1, x.r0);
+    x.r1 = fma(vec4<f32>(w.r1.y), v1, x.r1);
+    x.r2 = fma(vec4<f32>(w.r2.y), v1, x.r2);
+    x.r3 = fma(vec4<f32>(w.r3.y), v1, x.r3);
+    x.r4 = fma(vec4<f32>(w.r4.y), v1, x.r4);
+    x.r5 = fma(vec4<f32>(w.r5.y), v1, x.r5);
+    x.r6 = fma(vec4<f32>(w.r6.y), v1, x.r6);
+    x.r7 = fma(vec4<f32>(w.r7.y), v1, x.r7);
+    x.r0 = fma(vec4<f32>(w.r0.z), v2, x.r0);
+    x.r1 = fma(vec4<f32>(w.r1.z), v2, x.r1);
+    x.r2 = fma(vec4<f32>(w.r2.z), v2, x.r2);
+    x.r3 = fma(vec4<f32>(w.r3.z), v2, x.r3);
+    x.r4 = fma(vec4<f32>(w.r4.z), v2, x.r4);
+    x.r5 = fma(vec4<f32>(w.r5.z), v2, x.r5);
+    x.r6 = fma(vec4<f32>(w.r6.z), v2, x.r6);
+    x.r7 = fma(vec4<f32>(w.r7.z), v2, x.r7);
+    x.r0 = fma(vec4<f32>(w.r0.w), v3, x.r0);
+    x.r1 = fma(vec4<f32>(w.r1.w), v3, x.r1);
+    x.r2 = fma(vec4<f32>(w.r2.w), v3, x.r2);
+    x.r3 = fma(vec4<f32>(w.r3.w), v3, x.r3);
+    x.r4 = fma(vec4<f32>(w.r4.w), v3, x.r4);
+    x.r5 = fma(vec4<f32>(w.r5.w), v3, x.r5);
+    x.r6 = fma(vec4<f32>(w.r6.w), v3, x.r6);
+    x.r7 = fma(vec4<f32>(w.r7.w), v3, x.r7);
+    return x;
+}
+
+fn scale_part(x: RowVectors, factor: RowNumbers) -> RowVectors {
+    return RowVectors(
+        x.r0 * factor.r0,
+        x.r1 * factor.r1,
+        x.r2 * factor.r2,
+        x.r3 * factor.r3,
+        x.r4 * factor.r4,
+        x.r5 * factor.r5,
+        x.r6 * factor.r6,
+        x.r7 * factor.r7,
+    );
+}
+
+fn scatter_rows(s: RowVectors) -> OwnedRows {
+    return OwnedRows(
+        scatter_rotated(s.r0),
+        scatter_rotated(s.r1),
+        scatter_rotated(s.r2),
+        scatter_rotated(s.r3),
+        scatter_rotated(s.r4),
+        scatter_rotated(s.r5),
+        scatter_rotated(s.r6),
+        scatter_rotated(s.r7),
+    );
+}
+
+fn gather_rows(p: OwnedRows) -> RowVectors {
+    return RowVectors(
+        gather_rotated(p.r0),
+        gather_rotated(p.r1),
+        gather_rotated(p.r2),
+        gather_rotated(p.r3),
+        gather_rotated(p.r4),
+        gather_rotated(p.r5),
+        gather_rotated(p.r6),
+        gather_rotated(p.r7),
+    );
+}
+
+// The operator's scores of keys t to t + 3. Rows from `end` and keys past `last` take the terms of the last that exist.
+fn mask_rows(p: OwnedRows, b: u32, n: u32, first: u32, end: u32, t: u32, last: u32, lane: u32) -> OwnedRows {
+    return OwnedRows(
+        owned_masked(p.r0, b, n, min(first, end - 1u), t, lane, last),
+        owned_masked(p.r1, b, n, min(first + 1u, end - 1u), t, lane, last),
+        owned_masked(p.r2, b, n, min(first + 2u, end - 1u), t, lane, last),
+        owned_masked(p.r3, b, n, min(first + 3u, end - 1u), t, lane, last),
+        owned_masked(p.r4, b, n, min(first + 4u, end - 1u), t, lane, last),
+        owned_masked(p.r5, b, n, min(first + 5u, end - 1u), t, lane, last),
+        owned_masked(p.r6, b, n, min(first + 6u, end - 1u), t, lane, last),
+        owned_masked(p.r7, b, n, min(first + 7u, end - 1u), t, lane, last),
+    );
+}
+
+// p for keys below `end`, else `outside`.
+fn rows_below(p: OwnedRows, end: u32, t: u32, lane: u32, outside: f32) -> OwnedRows {
+    return OwnedRows(
+        owned_below(end, t, lane, p.r0, outside),
+        owned_below(end, t, lane, p.r1, outside),
+        owned_below(end, t, lane, p.r2, outside),
+        owned_below(end, t, lane, p.r3, outside),
+        owned_below(end, t, lane, p.r4, outside),
+        owned_below(end, t, lane, p.r5, outside),
+        owned_below(end, t, lane, p.r6, outside),
+        owned_below(end, t, lane, p.r7, outside),
+    );
+}
+
+// Whether a score passes its row's reference by more than the slack.
+fn rows_grew(p: OwnedRows, reference: RowNumbers) -> bool {
+    return owned_max(p.r0) > reference.r0 + SLACK
+        || owned_max(p.r1) > reference.r1 + SLACK
+        || owned_max(p.r2) > reference.r2 + SLACK
+        || owned_max(p.r3) > reference.r3 + SLACK
+        || owned_max(p.r4) > reference.r4 + SLACK
+        || owned_max(p.r5) > reference.r5 + SLACK
+        || owned_max(p.r6) > reference.r6 + SLACK
+        || owned_max(p.r7) > reference.r7 + SLACK;
+}
+
+fn rows_max(p: OwnedRows, reference: RowNumbers) -> RowNumbers {
+    return RowNumbers(
+        max(reference.r0, group_max(owned_max(p.r0))),
+        max(reference.r1, group_max(owned_max(p.r1))),
+        max(reference.r2, group_max(owned_max(p.r2))),
+        max(reference.r3, group_max(owned_max(p.r3))),
+        max(reference.r4, group_max(owned_max(p.r4))),
+        max(reference.r5, group_max(owned_max(p.r5))),
+        max(reference.r6, group_max(owned_max(p.r6))),
+        max(reference.r7, group_max(owned_max(p.r7))),
+    );
+}
+
+fn weigh_rows(p: OwnedRows, reference: RowNumbers) -> OwnedRows {
+    return OwnedRows(
+        owned_weight(p.r0, reference.r0),
+        owned_weight(p.r1, reference.r1),
+        owned_weight(p.r2, reference.r2),
+        owned_weight(p.r3, reference.r3),
+        owned_weight(p.r4, reference.r4),
+        owned_weight(p.r5, reference.r5),
+        owned_weight(p.r6, reference.r6),
+        owned_weight(p.r7, reference.r7),
+    );
+}
+
+// What results relative to `before` are multiplied by to be relative to `after`.
+fn shrink_factors(before: RowNumbers, after: RowNumbers) -> RowNumbers {
+    return RowNumbers(
+        weight(before.r0 - after.r0),
+        weight(before.r1 - after.r1),
+        weight(before.r2 - after.r2),
+        weight(before.r3 - after.r3),
+        weight(before.r4 - after.r4),
+        weight(before.r5 - after.r5),
+        weight(before.r6 - after.r6),
+        weight(before.r7 - after.r7),
+    );
+}
+
+fn scale_numbers(x: RowNumbers, factor: RowNumbers) -> RowNumbers {
+    return RowNumbers(
+        x.r0 * factor.r0,
+        x.r1 * factor.r1,
+        x.r2 * factor.r2,
+        x.r3 * factor.r3,
+        x.r4 * factor.r4,
+        x.r5 * factor.r5,
+        x.r6 * factor.r6,
+        x.r7 * factor.r7,
+    );
+}
+
+fn add_weights(sum: RowNumbers, p: OwnedRows) -> RowNumbers {
+    return RowNumbers(
+        sum.r0 + owned_sum(p.r0),
+        sum.r1 + owned_sum(p.r1),
+        sum.r2 + owned_sum(p.r2),
+        sum.r3 + owned_sum(p.r3),
+        sum.r4 + owned_sum(p.r4),
+        sum.r5 + owned_sum(p.r5),
+        sum.r6 + owned_sum(p.r6),
+        sum.r7 + owned_sum(p.r7),
+    );
+}
+
+fn group_sums(sum: RowNumbers) -> RowNumbers {
+    return RowNumbers(
+        group_sum(sum.r0),
+        group_sum(sum.r1),
+        group_sum(sum.r2),
+        group_sum(sum.r3),
+        group_sum(sum.r4),
+        group_sum(sum.r5),
+        group_sum(sum.r6),
+        group_sum(sum.r7),
+    );
+}
+
+// Records the references and sums of the rows where results are partial.
+fn store_stats(b: u32, n: u32, first: u32, end: u32, split: u32, lane: u32, reference: RowNumbers, sum: RowNumbers) {
+    store_row_stats(b, n, first, end, split, lane, reference.r0, sum.r0);
+    store_row_stats(b, n, first + 1u, end, split, lane, reference.r1, sum.r1);
+    store_row_stats(b, n, first + 2u, end, split, lane, reference.r2, sum.r2);
+    store_row_stats(b, n, first + 3u, end, split, lane, reference.r3, sum.r3);
+    store_row_stats(b, n, first + 4u, end, split, lane, reference.r4, sum.r4);
+    store_row_stats(b, n, first + 5u, end, split, lane, reference.r5, sum.r5);
+    store_row_stats(b, n, first + 6u, end, split, lane, reference.r6, sum.r6);
+    store_row_stats(b, n, first + 7u, end, split, lane, reference.r7, sum.r7);
+}
+
+fn store_part(b: u32, n: u32, first: u32, end: u32, split: u32, part: u32, lane: u32, o: RowVectors, sum: RowNumbers) {
+    store_row_part(b, n, first, end, split, part, lane, o.r0, sum.r0);
+    store_row_part(b, n, first + 1u, end, split, part, lane, o.r1, sum.r1);
+    store_row_part(b, n, first + 2u, end, split, part, lane, o.r2, sum.r2);
+    store_row_part(b, n, first + 3u, end, split, part, lane, o.r3, sum.r3);
+    store_row_part(b, n, first + 4u, end, split, part, lane, o.r4, sum.r4);
+    store_row_part(b, n, first + 5u, end, split, part, lane, o.r5, sum.r5);
+    store_row_part(b, n, first + 6u, end, split, part, lane, o.r6, sum.r6);
+    store_row_part(b, n, first + 7u, end, split, part, lane, o.r7, sum.r7);
+}
