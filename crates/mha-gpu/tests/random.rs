@@ -10,13 +10,13 @@ use std::process::ExitCode;
 use common::{DTYPES, Failures, check, path, test};
 use mha_gpu::GpuSettings;
 use mha_spec::PathChoice;
-use mha_testkit::Case;
+use mha_testkit::{Case, random};
 
 /// Seeds for each path and type: 2,048 problems in all.
 const SEEDS: u64 = 512;
 
 /// Seeds in one test.
-const CHUNK: u64 = 64;
+const CHUNK: u64 = 2 * random::FAMILY;
 
 fn main() -> ExitCode {
     let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a seed is a number"));

@@ -23,8 +23,7 @@ fn metal(kernel: &KernelInfo) -> String {
     };
     let constants = kernel.overrides.iter().map(|name| ((*name).to_owned(), value(name))).collect();
     let stage = Some((naga::ShaderStage::Compute, kernel.entry_point));
-    let (module, info) =
-        naga::back::pipeline_constants::process_overrides(&module, &info, stage, &constants).unwrap();
+    let (module, info) = naga::back::pipeline_constants::process_overrides(&module, &info, stage, &constants).unwrap();
     let options = msl::Options {
         lang_version: (2, 4),
         fake_missing_bindings: true,

@@ -2,7 +2,7 @@
 
 use mha_kernels::KernelId;
 use mha_spec::options::PathChoice;
-use mha_spec::{AttentionProblem, DType, ProjectionBias};
+use mha_spec::{AttentionProblem, DType, PaddingMask, ProjectionBias};
 
 use crate::caps::{DeviceCaps, DeviceKind};
 use crate::plan::Plan;
@@ -24,6 +24,10 @@ pub enum Lane {
     Short,
     /// `attention_wide.wgsl`: any head size, any adapter.
     Wide,
+    /// `attention_seed_before.wgsl`: the kernel that the original report found slow. Pinned only, for benchmarks.
+    SeedBefore,
+    /// `attention_seed_after.wgsl`: the kernel that it proposed. Pinned only, for benchmarks.
+    SeedAfter,
 }
 
 impl Lane {
@@ -34,11 +38,13 @@ impl Lane {
             Lane::Apple => "apple",
             Lane::Short => "short",
             Lane::Wide => "wide",
+            Lane::SeedBefore => "seed-before",
+            Lane::SeedAfter => "seed-after",
         }
     }
 
     /// All lanes.
-    pub const ALL: [Lane; 4] = [Lane::Rows, Lane::Apple, Lane::Short, Lane::Wide];
+    pub const ALL: [Lane; 6] = [Lane::Rows, Lane::Apple, Lane::Short, Lane::Wide, Lane::SeedBefore, Lane::SeedAfter];
 }
 
 /// What the caller asks of the planner.
@@ -106,6 +112,9 @@ fn lane_choice(
         let kernel = named(&format!("wide_{}", problem.dtype.name()))?;
         return Ok(Choice { lane, kernel, row: None, workgroup_size: 64, splits: 1, why });
     }
+    if matches!(lane, Lane::SeedBefore | Lane::SeedAfter) {
+        return seed_choice(lane, problem, caps, why);
+    }
     if problem.beam_width.is_some() && lane != Lane::Short {
         return Err(Refusal::new(format!("cache_indirection needs the lane short or wide, got {}", lane.name())));
     }
@@ -153,6 +162,40 @@ fn lane_choice(
     })
 }
 
+/// The kernels of the original report: plain problems of the head sizes that benchmarks use.
+fn seed_choice(lane: Lane, problem: &AttentionProblem, caps: &DeviceCaps, why: String) -> Result<Choice, Refusal> {
+    let plain = problem.past_len() == 0
+        && problem.projection_bias == ProjectionBias::None
+        && problem.padding_mask == PaddingMask::None
+        && problem.attention_bias.is_none()
+        && !problem.causal
+        && problem.v_head_size == problem.head_size;
+    if !plain {
+        return Err(Refusal::new(format!("lane {} runs plain attention only, got other features", lane.name())));
+    }
+    if lane == Lane::SeedBefore && (!caps.subgroups || caps.min_subgroup_size < 16) {
+        let least = caps.min_subgroup_size;
+        return Err(Refusal::new(format!("lane {} needs subgroups of 16 or more, got {least}", lane.name())));
+    }
+    let (dtype, head_size) = (problem.dtype.name(), problem.head_size);
+    let name = format!("{}_{dtype}_h{head_size}", lane.name().replace('-', "_"));
+    let kernel = KernelId::named(&name)
+        .ok_or_else(|| Refusal::new(format!("lane {} has head sizes 40, 64 and 128, got {head_size}", lane.name())))?;
+    let on_apple = profile::apple_generation(&caps.name).is_some();
+    let workgroup_size = if lane == Lane::SeedAfter && on_apple { 128 } else { 64 };
+    let row = TuningRow {
+        dtype: problem.dtype,
+        max_head_size: head_size,
+        lanes: 1,
+        tile: format!("r1s{}", head_size / 4),
+        rows: 1,
+        key_tile: 0,
+        workgroup_size,
+        splits: Some(1),
+    };
+    Ok(Choice { lane, kernel, workgroup_size, splits: 1, why, row: Some(row) })
+}
+
 /// Why a row can't run on a device.
 fn fits(lane: Lane, row: &TuningRow, problem: &AttentionProblem, caps: &DeviceCaps) -> Result<(), String> {
     if row.lanes > 1 && !caps.subgroups {
@@ -185,6 +228,8 @@ fn workgroup_memory(lane: Lane, row: &TuningRow, problem: &AttentionProblem) -> 
         Lane::Rows | Lane::Apple => 2 * tile * 4 * row.tile_element(adds_bias(problem)),
         Lane::Short => row.workgroup_size / row.lanes * row.rows * (8 + row.columns4() * 16),
         Lane::Wide => 64 * 4,
+        // Never chosen by a row: 16 KiB by design.
+        Lane::SeedBefore | Lane::SeedAfter => 16 << 10,
     }
 }
 

@@ -78,7 +78,7 @@ impl Builder<'_> {
         what: &str,
         needs: &dyn Fn(&Cell) -> Vec<f64>,
     ) -> Result<Vec<Cell>, Refusal> {
-        divide(cell, axes, needs).map_err(|cell| {
+        divide(cell, axes, self.problem.beam_width.unwrap_or(1), needs).map_err(|cell| {
             Refusal::new(format!(
                 "the smallest parts of {what} must fit bindings of {} bytes and {} workgroups, got {:.1} times that for \
                  batch row {}, head {}",
@@ -238,6 +238,10 @@ impl Builder<'_> {
         let splits = chunk.div_ceil(keys_per_split);
         let total_splits = chunks * splits;
         let partial = total_splits > 1;
+        if partial && !choice.kernel.info().overrides.contains(&"PARTIAL") {
+            let lane = choice.lane.name();
+            return Err(Refusal::new(format!("lane {lane} takes all keys at once, got {total_splits} ranges of keys")));
+        }
 
         let partial_bytes = |cell: &Cell| {
             let rows = cell.b.len() as u64 * cell.n.len() as u64 * cell.s.len() as u64;
@@ -268,7 +272,7 @@ impl Builder<'_> {
                     bindings.extend(self.partials(cell, total_splits));
                 }
                 let grid = grid(&part, splits);
-                self.steps.push(Step { blueprint: blueprint.clone(), params, grid, bindings, after_earlier: false });
+                self.steps.push(Step { blueprint: blueprint.clone(), params, grid, bindings });
             }
             if let (true, Some(kernel)) = (partial, combine) {
                 let output = [self.views.output()];
@@ -285,7 +289,7 @@ impl Builder<'_> {
                 }
                 let blueprint = self.blueprint(kernel, None, false)?;
                 let grid = combine_grid(self.problem, cell);
-                self.steps.push(Step { blueprint, params, grid, bindings, after_earlier: true });
+                self.steps.push(Step { blueprint, params, grid, bindings });
             }
         }
         Ok(())
@@ -320,13 +324,7 @@ impl Builder<'_> {
         for cell in &cells {
             let mut params = self.params(cell);
             let bindings = self.bind(&views, cell, &mut params);
-            self.steps.push(Step {
-                blueprint: blueprint.clone(),
-                params,
-                grid: grid(cell),
-                bindings,
-                after_earlier: false,
-            });
+            self.steps.push(Step { blueprint: blueprint.clone(), params, grid: grid(cell), bindings });
         }
         Ok(())
     }
@@ -373,13 +371,7 @@ impl Builder<'_> {
             // The range of entries that are new.
             params.origin[2] = p.past_len();
             params.end[2] = p.total_len();
-            self.steps.push(Step {
-                blueprint: blueprint.clone(),
-                params,
-                grid: grid(cell),
-                bindings,
-                after_earlier: false,
-            });
+            self.steps.push(Step { blueprint: blueprint.clone(), params, grid: grid(cell), bindings });
         }
         Ok(())
     }

@@ -137,6 +137,22 @@ fn pinned_lanes_never_change() {
 }
 
 #[test]
+fn seeds_run_plain_problems_only() {
+    for lane in [Lane::SeedBefore, Lane::SeedAfter] {
+        let options = PlanOptions { lane: Some(lane), ..PlanOptions::default() };
+        let shape = Shape { q_len: 100, kv_len: 100, ..Shape::default() };
+        check(&problem(shape), &devices::h100(), &options);
+        let causal = AttentionProblem { causal: true, ..problem(shape) };
+        assert!(plan(&causal, &devices::h100(), &options).unwrap_err().to_string().contains("plain attention only"));
+        let odd = problem(Shape { head_size: 72, v_head_size: 72, ..shape });
+        assert!(plan(&odd, &devices::h100(), &options).unwrap_err().to_string().ends_with("got 72"));
+    }
+    let options = PlanOptions { lane: Some(Lane::SeedBefore), ..PlanOptions::default() };
+    let refusal = plan(&problem(Shape::default()), &devices::lavapipe(), &options).unwrap_err().to_string();
+    assert_eq!(refusal, "lane seed-before needs subgroups of 16 or more, got 8");
+}
+
+#[test]
 fn f16_without_f16_shaders_is_refused() {
     let p = AttentionProblem { dtype: DType::F16, ..problem(Shape::default()) };
     let refusal = plan(&p, &devices::no_f16(), &PlanOptions::default()).unwrap_err().to_string();

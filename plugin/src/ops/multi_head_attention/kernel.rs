@@ -69,7 +69,7 @@ impl AttentionKernel {
             Device::Missing(reason) => self.fall_back(FallbackCause::NoAdapter, reason).map(drop),
             Device::Gpu(gpu) => {
                 let path = self.options.path;
-                tracing::info!(target: TARGET, "node '{}' runs path {path} on {}", self.node.name, gpu.describe());
+                tracing::info!(target: TARGET, "MultiHeadAttention node '{}' runs path {path} on {}", self.node.name, gpu.describe());
                 let Some(problem) = &self.node.fixed_problem else { return Ok(()) };
                 let prepared = self
                     .plan(gpu, problem)
