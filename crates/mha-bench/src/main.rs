@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use mha_bench::{BenchError, Effort, Shape, Subject, measure};
-use mha_gpu::{Gpu, GpuSettings};
+use mha_gpu::{Gpu, GpuSettings, Timestamps};
 use mha_spec::{AdapterChoice, DType};
 
 /// Measures attention on a GPU.
@@ -56,7 +56,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let subjects = with_rows(subjects, arguments.rows.as_deref())?;
     let dtypes = arguments.dtypes.iter().map(|name| dtype(name)).collect::<Result<Vec<_>, _>>()?;
     let adapter = arguments.adapter.clone().map_or(AdapterChoice::Auto, AdapterChoice::Name);
-    let gpu = Gpu::open(&adapter, &GpuSettings { timestamps: true, ..GpuSettings::default() })?;
+    let gpu = Gpu::open(&adapter, &GpuSettings { timestamps: Timestamps::Call, ..GpuSettings::default() })?;
 
     println!("{}", gpu.describe());
     println!(

@@ -87,7 +87,7 @@ pub struct Measurement {
     pub subject: String,
     /// The kernel that answered, and why.
     pub decision: String,
-    /// Median GPU time in milliseconds, first step's begin to last step's end.
+    /// Median GPU time in milliseconds of the one compute pass that holds all steps.
     pub gpu_ms: f64,
     /// Tenth and ninetieth percentile of the same.
     pub gpu_ms_spread: [f64; 2],
@@ -126,7 +126,7 @@ pub fn measure(
     let launches = gpu.measure(&plan, &given, &mut [(Tensor::Output, &mut output)], DISCARDED + effort.repeats)?;
     let mut times: Vec<f64> = launches[DISCARDED..]
         .iter()
-        .filter_map(|steps| steps.iter().map(|step| step.start + step.time).max())
+        .filter_map(|launch| launch.gpu_time)
         .map(|time| time.as_secs_f64() * 1e3)
         .collect();
     times.sort_by(f64::total_cmp);
@@ -168,8 +168,8 @@ fn warm_up(gpu: &Gpu) -> Result<(), BenchError> {
     let mut busy = Duration::ZERO;
     let mut launches = 1;
     while busy < WARM_UP {
-        let steps = gpu.measure(&plan, &given, &mut [(Tensor::Output, &mut output)], launches)?;
-        busy = steps.iter().flatten().map(|step| step.time).sum();
+        let reports = gpu.measure(&plan, &given, &mut [(Tensor::Output, &mut output)], launches)?;
+        busy = reports.iter().filter_map(|report| report.gpu_time).sum();
         let one = busy / u32::try_from(launches).unwrap_or(1);
         launches = (WARM_UP.as_nanos() / one.as_nanos().max(1)) as usize + launches / 4 + 1;
     }

@@ -26,7 +26,7 @@ pub use adapters::{AdapterSummary, list_adapters};
 pub use error::{GpuError, OpenError};
 pub use gpu::Gpu;
 pub use launch::StepTime;
-pub use settings::GpuSettings;
+pub use settings::{GpuSettings, Timestamps};
 pub use transfer::RunReport;
 
 /// Target of every log line of this crate.

@@ -1,8 +1,10 @@
 //! Compiled pipelines, one for each [`Blueprint`], kept as long as the device.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::num::NonZeroU64;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mha_kernels::{AttentionParams, KernelId, KernelInfo};
@@ -103,10 +105,16 @@ impl Pipelines {
 
     /// Runs a step of compilation; what the compiler refuses becomes an error that names the kernel.
     fn compiling<T>(&self, kernel: &'static KernelInfo, step: impl FnOnce() -> T) -> Result<T, GpuError> {
-        self.context.scoped(|| format!("compile kernel {}", kernel.name), step).map_err(|error| match error {
-            GpuError::Refused { message, .. } => GpuError::Shader { kernel: kernel.name, message },
-            other => other,
-        })
+        // wgpu's compiler panics on some sources that it should refuse; it holds nothing half-made at that point.
+        let step = || catch_unwind(AssertUnwindSafe(step));
+        let compiled = self.context.scoped(|| format!("compile kernel {}", kernel.name), step);
+        let message = match compiled {
+            Ok(Ok(value)) => return Ok(value),
+            Ok(Err(panic)) => format!("the compiler failed: {}", panic_message(&*panic)),
+            Err(GpuError::Refused { message, .. }) => message,
+            Err(other) => return Err(other),
+        };
+        Err(GpuError::Shader { kernel: kernel.name, message })
     }
 
     fn require_features(&self, kernel: &'static KernelInfo) -> Result<(), GpuError> {
@@ -122,6 +130,12 @@ impl Pipelines {
             None => Ok(()),
         }
     }
+}
+
+/// What a panic said.
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it gave no reason")
 }
 
 /// The one place where a blueprint's constants become WGSL override values, which WebGPU passes as doubles.
@@ -249,6 +263,18 @@ mod tests {
             @compute @workgroup_size(1) fn main() { output[0] = query[0]; }
         ";
         compile_error(undeclared, vec![]);
+    }
+
+    #[test]
+    fn a_panic_of_the_compiler_is_an_error() {
+        let pipelines = pipelines();
+        let kernel = kernel(FILL);
+        let error = pipelines.compiling::<()>(kernel, || panic!("no such {}", "thing")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "kernel test_kernel must compile for this device: the compiler failed: no such thing"
+        );
+        assert!(pipelines.compile_module(kernel).is_ok());
     }
 
     #[test]

@@ -11,6 +11,18 @@ pub struct GpuSettings {
     pub max_workgroups: Option<u32>,
     /// Copy through staging buffers even where the device could map the storage itself.
     pub staged_transfers: bool,
-    /// Measure the GPU time of each step. An adapter without timestamp queries is passed over.
-    pub timestamps: bool,
+    /// What to measure the GPU time of. Unless that is nothing, an adapter without timestamp queries is passed over.
+    pub timestamps: Timestamps,
+}
+
+/// What GPU times are measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Timestamps {
+    /// None.
+    #[default]
+    Off,
+    /// One for all steps of a call, which run in one compute pass as they do without timestamps.
+    Call,
+    /// One for each step too. Each then has a compute pass of its own, so that the whole takes longer.
+    Steps,
 }
