@@ -10,7 +10,7 @@ use common::{DTYPES, Failures, LANES, check_on, lane, test};
 use mha_gpu::{Gpu, GpuSettings};
 use mha_kernels::KERNELS;
 use mha_plan::profile::{self, TuningRow};
-use mha_plan::{Lane, PlanOptions};
+use mha_plan::{DeviceCaps, Lane, PlanOptions};
 use mha_spec::{AttentionBias, AttentionProblem, DType, PaddingMask, Past, PresentOutputs, ProjectionBias};
 use mha_testkit::{Case, plain};
 
@@ -25,44 +25,33 @@ fn main() -> ExitCode {
     }
     // In float16 these compute in float16, as the originals did, and do not meet the tolerance.
     for choice in [Lane::SeedBefore, Lane::SeedAfter] {
-        tests.push(test(choice.name(), DType::F32, move |gpu| seeds(gpu, choice)));
+        let needs = if choice == Lane::SeedBefore { subgroups_of_16 } else { |_: &DeviceCaps| Ok(()) };
+        tests.push(test(choice.name(), DType::F32, move |gpu| seeds(gpu, choice)).needing(needs));
     }
     common::main(GpuSettings { checks: true, ..GpuSettings::default() }, tests)
 }
 
-/// Kernels of one kind differ in their register tile alone, which is a matter of loop bounds: by default one of a kind
-/// is run. `ORT_WEBGPU_ATTENTION_ALL_KERNELS=1` takes them all.
-fn kind(kernel: &str) -> &str {
-    if std::env::var_os("ORT_WEBGPU_ATTENTION_ALL_KERNELS").is_some() {
-        return kernel;
-    }
-    match kernel.rsplit_once('_') {
-        Some((kind, tile)) if tile.starts_with('r') => kind,
-        _ => kernel,
-    }
-}
-
-/// Every row of a lane's tuning tables, with vector and with scalar access, bare and with every feature.
+/// Every kernel of a lane, by the rows of its tuning tables with vector and with scalar access, bare and with every feature.
 fn tuning_rows(gpu: &Gpu, choice: Lane, dtype: DType) -> Result<(), String> {
     let mut failures = Failures::default();
     let mut seen = BTreeSet::new();
+    let mut refused = Vec::new();
     for (row, head_size) in rows(choice, dtype) {
         let options = PlanOptions { row, ..lane(choice) };
         for head_size in [head_size, head_size - 1] {
-            for problem in [full(dtype, head_size, choice), bare(dtype, head_size, choice)] {
+            let problems = [("full", full(dtype, head_size, choice)), ("bare", bare(dtype, head_size, choice))];
+            for (features, problem) in problems {
                 let plan = match mha_plan::plan(&problem, gpu.caps(), &options) {
                     Ok(plan) => plan,
                     // A row may be for larger devices.
-                    Err(refusal)
-                        if ["subgroup", "workgroup"].iter().any(|limit| refusal.to_string().contains(limit)) =>
-                    {
+                    Err(refusal) => {
+                        refused.push(refusal.to_string());
                         continue;
                     }
-                    Err(refusal) => return Err(refusal.to_string()),
                 };
                 let mut new = false;
                 for step in &plan.steps {
-                    new |= seen.insert(kind(step.blueprint.kernel.info().name));
+                    new |= seen.insert((step.blueprint.kernel.info().name, features));
                 }
                 if new {
                     failures.take(check_on(gpu, gpu.caps(), &Case::new(problem, 1), &options).map(drop));
@@ -71,7 +60,13 @@ fn tuning_rows(gpu: &Gpu, choice: Lane, dtype: DType) -> Result<(), String> {
         }
     }
     failures.done()?;
-    if seen.is_empty() { Err(format!("no tuning row of {} runs on this device", choice.name())) } else { Ok(()) }
+    let of_lane = |name: &&str| name.starts_with(&format!("{}_{}", choice.name(), dtype.name()));
+    let ran = |name: &str| seen.iter().any(|(other, _)| *other == name);
+    let missing: Vec<&str> = KERNELS.iter().map(|k| k.name).filter(of_lane).filter(|name| !ran(name)).collect();
+    match missing[..] {
+        [] => Ok(()),
+        _ => Err(format!("no tuning row reaches {}; refused: {}", missing.join(", "), refused.join(", "))),
+    }
 }
 
 /// The rows of a lane, each with its largest head size. The wide lane has none and takes any size.
@@ -111,12 +106,16 @@ fn seeds(gpu: &Gpu, choice: Lane) -> Result<(), String> {
     let mut failures = Failures::default();
     for head_size in [40, 64, 128] {
         let problem = bare(DType::F32, head_size, choice);
-        match mha_plan::plan(&problem, gpu.caps(), &lane(choice)) {
-            Err(refusal) if refusal.to_string().contains("subgroup") => {}
-            _ => failures.take(check_on(gpu, gpu.caps(), &Case::new(problem, 1), &lane(choice)).map(drop)),
-        }
+        failures.take(check_on(gpu, gpu.caps(), &Case::new(problem, 1), &lane(choice)).map(drop));
     }
     failures.done()
+}
+
+fn subgroups_of_16(caps: &DeviceCaps) -> Result<(), String> {
+    match caps.min_subgroup_size {
+        16.. => Ok(()),
+        least => Err(format!("seed-before needs subgroups of 16 or more, got {least}")),
+    }
 }
 
 /// A short or a long query, as the lane takes it, over keys enough for splits, with nothing else.

@@ -229,7 +229,8 @@ impl Builder<'_> {
             chunk = chunk.div_ceil(2);
         }
         let chunks = self.problem.total_len().div_ceil(chunk);
-        let per_chunk = choice.splits.div_ceil(chunks).max(1);
+        // Splits share a grid dimension with the batch rows of a cell, one at the least.
+        let per_chunk = choice.splits.div_ceil(chunks).clamp(1, self.caps.max_workgroups);
         let turn = choice.row.as_ref().map_or(choice.workgroup_size, |row| match choice.lane {
             Lane::Short => row.workgroup_size / row.lanes * 4,
             _ => row.key_tile.max(1),

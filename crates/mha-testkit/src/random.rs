@@ -7,7 +7,7 @@ use crate::shapes::{HEAD_SIZES, LENGTHS, Shapes};
 
 /// Consecutive seeds that differ in lengths and contents alone. Types, features and head sizes, on which compiled
 /// kernels depend, are drawn once for all of them.
-pub const FAMILY: u64 = 16;
+pub const FAMILY: u64 = 32;
 
 /// Upper bound of the multiply-adds of a drawn problem, which keeps a software GPU and the reference quick.
 const MAX_WORK: f64 = 2e6;

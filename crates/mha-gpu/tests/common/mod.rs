@@ -27,7 +27,15 @@ type Run = Box<dyn FnOnce(&Arc<Gpu>) -> Result<(), String> + Send>;
 pub struct Test {
     name: String,
     dtype: DType,
+    needs: fn(&DeviceCaps) -> Result<(), String>,
     run: Run,
+}
+
+impl Test {
+    /// A test that devices without something ignore, with the reason, even where `CI` is set.
+    pub fn needing(self, needs: fn(&DeviceCaps) -> Result<(), String>) -> Test {
+        Test { needs, ..self }
+    }
 }
 
 /// A test of problems of one type.
@@ -36,7 +44,7 @@ pub fn test(
     dtype: DType,
     run: impl FnOnce(&Arc<Gpu>) -> Result<(), String> + Send + 'static,
 ) -> Test {
-    Test { name: name.into(), dtype, run: Box::new(run) }
+    Test { name: name.into(), dtype, needs: |_| Ok(()), run: Box::new(run) }
 }
 
 /// The tests' `main`: runs them on a device for each type. Kernels are compiled in a device's own queue, and a software
@@ -57,14 +65,16 @@ pub fn main(settings: GpuSettings, tests: Vec<Test>) -> ExitCode {
     let must_run = std::env::var_os("CI").is_some();
     let mut skipped = BTreeSet::new();
     let mut trials = Vec::new();
-    for Test { name, dtype, run } in interleaved(tests) {
+    for Test { name, dtype, needs, run } in interleaved(tests) {
         let gpu =
             devices.iter().find(|(of, _)| *of == dtype).map(|(_, gpu)| gpu.clone()).expect("a device for each type");
         let gpu = gpu.and_then(|gpu| match dtype == DType::F16 && !gpu.caps().f16 {
             true => Err(format!("{} has no f16 in shaders", gpu.describe())),
             false => Ok(gpu),
         });
-        let ignored = gpu.is_err() && !must_run && !arguments.list;
+        let lacks = gpu.as_ref().ok().and_then(|gpu| needs(gpu.caps()).err());
+        let ignored = lacks.is_some() || gpu.is_err() && !must_run && !arguments.list;
+        skipped.extend(lacks);
         if let (true, Err(reason)) = (ignored, &gpu) {
             skipped.insert(reason.clone());
         }
