@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use mha_spec::{DType, Past, check_cache_indirection};
 use mha_testkit::{Case, Expected, random};
 
-const SEEDS: u64 = 2048;
+const SEEDS: u64 = 16_000;
 
 #[test]
 fn a_seed_gives_one_case() {
