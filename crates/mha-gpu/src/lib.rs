@@ -10,6 +10,7 @@
 mod adapters;
 mod buffers;
 mod context;
+mod copies;
 mod error;
 mod gpu;
 mod launch;
