@@ -42,13 +42,13 @@ fn kind(kernel: &str) -> &str {
     }
 }
 
-/// Every row of a lane's tuning tables, with vector and with scalar access, bare and with every feature.
+/// Every row of a lane's tuning tables, with access by eight columns, by four and by one, bare and with every feature.
 fn tuning_rows(gpu: &Gpu, choice: Lane, dtype: DType) -> Result<(), String> {
     let mut failures = Failures::default();
     let mut seen = BTreeSet::new();
     for (row, head_size) in rows(choice, dtype) {
         let options = PlanOptions { row, ..lane(choice) };
-        for head_size in [head_size, head_size - 1] {
+        for head_size in [head_size, head_size - 4, head_size - 1] {
             for problem in [full(dtype, head_size, choice), bare(dtype, head_size, choice)] {
                 let plan = match mha_plan::plan(&problem, gpu.caps(), &options) {
                     Ok(plan) => plan,
