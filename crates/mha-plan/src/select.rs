@@ -147,8 +147,11 @@ fn lane_choice(
         return Err(Refusal::new(refusal));
     };
     let packs = lane == Lane::Short && problem.dtype == DType::F16;
-    let access =
-        if packs && problem.head_size % 8 == 0 && problem.v_head_size % 8 == 0 { "vec8" } else { access(problem) };
+    let access = if packs && problem.head_size.is_multiple_of(8) && problem.v_head_size.is_multiple_of(8) {
+        "vec8"
+    } else {
+        access(problem)
+    };
     let dtype = problem.dtype.name();
     // A tile in f16 would round key + bias once more than the operator does.
     let tile = if adds_bias(problem) { row.tile.trim_end_matches('h') } else { &row.tile };
