@@ -32,7 +32,8 @@ pub(crate) struct Launch<'a> {
     gpu: &'a Gpu,
     plan: &'a Plan,
     pipelines: Vec<Arc<Pipeline>>,
-    scratch: Vec<PooledBuffer>,
+    /// Shared by launches that follow one another.
+    scratch: Arc<[PooledBuffer]>,
     /// The parameter blocks of all steps. The caller fills it with [`params_bytes`](Self::params_bytes) and records it.
     pub params: Upload,
     /// The same bytes on the host.
@@ -43,10 +44,19 @@ pub(crate) struct Launch<'a> {
 
 impl<'a> Launch<'a> {
     pub fn new(gpu: &'a Gpu, plan: &'a Plan) -> Result<Self, GpuError> {
+        let pools = &gpu.pools;
+        let scratch = plan.scratch.iter().map(|&bytes| pools.take(&pools.scratch, bytes));
+        Self::with_scratch(gpu, plan, scratch.collect::<Result<_, _>>()?)
+    }
+
+    /// Another launch of the same plan, to run after this one.
+    pub fn again(&self) -> Result<Self, GpuError> {
+        Self::with_scratch(self.gpu, self.plan, Arc::clone(&self.scratch))
+    }
+
+    fn with_scratch(gpu: &'a Gpu, plan: &'a Plan, scratch: Arc<[PooledBuffer]>) -> Result<Self, GpuError> {
         let pipelines = plan.steps.iter().map(|step| gpu.pipelines.get(&step.blueprint)).collect::<Result<_, _>>()?;
         let pools = &gpu.pools;
-        let scratch = plan.scratch.iter().map(|&bytes| pools.take(&pools.scratch, bytes)).collect::<Result<_, _>>()?;
-
         let alignment = gpu.context.device.limits().min_uniform_buffer_offset_alignment as usize;
         let params_stride = size_of::<AttentionParams>().next_multiple_of(alignment);
         let mut params_bytes = vec![0; params_stride * plan.steps.len()];

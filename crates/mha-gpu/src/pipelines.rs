@@ -11,6 +11,7 @@ use mha_kernels::{AttentionParams, KernelId, KernelInfo};
 use mha_plan::{Blueprint, DeviceCaps};
 
 use crate::context::Context;
+use crate::disk_cache::DiskCache;
 use crate::error::GpuError;
 
 /// Binding of the parameter block; storage bindings follow.
@@ -35,13 +36,21 @@ pub(crate) struct Pipelines {
     context: Arc<Context>,
     caps: DeviceCaps,
     checks: bool,
+    disk_cache: Option<DiskCache>,
     modules: OnceMap<KernelId, Module>,
     pipelines: OnceMap<Blueprint, Pipeline>,
 }
 
 impl Pipelines {
-    pub fn new(context: Arc<Context>, caps: DeviceCaps, checks: bool) -> Self {
-        Self { context, caps, checks, modules: OnceMap::default(), pipelines: OnceMap::default() }
+    pub fn new(context: Arc<Context>, caps: DeviceCaps, checks: bool, disk_cache: Option<DiskCache>) -> Self {
+        Self { context, caps, checks, disk_cache, modules: OnceMap::default(), pipelines: OnceMap::default() }
+    }
+
+    /// Keeps what was compiled since the last time for later processes, where that is wanted.
+    pub fn save(&self) {
+        if let Some(disk_cache) = &self.disk_cache {
+            disk_cache.save();
+        }
     }
 
     /// The pipeline of a blueprint. Compiles it the first time; threads that ask meanwhile wait for that.
@@ -97,9 +106,12 @@ impl Pipelines {
                     constants: &constants,
                     zero_initialize_workgroup_memory: self.checks,
                 },
-                cache: None,
+                cache: self.disk_cache.as_ref().map(DiskCache::cache),
             })
         })?;
+        if let Some(disk_cache) = &self.disk_cache {
+            disk_cache.changed();
+        }
         Ok(Pipeline { kernel, pipeline, group_layout: module.group_layout.clone() })
     }
 
@@ -205,7 +217,7 @@ mod tests {
 
     fn pipelines() -> Pipelines {
         let gpu = gpu();
-        Pipelines::new(Arc::clone(&gpu.context), gpu.caps().clone(), true)
+        Pipelines::new(Arc::clone(&gpu.context), gpu.caps().clone(), true, None)
     }
 
     /// A kernel outside the catalogue.
@@ -281,7 +293,7 @@ mod tests {
     fn a_missing_feature_is_named() {
         let gpu = gpu();
         let caps = DeviceCaps { f16: false, ..gpu.caps().clone() };
-        let pipelines = Pipelines::new(Arc::clone(&gpu.context), caps, true);
+        let pipelines = Pipelines::new(Arc::clone(&gpu.context), caps, true, None);
         let kernel: &'static KernelInfo = Box::leak(Box::new(KernelInfo { uses_f16: true, ..*kernel(FILL) }));
         let error = pipelines.compile_module(kernel).err().unwrap().to_string();
         assert!(error.starts_with("kernel test_kernel needs a device with 16-bit floats"), "{error}");

@@ -341,6 +341,40 @@ fn check_times(timestamps: Timestamps) {
 }
 
 #[test]
+fn compiled_pipelines_outlive_the_device_where_the_backend_can() {
+    let directory = tempfile::tempdir().unwrap();
+    let files = || -> Vec<_> {
+        let files = std::fs::read_dir(directory.path()).unwrap();
+        files.map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
+    };
+    // Each time another device, as a later process would have.
+    let call = |max_workgroups| {
+        let pipeline_cache = Some(directory.path().into());
+        let settings = GpuSettings { pipeline_cache, max_workgroups: Some(max_workgroups), ..GpuSettings::default() };
+        let gpu = open(settings);
+        check_mean(&gpu, 3, 5, 1).unwrap();
+        gpu
+    };
+    let gpu = call(65_005);
+    if !gpu.context.device.features().contains(wgpu::Features::PIPELINE_CACHE) {
+        eprintln!("skipped: {} keeps no pipelines", gpu.describe());
+        return;
+    }
+    assert_eq!(files().len(), 1);
+    call(65_006);
+    assert_eq!(files().len(), 1);
+
+    let path = std::fs::read_dir(directory.path()).unwrap().next().unwrap().unwrap().path();
+    std::fs::write(&path, b"nothing that this program wrote").unwrap();
+    call(65_007);
+    assert!(files()[0].starts_with(b"ORTWGPU"), "a damaged file is replaced");
+
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    call(65_008);
+}
+
+#[test]
 fn kernels_are_prepared_ahead() {
     let gpu = open(GpuSettings::default());
     let plan = plan(&gpu, 2, 2);

@@ -39,7 +39,7 @@ fn tuning_rows(gpu: &Gpu, choice: Lane, dtype: DType) -> Result<(), String> {
     let mut refused = Vec::new();
     for (row, head_size) in rows(choice, dtype) {
         let options = PlanOptions { row, ..lane(choice) };
-        for head_size in [head_size, head_size - 1] {
+        for head_size in [head_size, head_size - 4, head_size - 1] {
             let problems = [("full", full(dtype, head_size, choice)), ("bare", bare(dtype, head_size, choice))];
             for (features, problem) in problems {
                 let plan = match mha_plan::plan(&problem, gpu.caps(), &options) {
@@ -66,8 +66,15 @@ fn tuning_rows(gpu: &Gpu, choice: Lane, dtype: DType) -> Result<(), String> {
     }
     failures.done()?;
     let of_lane = |name: &&str| name.starts_with(&format!("{}_{}", choice.name(), dtype.name()));
+    // Lanes of a row group are those of one subgroup.
+    let subgroup = gpu.caps().min_subgroup_size;
+    let fits = |name: &&str| {
+        let lanes = name.split('_').find_map(|part| part.strip_prefix('l')?.parse::<u32>().ok());
+        lanes.is_none_or(|lanes| lanes <= subgroup)
+    };
     let ran = |name: &str| seen.iter().any(|(other, _)| *other == name);
-    let missing: Vec<&str> = KERNELS.iter().map(|k| k.name).filter(of_lane).filter(|name| !ran(name)).collect();
+    let missing: Vec<&str> =
+        KERNELS.iter().map(|k| k.name).filter(of_lane).filter(fits).filter(|name| !ran(name)).collect();
     match missing[..] {
         [] => Ok(()),
         _ => Err(format!("no tuning row reaches {}; refused: {}", missing.join(", "), refused.join(", "))),

@@ -14,6 +14,9 @@ use crate::views::{View, Views, tensor_bytes};
 
 /// Lanes of a workgroup of the kernels around attention.
 const COPY_WORKGROUP: u32 = 64;
+/// Most lanes that share the key splits of a column where they are merged, and splits that each should have of them.
+const COMBINE_PARTS: u32 = 16;
+const SPLITS_PER_PART: u32 = 2;
 /// Side of the squares of the scores kernel.
 const SCORES_SIDE: u32 = 16;
 /// Scratch buffers of key splits.
@@ -187,6 +190,8 @@ impl Builder<'_> {
         let constants = kernel.info().overrides.iter().map(|&name| {
             let value = match name {
                 "WORKGROUP_SIZE" => choice.map_or(COPY_WORKGROUP, |c| c.workgroup_size),
+                // Where splits are merged, their number decides.
+                "PARTS" => 1,
                 "KEY_TILE" => choice.and_then(|c| c.row.as_ref()).map_or(0, |row| row.key_tile),
                 "PAST" => u32::from(p.past_len() > 0),
                 "KV_BIAS" => u32::from(p.projection_bias == ProjectionBias::QueryKeyValue),
@@ -244,16 +249,19 @@ impl Builder<'_> {
             return Err(Refusal::new(format!("lane {lane} takes all keys at once, got {total_splits} ranges of keys")));
         }
 
+        let parts = total_splits.div_ceil(SPLITS_PER_PART).next_power_of_two().min(COMBINE_PARTS);
+        let partial_columns = u64::from(self.problem.v_head_size.next_multiple_of(4));
+
         let partial_bytes = |cell: &Cell| {
             let rows = cell.b.len() as u64 * cell.n.len() as u64 * cell.s.len() as u64;
-            u64::from(total_splits) * rows * u64::from(self.problem.v_head_size).max(2) * 4
+            u64::from(total_splits) * rows * partial_columns * 4
         };
         let needs = |cell: &Cell| {
             let mut needs: Vec<f64> = cell.key_chunks(chunk).flat_map(|part| bindings(&part)).collect();
             needs.extend(self.needs(cell, &[], grid(cell, splits)));
             if partial {
                 needs.push(partial_bytes(cell) as f64 / self.max_binding as f64);
-                needs.extend(self.needs(cell, &[], combine_grid(self.problem, cell)));
+                needs.extend(self.needs(cell, &[], combine_grid(self.problem, cell, parts)));
             }
             needs
         };
@@ -288,8 +296,11 @@ impl Builder<'_> {
                     }
                     self.scratch[index] = self.scratch[index].max(binding.size);
                 }
-                let blueprint = self.blueprint(kernel, None, false)?;
-                let grid = combine_grid(self.problem, cell);
+                let mut blueprint = self.blueprint(kernel, None, false)?;
+                for (_, value) in blueprint.constants.iter_mut().filter(|(name, _)| *name == "PARTS") {
+                    *value = parts;
+                }
+                let grid = combine_grid(self.problem, cell, parts);
                 self.steps.push(Step { blueprint, params, grid, bindings });
             }
         }
@@ -301,7 +312,11 @@ impl Builder<'_> {
         let rows = cell.b.len() as u64 * cell.n.len() as u64 * cell.s.len() as u64 * u64::from(splits);
         let binding = |slot, tensor, size| Binding { slot, tensor, offset: 0, size };
         [
-            binding(Slot::PartialValues, PARTIAL_VALUES, rows * u64::from(self.problem.v_head_size) * 4),
+            binding(
+                Slot::PartialValues,
+                PARTIAL_VALUES,
+                rows * u64::from(self.problem.v_head_size.next_multiple_of(4)) * 4,
+            ),
             binding(Slot::PartialStats, PARTIAL_STATS, rows * 8),
         ]
     }
@@ -410,9 +425,9 @@ impl Builder<'_> {
     }
 }
 
-fn combine_grid(problem: &AttentionProblem, cell: &Cell) -> [u32; 3] {
+fn combine_grid(problem: &AttentionProblem, cell: &Cell, parts: u32) -> [u32; 3] {
     let items = cell.s.len() as u64 * u64::from(problem.v_head_size.div_ceil(4));
-    let x = items.div_ceil(u64::from(COPY_WORKGROUP)).min(u64::from(u32::MAX));
+    let x = items.div_ceil(u64::from(COPY_WORKGROUP / parts)).min(u64::from(u32::MAX));
     [x as u32, cell.n.len() as u32, cell.b.len() as u32]
 }
 

@@ -57,7 +57,7 @@ struct AttentionParams {
 typedef Elem4_ type_3[1];
 typedef int type_7[1];
 typedef Elem type_8[1];
-typedef float type_9[1];
+typedef metal::float4 type_9[1];
 typedef metal::float2 type_11[1];
 typedef metal::half4 Tile4_;
 struct RowVectors {
@@ -472,23 +472,9 @@ void store_partial4_(
     device type_9& partial_values,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint _e5 = params.v_head_size;
-    uint at_6 = (index_7 * _e5) + h_3;
-    uint _e10 = params.v_head_size;
-    uint columns_10 = _e10 - h_3;
-    partial_values[at_6] = x_5.x;
-    if (columns_10 > 1u) {
-        partial_values[at_6 + 1u] = x_5.y;
-    }
-    if (columns_10 > 2u) {
-        partial_values[at_6 + 2u] = x_5.z;
-    }
-    if (columns_10 > 3u) {
-        partial_values[at_6 + 3u] = x_5.w;
-        return;
-    } else {
-        return;
-    }
+    uint _e6 = params.v_head_size;
+    partial_values[(index_7 * naga_div(_e6 + 3u, 4u)) + naga_div(h_3, 4u)] = x_5;
+    return;
 }
 
 metal::float4 query_part(
@@ -1212,8 +1198,8 @@ void attend(
                     uint _e141 = step;
                     uint t_11 = _e140 + _e141;
                     uint _e143 = step;
-                    metal::uint4 at_7 = block_at + metal::uint4(_e143 * COLUMNS4_);
-                    RowVectors _e148 = block_scores(_e103, at_7, key_tile);
+                    metal::uint4 at_6 = block_at + metal::uint4(_e143 * COLUMNS4_);
+                    RowVectors _e148 = block_scores(_e103, at_6, key_tile);
                     OwnedRows _e149 = scatter_rows(_e148);
                     p_8 = _e149;
                     if (true) {
@@ -1277,7 +1263,7 @@ void attend(
                     Rows _e204 = o_5;
                     OwnedRows _e205 = p_8;
                     RowVectors _e206 = gather_rows(_e205);
-                    Rows _e207 = add_values(_e204, _e206, at_7, value_tile);
+                    Rows _e207 = add_values(_e204, _e206, at_6, value_tile);
                     o_5 = _e207;
                 }
             }
