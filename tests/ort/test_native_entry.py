@@ -35,6 +35,13 @@ def test_needs_only_system_libraries(library):
     assert [name for name in needed if not name.startswith(system)] == []
 
 
+@pytest.mark.skipif(sys.platform != "linux" or shutil.which("readelf") is None, reason="readelf on Linux is needed")
+def test_stays_loaded(library):
+    """Its devices and threads outlive the last session, which is when ONNX Runtime unloads it."""
+    dynamic = subprocess.run(["readelf", "-d", str(library)], capture_output=True, text=True, check=True).stdout
+    assert "NODELETE" in dynamic
+
+
 @pytest.mark.skipif(shutil.which("nm") is None, reason="nm (binutils) is not installed")
 def test_exports_nothing_that_could_clash(library):
     """The entry point that ONNX Runtime looks for, and names that carry the library's own."""

@@ -4,8 +4,10 @@ use mha_kernels::KERNELS;
 use mha_plan::{CoopMatrix, DeviceCaps, DeviceKind};
 
 /// Features taken wherever an adapter offers them; kernels that need one say so in the catalogue.
-const WANTED: wgpu::Features =
-    wgpu::Features::SHADER_F16.union(wgpu::Features::SUBGROUP).union(wgpu::Features::TIMESTAMP_QUERY);
+const WANTED: wgpu::Features = wgpu::Features::SHADER_F16
+    .union(wgpu::Features::SUBGROUP)
+    .union(wgpu::Features::TIMESTAMP_QUERY)
+    .union(wgpu::Features::PIPELINE_CACHE);
 
 /// Features to request from an adapter.
 pub(crate) fn wanted_features(offered: wgpu::Features, kind: DeviceKind) -> wgpu::Features {
