@@ -219,9 +219,9 @@ fn fits(lane: Lane, row: &TuningRow, problem: &AttentionProblem, caps: &DeviceCa
             row.workgroup_size, caps.max_workgroup_size
         ));
     }
-    // The short-query lane numbers the vec4 of all keys in 32 bits.
-    if lane == Lane::Short && u64::from(problem.total_len()) * u64::from(row.columns4()) > u64::from(u32::MAX) {
-        let most = u32::MAX / row.columns4();
+    // The short-query lane counts keys in 32 bits, to as much as two turns past the last.
+    let most = u32::MAX - 2 * row.workgroup_size / row.lanes * 4;
+    if lane == Lane::Short && problem.total_len() > most {
         return Err(format!("lane short takes {most} keys at most, got {}", problem.total_len()));
     }
     let memory = workgroup_memory(lane, row, problem);
