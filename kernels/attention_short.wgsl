@@ -68,7 +68,7 @@ fn key_piece(t: u32, part: u32) -> Packed {
     let h = piece_column4(part) * 4u;
     let columns = params.head_size - h;
     var x: Packed;
-    if h < params.head_size {
+    if h < params.head_size && is_held(batch_row, t) {
         if PAST && t < params.past_len {
             x = past_key_packed(element(params.past_key, past_batch(batch_row, t), head, t) + h, columns);
         } else {
@@ -83,7 +83,7 @@ fn value_piece(t: u32, part: u32) -> Packed {
     let h = piece_column4(part) * 4u;
     let columns = params.v_head_size - h;
     var x: Packed;
-    if h < params.v_head_size {
+    if h < params.v_head_size && is_held(batch_row, t) {
         if PAST && t < params.past_len {
             x = past_value_packed(element(params.past_value, past_batch(batch_row, t), head, t) + h, columns);
         } else {
@@ -146,11 +146,12 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
         let v = Block(value_slice(at.x), value_slice(at.y), value_slice(at.z), value_slice(at.w), at);
 
         let own = t.x + (lane & 3u);
+        let counts = own < t_end && is_held(b, min(own, t_end - 1u));
         var p = own_scores(block_scores(q, k), lane);
         if CAUSAL || ATTENTION_BIAS || PADDING_MASK != 0u {
             p = mask_rows(p, b, n, first, rows_end, min(own, t_end - 1u));
         }
-        p = select_rows(LOWEST, p, own < t_end);
+        p = select_rows(LOWEST, p, counts);
         if subgroupAny(rows_grew(p, reference)) {
             let after = rows_max(p, reference);
             let shrink = shrink_factors(reference, after);
@@ -158,7 +159,7 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
             sum = scale_numbers(sum, shrink);
             o = scale_rows(o, shrink);
         }
-        p = select_rows(0.0, weigh_rows(p, reference), own < t_end);
+        p = select_rows(0.0, weigh_rows(p, reference), counts);
         sum = add_numbers(sum, p);
         o = add_values(o, all_weights(p), v);
     }

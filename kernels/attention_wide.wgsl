@@ -29,7 +29,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     for (var t0 = t_begin; t0 < t_end; t0 += WORKGROUP_SIZE) {
         let keys = min(WORKGROUP_SIZE, t_end - t0);
         var score = LOWEST;
-        if lane < keys {
+        if lane < keys && is_held(b, t0 + lane) {
             var x = 0.0;
             for (var h = 0u; h < params.head_size; h += 4u) {
                 x += dot(source_query4(b, n, s, h), source_key4(b, n, t0 + lane, h));
@@ -48,6 +48,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         row_sum *= shrink;
         o *= shrink;
         for (var i = 0u; i < keys; i++) {
+            if !is_held(b, t0 + i) {
+                continue;
+            }
             let w = weight(scores[i] - tile_max);
             row_sum += w;
             if h_out < params.v_head_size {

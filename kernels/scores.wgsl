@@ -40,7 +40,7 @@ fn main(
             }
             queries[load_row * PITCH4 + load_column] = x;
         } else if local_index < 2u * SIDE * SIDE4 {
-            if t0 + load_row < params.end.w && h < params.head_size {
+            if t0 + load_row < params.end.w && h < params.head_size && is_held(b, t0 + load_row) {
                 x = source_key4(b, n, t0 + load_row, h);
             }
             keys[load_row * PITCH4 + load_column] = x;
@@ -50,7 +50,7 @@ fn main(
             sum += dot(queries[local.y * PITCH4 + i], keys[local.x * PITCH4 + i]);
         }
     }
-    if s < params.end.z && t < params.end.w {
+    if s < params.end.z && t < params.end.w && is_held(b, t) {
         output[element(params.output, b, n, s) + t] = QkElem(masked_score(sum * params.scale, b, n, s, t));
     }
 }

@@ -5,6 +5,7 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use common::{DTYPES, Failures, LANES, check_on, lane, test};
 use mha_gpu::{Gpu, GpuSettings};
@@ -18,26 +19,34 @@ fn main() -> ExitCode {
     let mut tests = Vec::new();
     for dtype in DTYPES {
         for choice in LANES {
-            let name = format!("{}_{}", choice.name(), dtype.name());
-            tests.push(test(name, dtype, move |gpu| tuning_rows(gpu, choice, dtype)));
+            let mut sizes: Vec<u32> = rows(choice, dtype).iter().map(|(row, _)| lanes_of(row)).collect();
+            sizes.sort_unstable();
+            sizes.dedup();
+            for lanes in sizes {
+                let name = format!("{}_{}_lanes{lanes}", choice.name(), dtype.name());
+                let run = move |gpu: &Arc<Gpu>| tuning_rows(gpu, choice, dtype, lanes);
+                tests.push(test(name, dtype, run).needing(move |caps| subgroups_of(lanes, caps)));
+            }
         }
         tests.push(test(format!("around_attention_{}", dtype.name()), dtype, move |gpu| around(gpu, dtype)));
     }
     // In float16 these compute in float16, as the originals did, and do not meet the tolerance.
     for choice in [Lane::SeedBefore, Lane::SeedAfter] {
-        let needs = if choice == Lane::SeedBefore { subgroups_of_16 } else { |_: &DeviceCaps| Ok(()) };
-        tests.push(test(choice.name(), DType::F32, move |gpu| seeds(gpu, choice)).needing(needs));
+        let lanes = if choice == Lane::SeedBefore { 16 } else { 1 };
+        let name = format!("{}_f32_lanes{lanes}", choice.name());
+        let needs = move |caps: &DeviceCaps| subgroups_of(lanes, caps);
+        tests.push(test(name, DType::F32, move |gpu| seeds(gpu, choice)).needing(needs));
     }
     common::main(GpuSettings { checks: true, ..GpuSettings::default() }, tests)
 }
 
-/// Every kernel of a lane, by the rows of its tuning tables: with vector access bare and with every feature, with scalar
-/// access in one of the two forms at least.
-fn tuning_rows(gpu: &Gpu, choice: Lane, dtype: DType) -> Result<(), String> {
+/// Every kernel of a lane whose groups have so many lanes, by the rows of its tuning tables: with vector access bare and
+/// with every feature, with scalar access in one of the two forms at least.
+fn tuning_rows(gpu: &Gpu, choice: Lane, dtype: DType, lanes: u32) -> Result<(), String> {
     let mut failures = Failures::default();
     let mut seen = BTreeSet::new();
     let mut refused = Vec::new();
-    for (row, head_size) in rows(choice, dtype) {
+    for (row, head_size) in rows(choice, dtype).into_iter().filter(|(row, _)| lanes_of(row) == lanes) {
         let options = PlanOptions { row, ..lane(choice) };
         for head_size in [head_size, head_size - 4, head_size - 1] {
             let problems = [("full", full(dtype, head_size, choice)), ("bare", bare(dtype, head_size, choice))];
@@ -66,15 +75,13 @@ fn tuning_rows(gpu: &Gpu, choice: Lane, dtype: DType) -> Result<(), String> {
     }
     failures.done()?;
     let of_lane = |name: &&str| name.starts_with(&format!("{}_{}", choice.name(), dtype.name()));
-    // Lanes of a row group are those of one subgroup.
-    let subgroup = gpu.caps().min_subgroup_size;
-    let fits = |name: &&str| {
-        let lanes = name.split('_').find_map(|part| part.strip_prefix('l')?.parse::<u32>().ok());
-        lanes.is_none_or(|lanes| lanes <= subgroup)
+    let of_size = |name: &&str| match choice {
+        Lane::Wide => true,
+        _ => name.split('_').any(|part| part == format!("l{lanes}")),
     };
     let ran = |name: &str| seen.iter().any(|(other, _)| *other == name);
     let missing: Vec<&str> =
-        KERNELS.iter().map(|k| k.name).filter(of_lane).filter(fits).filter(|name| !ran(name)).collect();
+        KERNELS.iter().map(|k| k.name).filter(of_lane).filter(of_size).filter(|name| !ran(name)).collect();
     match missing[..] {
         [] => Ok(()),
         _ => Err(format!("no tuning row reaches {}; refused: {}", missing.join(", "), refused.join(", "))),
@@ -123,10 +130,15 @@ fn seeds(gpu: &Gpu, choice: Lane) -> Result<(), String> {
     failures.done()
 }
 
-fn subgroups_of_16(caps: &DeviceCaps) -> Result<(), String> {
+/// Lanes of a row's groups, which are those of one subgroup.
+fn lanes_of(row: &Option<TuningRow>) -> u32 {
+    row.as_ref().map_or(1, |row| row.lanes)
+}
+
+fn subgroups_of(lanes: u32, caps: &DeviceCaps) -> Result<(), String> {
     match caps.min_subgroup_size {
-        16.. => Ok(()),
-        least => Err(format!("seed-before needs subgroups of 16 or more, got {least}")),
+        least if least >= lanes => Ok(()),
+        least => Err(format!("groups of {lanes} lanes need subgroups as large, got {least}")),
     }
 }
 

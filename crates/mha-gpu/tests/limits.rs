@@ -103,6 +103,16 @@ fn problems(dtype: DType) -> Vec<AttentionProblem> {
             // The past of the beams of a group is bound as one.
             ..plain(9, 4, 1, 1, 2)
         },
+        // A group's past that is too large to be bound as one, in the short-query lane and the wide one.
+        AttentionProblem {
+            padding_mask: PaddingMask::BeamKeys,
+            past: Past::Shared { len: 50, capacity: 61 },
+            beam_width: Some(3),
+            present: both,
+            qk: Some(dtype),
+            ..plain(6, 4, 1, 1, 24)
+        },
+        AttentionProblem { past: Past::Shared { len: 2, capacity: 3 }, beam_width: Some(2), ..plain(4, 1, 1, 1, 300) },
         AttentionProblem { layout: Layout::PreSplit, present: both, ..plain(3, 4, 40, 90, 10) },
         AttentionProblem { layout: Layout::PackedKv, padding_mask: PaddingMask::KeyLengths, ..plain(2, 4, 40, 90, 10) },
         AttentionProblem { layout: Layout::PackedQkv, present: both, causal: true, ..plain(3, 4, 60, 60, 9) },

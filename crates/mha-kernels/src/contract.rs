@@ -93,6 +93,8 @@ pub struct AttentionParams {
     pub attention_bias: Strides,
     /// key_padding_mask; a missing dimension has stride 0.
     pub padding_mask: Strides,
+    /// cache_indirection: one row of M entries for each batch row.
+    pub cache_indirection: Strides,
     /// First batch row, head, query row and key of the slab.
     pub origin: [u32; 4],
     /// End (exclusive) of the slab's batch rows, heads, query rows and keys.
@@ -109,8 +111,8 @@ pub struct AttentionParams {
     pub num_heads: u32,
     /// W, or 1.
     pub beam_width: u32,
-    /// Row stride of cache_indirection (M), one row for each batch row.
-    pub beam_stride: u32,
+    /// The beam of each group whose past is bound, where the override `ONE_BEAM` is set.
+    pub source_beam: u32,
     /// attention_bias belongs to batch row b / this.
     pub bias_batch_divisor: u32,
     /// Where the query part of the projection bias begins in its binding, modulo 2^32; then keys' and values' parts.

@@ -24,6 +24,7 @@ fn host_fields() -> Vec<(&'static str, usize)> {
         output,
         attention_bias,
         padding_mask,
+        cache_indirection,
         origin,
         end,
         q_len,
@@ -32,7 +33,7 @@ fn host_fields() -> Vec<(&'static str, usize)> {
         v_head_size,
         num_heads,
         beam_width,
-        beam_stride,
+        source_beam,
         bias_batch_divisor,
         first_split,
         keys_per_split,
@@ -75,7 +76,7 @@ fn bindings_are_the_contracts() {
         }
         assert!(kernel.bindings.iter().any(|b| b.slot == Slot::Output), "{} has a result", kernel.name);
         assert_eq!(kernel.name.contains("_f16") || kernel.name.ends_with("_f16"), kernel.uses_f16, "{}", kernel.name);
-        let exchanges = ["_l4_", "_l8_", "_l16_", "_l32_", "seed_before"].iter().any(|part| kernel.name.contains(part));
+        let exchanges = ["_l4_", "_l8_", "_l16_", "seed_before"].iter().any(|part| kernel.name.contains(part));
         assert_eq!(exchanges, kernel.uses_subgroups, "{}", kernel.name);
     }
 }

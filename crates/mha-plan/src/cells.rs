@@ -9,6 +9,8 @@ pub struct Cell {
     pub n: Range<u32>,
     pub s: Range<u32>,
     pub t: Range<u32>,
+    /// The one beam of each group whose past is bound; all of them where there is none.
+    pub beam: Option<u32>,
 }
 
 /// A range of a cell.
@@ -64,6 +66,12 @@ impl Cell {
             self.with(Axis::Key, t..end)
         })
     }
+
+    /// The key chunks of each of `beams` in turn.
+    pub fn parts<'a>(&'a self, beams: &'a [Option<u32>], chunk: u32) -> impl Iterator<Item = Cell> + 'a {
+        let of_beam = move |&beam| self.key_chunks(chunk).map(move |part| Cell { beam, ..part });
+        beams.iter().flat_map(of_beam)
+    }
 }
 
 /// Divides `cell` along `axes` until no need passes its limit. `needs` gives the ratios of needs to limits. Halving goes
@@ -104,7 +112,7 @@ mod tests {
 
     #[test]
     fn division_covers_the_cell_once_in_order() {
-        let cell = Cell { b: 0..3, n: 0..5, s: 0..7, t: 0..9 };
+        let cell = Cell { b: 0..3, n: 0..5, s: 0..7, t: 0..9, beam: None };
         let cells = divide(cell, &[Axis::Batch, Axis::Head, Axis::Query], 1, &|c| {
             vec![(c.b.len() * c.n.len() * c.s.len()) as f64 / 6.0]
         })
@@ -126,7 +134,7 @@ mod tests {
 
     #[test]
     fn batch_rows_part_between_groups() {
-        let cell = Cell { b: 0..9, n: 0..1, s: 0..1, t: 0..1 };
+        let cell = Cell { b: 0..9, n: 0..1, s: 0..1, t: 0..1, beam: None };
         let group_span = |c: &Cell| vec![f64::from(c.b.end.next_multiple_of(3) - c.b.start / 3 * 3) / 3.0];
         let cells = divide(cell, &[Axis::Batch], 3, &group_span).unwrap();
         assert_eq!(cells.into_iter().map(|c| c.b).collect::<Vec<_>>(), [0..3, 3..6, 6..9]);
@@ -134,14 +142,14 @@ mod tests {
 
     #[test]
     fn what_no_axis_shrinks_is_given_back() {
-        let cell = Cell { b: 0..1, n: 0..4, s: 0..4, t: 0..1 };
+        let cell = Cell { b: 0..1, n: 0..4, s: 0..4, t: 0..1, beam: None };
         let stuck = divide(cell, &[Axis::Batch, Axis::Head, Axis::Query], 1, &|_| vec![2.0]).unwrap_err();
         assert_eq!(stuck.n, 0..4);
     }
 
     #[test]
     fn key_chunks_end_where_the_cell_ends() {
-        let cell = Cell { b: 0..1, n: 0..1, s: 0..1, t: 3..10 };
+        let cell = Cell { b: 0..1, n: 0..1, s: 0..1, t: 3..10, beam: None };
         let chunks: Vec<_> = cell.key_chunks(3).map(|c| c.t).collect();
         assert_eq!(chunks, [3..6, 6..9, 9..10]);
     }

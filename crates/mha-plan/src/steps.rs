@@ -23,6 +23,15 @@ const SCORES_SIDE: u32 = 16;
 const PARTIAL_VALUES: Tensor = Tensor::Scratch(0);
 const PARTIAL_STATS: Tensor = Tensor::Scratch(1);
 
+/// What a dispatch of an attention kernel covers of a row's keys.
+#[derive(Clone, Copy, Debug, Default)]
+struct Parts {
+    /// A range of them, to be merged with others.
+    partial: bool,
+    /// Those that one beam holds.
+    one_beam: bool,
+}
+
 struct Builder<'a> {
     problem: &'a AttentionProblem,
     caps: &'a DeviceCaps,
@@ -65,7 +74,7 @@ pub(crate) fn build(problem: &AttentionProblem, caps: &DeviceCaps, choice: &Choi
 impl Builder<'_> {
     fn whole(&self) -> Cell {
         let p = self.problem;
-        Cell { b: 0..p.batch, n: 0..p.num_heads, s: 0..p.q_len, t: 0..p.total_len() }
+        Cell { b: 0..p.batch, n: 0..p.num_heads, s: 0..p.q_len, t: 0..p.total_len(), beam: None }
     }
 
     /// What a cell's bindings and grid take, as ratios to what the device allows.
@@ -92,6 +101,24 @@ impl Builder<'_> {
                 cell.n.start
             ))
         })
+    }
+
+    /// Most of a limit that a binding of the first batch row and head may take: others may start as much as an alignment
+    /// later in theirs.
+    fn most(&self) -> f64 {
+        1.0 - self.alignment as f64 / self.max_binding as f64
+    }
+
+    /// Whose past the dispatches bind: in a beam search that of a whole group at once, which is one range of the tensor; or,
+    /// where that is too large even for one head, that of each beam of the group in turn.
+    fn beams(&self, views: &[View]) -> Vec<Option<u32>> {
+        let one = Cell { b: 0..1, n: 0..1, s: 0..1, ..self.whole() };
+        match self.problem.beam_width {
+            Some(width) if width > 1 && self.needs(&one, views, [0; 3]).into_iter().any(|need| need > self.most()) => {
+                (0..width).map(Some).collect()
+            }
+            _ => vec![None],
+        }
     }
 
     /// Views of what every attention kernel reads.
@@ -128,7 +155,7 @@ impl Builder<'_> {
             v_head_size: p.v_head_size,
             num_heads: p.num_heads,
             beam_width: p.beam_width.unwrap_or(1),
-            beam_stride: p.past_capacity(),
+            source_beam: cell.beam.unwrap_or(0),
             bias_batch_divisor: p.attention_bias.map_or(1, |bias| bias.batch_divisor),
             splits: 1,
             keys_per_split: cell.t.end - cell.t.start,
@@ -152,12 +179,13 @@ impl Builder<'_> {
                 Slot::Output => params.output = strides,
                 Slot::PaddingMask => params.padding_mask = strides,
                 Slot::AttentionBias => params.attention_bias = strides,
+                Slot::CacheIndirection => params.cache_indirection = strides,
                 Slot::Bias => {
                     let hidden = self.problem.hidden_size() as u32;
                     params.bias_offsets = [0, hidden, hidden.wrapping_mul(2)];
                 }
                 // Bound from their start.
-                Slot::CacheIndirection | Slot::PartialValues | Slot::PartialStats => {}
+                Slot::PartialValues | Slot::PartialStats => {}
             }
             bindings.extend(binding);
         }
@@ -185,7 +213,7 @@ impl Builder<'_> {
         self.problem.padding_mask == PaddingMask::None && self.problem.attention_bias.is_none()
     }
 
-    fn blueprint(&self, kernel: KernelId, choice: Option<&Choice>, partial: bool) -> Result<Blueprint, Refusal> {
+    fn blueprint(&self, kernel: KernelId, choice: Option<&Choice>, parts: Parts) -> Result<Blueprint, Refusal> {
         let p = self.problem;
         let constants = kernel.info().overrides.iter().map(|&name| {
             let value = match name {
@@ -201,7 +229,8 @@ impl Builder<'_> {
                 "PADDING_MASK" => self.mask_value(),
                 "ATTENTION_BIAS" => u32::from(p.attention_bias.is_some()),
                 "BEAMS" => u32::from(p.beam_width.is_some()),
-                "PARTIAL" => u32::from(partial),
+                "ONE_BEAM" => u32::from(parts.one_beam),
+                "PARTIAL" => u32::from(parts.partial),
                 "LOG2_SCORES" => u32::from(self.log2_scores()),
                 other => {
                     return Err(Refusal::new(format!(
@@ -226,14 +255,14 @@ impl Builder<'_> {
         let bindings = |cell: &Cell| self.needs(cell, &views, [0; 3]);
 
         // Where one head's keys alone pass a limit, ranges of keys are merged afterwards; a range then counts, not all keys.
-        let one = Cell { b: 0..1, n: 0..1, s: 0..1, t: 0..self.problem.total_len() };
-        // Other heads may start as much as an alignment later in their binding.
-        let most = 1.0 - self.alignment as f64 / self.max_binding as f64;
+        let beams = self.beams(&views);
+        let one = Cell { b: 0..1, n: 0..1, s: 0..1, beam: beams[0], ..self.whole() };
+        let most = self.most();
         let mut chunk = self.problem.total_len();
         while chunk > 1 && one.key_chunks(chunk).any(|part| bindings(&part).into_iter().any(|need| need > most)) {
             chunk = chunk.div_ceil(2);
         }
-        let chunks = self.problem.total_len().div_ceil(chunk);
+        let chunks = self.problem.total_len().div_ceil(chunk) * beams.len() as u32;
         // Splits share a grid dimension with the batch rows of a cell, one at the least.
         let per_chunk = choice.splits.div_ceil(chunks).clamp(1, self.caps.max_workgroups);
         let turn = choice.row.as_ref().map_or(choice.workgroup_size, |row| match choice.lane {
@@ -257,7 +286,7 @@ impl Builder<'_> {
             u64::from(total_splits) * rows * partial_columns * 4
         };
         let needs = |cell: &Cell| {
-            let mut needs: Vec<f64> = cell.key_chunks(chunk).flat_map(|part| bindings(&part)).collect();
+            let mut needs: Vec<f64> = cell.parts(&beams, chunk).flat_map(|part| bindings(&part)).collect();
             needs.extend(self.needs(cell, &[], grid(cell, splits)));
             if partial {
                 needs.push(partial_bytes(cell) as f64 / self.max_binding as f64);
@@ -267,10 +296,10 @@ impl Builder<'_> {
         };
         let cells = self.divided(self.whole(), &[Axis::Batch, Axis::Head, Axis::Query], "attention", &needs)?;
 
-        let blueprint = self.blueprint(choice.kernel, Some(choice), partial)?;
+        let blueprint = self.blueprint(choice.kernel, Some(choice), Parts { partial, one_beam: beams.len() > 1 })?;
         let combine = KernelId::named(&format!("combine_{}", self.problem.dtype.name()));
         for cell in &cells {
-            for (index, part) in cell.key_chunks(chunk).enumerate() {
+            for (index, part) in cell.parts(&beams, chunk).enumerate() {
                 let mut params = self.params(&part);
                 let mut bindings = self.bind(&views, &part, &mut params);
                 params.splits = splits;
@@ -296,7 +325,7 @@ impl Builder<'_> {
                     }
                     self.scratch[index] = self.scratch[index].max(binding.size);
                 }
-                let mut blueprint = self.blueprint(kernel, None, false)?;
+                let mut blueprint = self.blueprint(kernel, None, Parts::default())?;
                 for (_, value) in blueprint.constants.iter_mut().filter(|(name, _)| *name == "PARTS") {
                     *value = parts;
                 }
@@ -335,12 +364,15 @@ impl Builder<'_> {
             [tiles(&cell.s).saturating_mul(tiles(&cell.t)), cell.n.len() as u32, cell.b.len() as u32]
         };
         let axes = [Axis::Batch, Axis::Head, Axis::Query, Axis::Key];
-        let cells = self.divided(self.whole(), &axes, "qk", &|cell| self.needs(cell, &views, grid(cell)))?;
-        let blueprint = self.blueprint(kernel, None, false)?;
-        for cell in &cells {
-            let mut params = self.params(cell);
-            let bindings = self.bind(&views, cell, &mut params);
-            self.steps.push(Step { blueprint: blueprint.clone(), params, grid: grid(cell), bindings });
+        let beams = self.beams(&views);
+        let blueprint = self.blueprint(kernel, None, Parts { partial: false, one_beam: beams.len() > 1 })?;
+        for &beam in &beams {
+            let whole = Cell { beam, ..self.whole() };
+            for cell in self.divided(whole, &axes, "qk", &|cell| self.needs(cell, &views, grid(cell)))? {
+                let mut params = self.params(&cell);
+                let bindings = self.bind(&views, &cell, &mut params);
+                self.steps.push(Step { blueprint: blueprint.clone(), params, grid: grid(&cell), bindings });
+            }
         }
         Ok(())
     }
@@ -372,7 +404,7 @@ impl Builder<'_> {
         let whole = Cell { t: 0..p.present_len(), s: 0..1, ..self.whole() };
         let axes = [Axis::Batch, Axis::Head, Axis::Key];
         let cells = self.divided(whole, &axes, "a present output", &|cell| self.needs(cell, &views, grid(cell)))?;
-        let mut blueprint = self.blueprint(kernel, None, false)?;
+        let mut blueprint = self.blueprint(kernel, None, Parts::default())?;
         for (name, value) in &mut blueprint.constants {
             // Copying starts from the whole buffer, even while none of it counts as past.
             if *name == "PAST" {

@@ -83,9 +83,14 @@ impl View {
         if first >= end || cell.b.is_empty() || cell.n.is_empty() || self.columns == 0 {
             return None;
         }
-        let b_first = cell.b.start / self.batch_group * self.batch_group / self.batch_divisor;
-        let b_last =
-            ((cell.b.end - 1) / self.batch_group * self.batch_group + self.batch_group - 1) / self.batch_divisor;
+        // Of a group's rows, those that may be read: all, or that of one beam.
+        let (nearest, farthest) = match cell.beam {
+            Some(beam) if self.batch_group > 1 => (beam, beam),
+            _ => (0, self.batch_group - 1),
+        };
+        let group = |b: u32| b / self.batch_group * self.batch_group;
+        let b_first = (group(cell.b.start) + nearest) / self.batch_divisor;
+        let b_last = (group(cell.b.end - 1) + farthest) / self.batch_divisor;
         let at = |b: u32, n: u32, row: u32| {
             self.base + u64::from(b) * self.batch + u64::from(n) * self.head + u64::from(row) * self.row
         };
@@ -207,9 +212,9 @@ impl<'a> Views<'a> {
     }
 
     pub fn cache_indirection(&self) -> View {
-        // Whole, from its start: kernels address it by batch row.
-        let length = u64::from(self.problem.batch) * u64::from(self.problem.past_capacity());
-        let mut view = self.view(Slot::CacheIndirection, Tensor::CacheIndirection, Rows::Single, length, [0; 4]);
+        let m = u64::from(self.problem.past_capacity());
+        let rows = Rows::PastKeys { capacity: self.problem.past_len() };
+        let mut view = self.view(Slot::CacheIndirection, Tensor::CacheIndirection, rows, 1, [0, m, 0, 1]);
         view.element = 4;
         view
     }
@@ -292,7 +297,7 @@ pub fn tensor_bytes(problem: &AttentionProblem, tensor: Tensor) -> u64 {
         }),
         Tensor::PastKey => b * n * u64::from(problem.past_capacity()) * h * problem.dtype.size(),
         Tensor::PastValue => b * n * u64::from(problem.past_capacity()) * hv * problem.dtype.size(),
-        Tensor::CacheIndirection => views.cache_indirection().columns * 4,
+        Tensor::CacheIndirection => b * u64::from(problem.past_capacity()) * 4,
         Tensor::Output => of(views.output()),
         Tensor::PresentKey => of(views.present(tensor, h)),
         Tensor::PresentValue => of(views.present(tensor, hv)),

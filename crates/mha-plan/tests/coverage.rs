@@ -108,6 +108,27 @@ fn keys_beyond_a_binding_are_merged() {
 }
 
 #[test]
+fn the_past_of_a_beam_group_may_pass_a_binding() {
+    let step = problem(Shape { batch: 10, num_heads: 32, q_len: 1, kv_len: 1, head_size: 128, v_head_size: 128 });
+    let search = AttentionProblem {
+        past: Past::Shared { len: 4000, capacity: 4096 },
+        beam_width: Some(5),
+        padding_mask: PaddingMask::BeamKeys,
+        qk: Some(DType::F32),
+        ..step
+    };
+    // A group's past has 336 MB, a beam's 67 MB.
+    let plan = check(&search, &devices::lavapipe(), &PlanOptions::default());
+    let of_beam = |beam| {
+        let takes = |step: &&mha_plan::Step| {
+            step.params.source_beam == beam && step.blueprint.constants.contains(&("ONE_BEAM", 1))
+        };
+        plan.steps.iter().filter(takes).count()
+    };
+    assert!((0..5).all(|beam| of_beam(beam) == of_beam(0) && of_beam(beam) > 0), "{}", plan.decision);
+}
+
+#[test]
 fn splits_meet_the_grid_too() {
     let long = problem(Shape { batch: 1, num_heads: 1, q_len: 1, kv_len: 900, head_size: 32, v_head_size: 32 });
     let caps = DeviceCaps { max_workgroups: 3, ..devices::h100() };

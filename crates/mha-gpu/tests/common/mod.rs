@@ -20,6 +20,9 @@ pub const LANES: [Lane; 4] = [Lane::Rows, Lane::Apple, Lane::Short, Lane::Wide];
 /// Both types.
 pub const DTYPES: [DType; 2] = [DType::F32, DType::F16];
 
+/// What a device lacks for a test, if anything.
+type Needs = Box<dyn Fn(&DeviceCaps) -> Result<(), String>>;
+
 /// What a test does with a device.
 type Run = Box<dyn FnOnce(&Arc<Gpu>) -> Result<(), String> + Send>;
 
@@ -27,14 +30,14 @@ type Run = Box<dyn FnOnce(&Arc<Gpu>) -> Result<(), String> + Send>;
 pub struct Test {
     name: String,
     dtype: DType,
-    needs: fn(&DeviceCaps) -> Result<(), String>,
+    needs: Needs,
     run: Run,
 }
 
 impl Test {
     /// A test that devices without something ignore, with the reason, even where `CI` is set.
-    pub fn needing(self, needs: fn(&DeviceCaps) -> Result<(), String>) -> Test {
-        Test { needs, ..self }
+    pub fn needing(self, needs: impl Fn(&DeviceCaps) -> Result<(), String> + 'static) -> Test {
+        Test { needs: Box::new(needs), ..self }
     }
 }
 
@@ -44,7 +47,7 @@ pub fn test(
     dtype: DType,
     run: impl FnOnce(&Arc<Gpu>) -> Result<(), String> + Send + 'static,
 ) -> Test {
-    Test { name: name.into(), dtype, needs: |_| Ok(()), run: Box::new(run) }
+    Test { name: name.into(), dtype, needs: Box::new(|_| Ok(())), run: Box::new(run) }
 }
 
 /// The tests' `main`: runs them on a device for each type. Kernels are compiled in a device's own queue, and a software

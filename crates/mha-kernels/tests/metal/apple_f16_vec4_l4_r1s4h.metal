@@ -35,6 +35,7 @@ struct AttentionParams {
     Strides output;
     Strides attention_bias;
     Strides padding_mask;
+    Strides cache_indirection;
     metal::uint4 origin;
     metal::uint4 end;
     uint q_len;
@@ -43,7 +44,7 @@ struct AttentionParams {
     uint v_head_size;
     uint num_heads;
     uint beam_width;
-    uint beam_stride;
+    uint source_beam;
     uint bias_batch_divisor;
     uint query_bias_offset;
     uint key_bias_offset;

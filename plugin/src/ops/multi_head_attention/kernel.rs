@@ -69,15 +69,17 @@ impl AttentionKernel {
         match &self.device {
             Device::Missing(reason) => self.fall_back(FallbackCause::NoAdapter, reason).map(drop),
             Device::Gpu(gpu) => {
-                let path = self.options.path;
-                tracing::info!(target: TARGET, "MultiHeadAttention node '{}' runs path {path} on {}", self.node.name, gpu.describe());
-                let Some(problem) = &self.node.fixed_problem else { return Ok(()) };
-                let prepared = self
-                    .plan(gpu, problem)
-                    .map_err(|refusal| Unanswered::Unable(FallbackCause::Refused, refusal.to_string()))
-                    .and_then(|plan| gpu.prepare(plan.steps.iter().map(|step| &step.blueprint)).map_err(unanswered));
+                let prepared = self.node.fixed_problem.as_ref().map_or(Ok(()), |problem| {
+                    self.plan(gpu, problem)
+                        .map_err(|refusal| Unanswered::Unable(FallbackCause::Refused, refusal.to_string()))
+                        .and_then(|plan| gpu.prepare(plan.steps.iter().map(|step| &step.blueprint)).map_err(unanswered))
+                });
                 match prepared {
-                    Ok(()) => Ok(()),
+                    Ok(()) => {
+                        let (node, path, gpu) = (&self.node.name, self.options.path, gpu.describe());
+                        tracing::info!(target: TARGET, "MultiHeadAttention node '{node}' runs path {path} on {gpu}");
+                        Ok(())
+                    }
                     Err(Unanswered::Unable(cause, reason)) => self.fall_back(cause, &reason).map(drop),
                     Err(Unanswered::Failed(failure)) => Err(failure),
                 }
