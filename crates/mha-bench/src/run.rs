@@ -134,7 +134,7 @@ pub fn measure(
     let mut calls = Vec::new();
     for _ in 0..effort.repeats.clamp(3, 9) {
         let begin = Instant::now();
-        gpu.run(&plan, &given, &mut [(Tensor::Output, &mut output)])?;
+        gpu.run(&plan, &given.map(|(tensor, data)| (tensor, data.into())), &mut [(Tensor::Output, &mut output)])?;
         calls.push(begin.elapsed().as_secs_f64() * 1e3);
     }
     calls.sort_by(f64::total_cmp);

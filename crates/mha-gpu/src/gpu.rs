@@ -15,6 +15,7 @@ use crate::error::{GpuError, OpenError};
 use crate::launch::Placeholders;
 use crate::pipelines::Pipelines;
 use crate::probe;
+use crate::resident::Source;
 use crate::settings::GpuSettings;
 use crate::transfer::{self, RunReport};
 
@@ -105,9 +106,9 @@ impl Gpu {
         prepared
     }
 
-    /// Answers a plan for tensors in host memory, and returns when `outputs` are written.
+    /// Answers a plan, and returns when `outputs`, in host memory, are written.
     ///
-    /// `inputs` holds the bytes of every input of the plan; what lies beyond the plan's size of it is not read.
+    /// `inputs` holds every input of the plan, from the host or [resident](Gpu::keep); what lies beyond the plan's size of it is not read.
     /// `outputs` holds every output of the plan, as long as the plan says. The plan must be made for this device's
     /// [`caps`](Self::caps).
     ///
@@ -116,7 +117,7 @@ impl Gpu {
     pub fn run(
         &self,
         plan: &Plan,
-        inputs: &[(Tensor, &[u8])],
+        inputs: &[(Tensor, Source<'_>)],
         outputs: &mut [(Tensor, &mut [u8])],
     ) -> Result<RunReport, GpuError> {
         let result = transfer::run(self, plan, inputs, outputs);

@@ -122,7 +122,7 @@ impl<'a> Launch<'a> {
             start: begin.saturating_sub(first),
             time: end.saturating_sub(begin),
         });
-        Ok(RunReport { gpu_time, steps: steps.collect() })
+        Ok(RunReport { gpu_time, steps: steps.collect(), ..RunReport::default() })
     }
 
     /// Whether each step is timed, in a pass of its own.

@@ -18,6 +18,7 @@ mod launch;
 mod measure;
 mod pipelines;
 mod probe;
+mod resident;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ pub use disk_cache::platform_cache_directory;
 pub use error::{GpuError, OpenError};
 pub use gpu::Gpu;
 pub use launch::StepTime;
+pub use resident::{Resident, Source};
 pub use settings::{GpuSettings, Timestamps};
 pub use transfer::RunReport;
 

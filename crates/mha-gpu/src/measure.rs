@@ -21,7 +21,8 @@ impl Gpu {
         outputs: &mut [(Tensor, &mut [u8])],
         repeats: usize,
     ) -> Result<Vec<RunReport>, GpuError> {
-        check_tensors(plan, inputs, outputs)?;
+        let lengths: Vec<_> = inputs.iter().map(|(tensor, data)| (*tensor, data.len() as u64)).collect();
+        check_tensors(plan, &lengths, outputs)?;
         let (pools, context) = (&self.pools, &self.context);
         let bytes_of =
             |tensor: Tensor| plan.tensors.iter().find(|(other, _)| *other == tensor).map(|(_, bytes)| *bytes);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mha_plan::{DeviceKind, Plan, PlanOptions, Tensor};
 use mha_spec::{AdapterChoice, AttentionProblem, DType, Layout, PaddingMask, Past, PresentOutputs, ProjectionBias};
 
-use crate::{Gpu, GpuError, GpuSettings, Timestamps, list_adapters};
+use crate::{Gpu, GpuError, GpuSettings, Source, Timestamps, list_adapters};
 
 const HEADS: usize = 2;
 const HEAD_SIZE: usize = 8;
@@ -14,6 +14,11 @@ const WIDTH: usize = HEADS * HEAD_SIZE;
 
 fn open(settings: GpuSettings) -> Arc<Gpu> {
     Gpu::open(&AdapterChoice::Auto, &settings).expect("the tests need a Vulkan, Metal or Direct3D 12 driver")
+}
+
+/// An input in host memory.
+fn host((tensor, data): (Tensor, &[u8])) -> (Tensor, Source<'_>) {
+    (tensor, Source::Host(data))
 }
 
 fn problem(q_len: u32, kv_len: u32) -> AttentionProblem {
@@ -63,7 +68,7 @@ fn check_mean(gpu: &Gpu, q_len: usize, kv_len: usize, seed: usize) -> Result<(),
     let value = values(kv_len, seed);
     let mut output = vec![f32::NAN; q_len * WIDTH];
     let inputs = [(Tensor::Query, &query), (Tensor::Key, &key), (Tensor::Value, &value)];
-    let inputs = inputs.map(|(tensor, data)| (tensor, bytemuck::cast_slice(data.as_slice())));
+    let inputs = inputs.map(|(tensor, data)| (tensor, Source::Host(bytemuck::cast_slice(data.as_slice()))));
     let report = gpu.run(&plan, &inputs, &mut [(Tensor::Output, bytemuck::cast_slice_mut(&mut output))])?;
     assert_eq!(report.steps.len(), if gpu.settings().timestamps == Timestamps::Steps { plan.steps.len() } else { 0 });
 
@@ -125,12 +130,57 @@ fn a_warm_call_allocates_no_buffer() {
 }
 
 #[test]
+fn a_resident_input_is_not_uploaded_again() {
+    for staged_transfers in [false, true] {
+        let gpu = open(GpuSettings { staged_transfers, ..GpuSettings::default() });
+        let plan = plan(&gpu, 3, 5);
+        let query = [0_u8; 4 * 3 * WIDTH];
+        let key = values(5, 3);
+        let value = values(5, 11);
+        let kept = [&key, &value].map(|data| gpu.keep(bytemuck::cast_slice(data)).unwrap());
+        let expected = mean_of_values(3, &value);
+        for _ in 0..3 {
+            let mut output = vec![f32::NAN; 3 * WIDTH];
+            let inputs = [
+                (Tensor::Query, Source::Host(&query)),
+                (Tensor::Key, (&kept[0]).into()),
+                (Tensor::Value, (&kept[1]).into()),
+            ];
+            let outputs = &mut [(Tensor::Output, bytemuck::cast_slice_mut(&mut output))];
+            assert_eq!(gpu.run(&plan, &inputs, outputs).unwrap().uploaded, query.len() as u64);
+            assert!(output.iter().zip(&expected).all(|(got, wanted)| (got - wanted).abs() <= wanted.abs() * 1e-5));
+        }
+
+        let elsewhere = open(GpuSettings { staged_transfers, max_workgroups: Some(65_003), ..GpuSettings::default() });
+        let mut output = [0_u8; 4 * 3 * WIDTH];
+        let inputs = [
+            (Tensor::Query, Source::Host(&query)),
+            (Tensor::Key, (&kept[0]).into()),
+            (Tensor::Value, (&kept[1]).into()),
+        ];
+        let refused = elsewhere.run(&plan, &inputs, &mut [(Tensor::Output, &mut output)]).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "a resident tensor must lie on the device that runs the plan, got one of another device for Key"
+        );
+    }
+}
+
+/// Large enough for copies of their own ahead of the call.
+#[test]
+fn large_tensors_go_ahead_of_the_call() {
+    let gpu = open(GpuSettings { staged_transfers: true, ..GpuSettings::default() });
+    check_mean(&gpu, 2, 40_000, 9).unwrap();
+}
+
+#[test]
 fn no_keys_give_zeros() {
     let gpu = open(GpuSettings::default());
     let plan = plan(&gpu, 4, 0);
     assert_eq!(plan.zero_filled, [Tensor::Output]);
     let mut output = vec![f32::NAN; 4 * WIDTH];
-    let inputs = [(Tensor::Query, [1_u8; 4 * 4 * WIDTH].as_slice()), (Tensor::Key, &[]), (Tensor::Value, &[])];
+    let query = [1_u8; 4 * 4 * WIDTH];
+    let inputs = [(Tensor::Query, query.as_slice()), (Tensor::Key, &[]), (Tensor::Value, &[])].map(host);
     gpu.run(&plan, &inputs, &mut [(Tensor::Output, bytemuck::cast_slice_mut(&mut output))]).unwrap();
     assert!(output.iter().all(|&element| element == 0.0));
 }
@@ -144,7 +194,8 @@ fn tensors_that_are_not_the_plans_are_refused() {
     let run = |inputs: &[(Tensor, &[u8])], outputs: &[(Tensor, usize)]| {
         let mut buffers: Vec<_> = outputs.iter().map(|&(tensor, length)| (tensor, vec![0_u8; length])).collect();
         let mut outputs: Vec<_> = buffers.iter_mut().map(|(tensor, data)| (*tensor, data.as_mut_slice())).collect();
-        gpu.run(&plan, inputs, &mut outputs).map(drop).map_err(|error| error.to_string())
+        let inputs: Vec<_> = inputs.iter().copied().map(host).collect();
+        gpu.run(&plan, &inputs, &mut outputs).map(drop).map_err(|error| error.to_string())
     };
     let inputs = [(Tensor::Query, bytes.as_slice()), (Tensor::Key, &bytes), (Tensor::Value, &bytes)];
     let output = (Tensor::Output, bytes.len());
@@ -172,7 +223,7 @@ fn a_plan_that_the_device_cannot_run_is_an_error_and_harms_nothing() {
     let run = |plan: &Plan| {
         let bytes = [0_u8; 4 * 2 * WIDTH];
         let mut output = bytes;
-        let inputs = [(Tensor::Query, bytes.as_slice()), (Tensor::Key, &bytes), (Tensor::Value, &bytes)];
+        let inputs = [(Tensor::Query, bytes.as_slice()), (Tensor::Key, &bytes), (Tensor::Value, &bytes)].map(host);
         gpu.run(plan, &inputs, &mut [(Tensor::Output, &mut output)])
     };
 
@@ -229,7 +280,7 @@ fn running_out_of_memory_is_an_error_and_harms_nothing() {
     plan.scratch = vec![gpu.caps().max_buffer_size & !0xffff; 255];
     let bytes = [0_u8; 4 * 2 * WIDTH];
     let mut output = bytes;
-    let inputs = [(Tensor::Query, bytes.as_slice()), (Tensor::Key, &bytes), (Tensor::Value, &bytes)];
+    let inputs = [(Tensor::Query, bytes.as_slice()), (Tensor::Key, &bytes), (Tensor::Value, &bytes)].map(host);
     let result = gpu.run(&plan, &inputs, &mut [(Tensor::Output, &mut output)]);
     assert!(matches!(result, Err(GpuError::OutOfMemory { .. })), "{result:?}");
     assert!(gpu.pools.scratch.idle_buffers().is_empty());
@@ -327,7 +378,7 @@ fn check_times(timestamps: Timestamps) {
     let query = vec![0_u8; 4 * 64 * WIDTH];
     let keys = vec![0_u8; 4 * 256 * WIDTH];
     let mut output = query.clone();
-    let inputs = [(Tensor::Query, query.as_slice()), (Tensor::Key, &keys), (Tensor::Value, &keys)];
+    let inputs = [(Tensor::Query, query.as_slice()), (Tensor::Key, &keys), (Tensor::Value, &keys)].map(host);
     let report = gpu.run(&plan, &inputs, &mut [(Tensor::Output, &mut output)]).unwrap();
     let total = report.gpu_time.expect("it was asked for");
     assert!(!total.is_zero());

@@ -7,7 +7,11 @@ use mha_plan::{Plan, Tensor};
 use crate::error::GpuError;
 use crate::gpu::Gpu;
 use crate::launch::{Launch, StepTime};
+use crate::resident::Source;
 use crate::upload::{self, Download, Upload};
+
+/// Bytes from which a tensor's copy to the device is worth a submission of its own.
+const OVERLAPPED: usize = 2 << 20;
 
 /// What is known of a call once it is done.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,15 +21,18 @@ pub struct RunReport {
     pub gpu_time: Option<Duration>,
     /// The same for each step, in the plan's order; empty but under [`Timestamps::Steps`](crate::Timestamps::Steps).
     pub steps: Vec<StepTime>,
+    /// Bytes of tensors that the call moved from the host to the device.
+    pub uploaded: u64,
 }
 
 pub(crate) fn run(
     gpu: &Gpu,
     plan: &Plan,
-    inputs: &[(Tensor, &[u8])],
+    inputs: &[(Tensor, Source<'_>)],
     outputs: &mut [(Tensor, &mut [u8])],
 ) -> Result<RunReport, GpuError> {
-    check_tensors(plan, inputs, outputs)?;
+    let lengths: Vec<_> = inputs.iter().map(|(tensor, source)| (*tensor, source.bytes())).collect();
+    check_tensors(plan, &lengths, outputs)?;
     for (_, data) in outputs.iter_mut().filter(|(tensor, _)| plan.zero_filled.contains(tensor)) {
         data.fill(0);
     }
@@ -37,10 +44,19 @@ pub(crate) fn run(
     let context = &gpu.context;
     let mut launch = Launch::new(gpu, plan)?;
     let mut uploads = Vec::new();
+    let mut residents = Vec::new();
     let mut downloads = Vec::new();
-    for &(tensor, data) in inputs {
-        if let Some(bytes) = plan_bytes(plan, tensor) {
-            uploads.push((tensor, Upload::new(pools, &pools.inputs, bytes)?, &data[..bytes as usize]));
+    for &(tensor, source) in inputs {
+        match (source, plan_bytes(plan, tensor)) {
+            (_, None) => {}
+            (Source::Host(data), Some(bytes)) => {
+                uploads.push((tensor, Upload::new(pools, &pools.inputs, bytes)?, &data[..bytes as usize]));
+            }
+            (Source::Device(resident), Some(_)) if resident.is_on(gpu) => residents.push((tensor, resident.buffer())),
+            (Source::Device(_), Some(_)) => {
+                let rule = "a resident tensor must lie on the device that runs the plan";
+                return Err(GpuError::Tensors { tensor, rule, received: "one of another device".into() });
+            }
         }
     }
     for (tensor, data) in outputs {
@@ -49,12 +65,28 @@ pub(crate) fn run(
         }
     }
 
-    let inputs = uploads.iter_mut().map(|(_, upload, data)| (upload, *data));
+    // A large tensor is on its way to the device while the host copies the next one to where the device finds it.
+    let (large, small): (Vec<_>, Vec<_>) = uploads.iter_mut().partition(|(_, upload, data)| goes_ahead(upload, data));
+    for (_, upload, data) in large {
+        upload::write(context, [(&mut *upload, *data)])?;
+        let copies = context.scoped(
+            || "record an upload".into(),
+            || {
+                let descriptor = wgpu::CommandEncoderDescriptor { label: Some("upload") };
+                let mut encoder = context.device.create_command_encoder(&descriptor);
+                upload.record(&mut encoder);
+                encoder.finish()
+            },
+        )?;
+        context.submit(copies)?;
+    }
+    let inputs = small.into_iter().map(|(_, upload, data)| (upload, *data));
     upload::write(context, inputs.chain([(&mut launch.params, launch.params_bytes.as_slice())]))?;
 
     let tensors: Vec<_> = uploads
         .iter()
         .map(|(tensor, upload, _)| (*tensor, upload.buffer()))
+        .chain(residents)
         .chain(downloads.iter().map(|(tensor, download, _)| (*tensor, download.buffer())))
         .collect();
     let commands = context.scoped(
@@ -62,7 +94,8 @@ pub(crate) fn run(
         || {
             let descriptor = wgpu::CommandEncoderDescriptor { label: Some("attention") };
             let mut encoder = context.device.create_command_encoder(&descriptor);
-            uploads.iter().for_each(|(_, upload, _)| upload.record(&mut encoder));
+            let others = uploads.iter().filter(|(_, upload, data)| !goes_ahead(upload, data));
+            others.for_each(|(_, upload, _)| upload.record(&mut encoder));
             launch.params.record(&mut encoder);
             launch.record(&mut encoder, &tensors)?;
             downloads.iter().for_each(|(_, download, _)| download.record(&mut encoder));
@@ -70,11 +103,17 @@ pub(crate) fn run(
         },
     )??;
     let submission = context.submit(commands)?;
+    let uploaded = uploads.iter().map(|(_, _, data)| data.len() as u64).sum();
 
     let results = downloads.iter_mut().map(|(_, download, data)| (download, &mut **data));
     upload::read(context, submission.clone(), results)?;
 
-    launch.report(submission)
+    Ok(RunReport { uploaded, ..launch.report(submission)? })
+}
+
+/// Whether a tensor's copy to the device is submitted before the rest of the call.
+fn goes_ahead(upload: &Upload, data: &[u8]) -> bool {
+    upload.is_staged() && data.len() >= OVERLAPPED
 }
 
 /// Bytes of a tensor that the plan reads or writes.
@@ -85,14 +124,11 @@ fn plan_bytes(plan: &Plan, tensor: Tensor) -> Option<u64> {
 /// The caller's tensors against the plan's.
 pub(crate) fn check_tensors(
     plan: &Plan,
-    inputs: &[(Tensor, &[u8])],
+    inputs: &[(Tensor, u64)],
     outputs: &[(Tensor, &mut [u8])],
 ) -> Result<(), GpuError> {
-    let given: Vec<(Tensor, u64)> = inputs
-        .iter()
-        .map(|(tensor, data)| (*tensor, data.len() as u64))
-        .chain(outputs.iter().map(|(tensor, data)| (*tensor, data.len() as u64)))
-        .collect();
+    let given: Vec<(Tensor, u64)> =
+        inputs.iter().copied().chain(outputs.iter().map(|(tensor, data)| (*tensor, data.len() as u64))).collect();
     let refuse = |tensor, rule, received| Err(GpuError::Tensors { tensor, rule, received });
 
     for (position, &(tensor, bytes)) in given.iter().enumerate() {

@@ -27,6 +27,11 @@ impl Upload {
         Ok(Self { buffer: pools.take(pool, bytes)?, staging, bytes })
     }
 
+    /// Whether a copy to the device has to be recorded.
+    pub fn is_staged(&self) -> bool {
+        self.staging.is_some()
+    }
+
     /// Where the bytes are once the recorded copy has run.
     pub fn buffer(&self) -> &wgpu::Buffer {
         &self.buffer

@@ -9,6 +9,7 @@ use super::api::Api;
 use super::failure::Failure;
 use super::inner_op::{InnerOp, InnerOpSpec};
 use super::logger::Logger;
+use super::tensor::{Memory, TensorRef};
 use super::type_info::TensorType;
 
 /// An attribute of a node. ONNX Runtime does not check those of a custom operator, and cannot list them: they are
@@ -149,6 +150,18 @@ impl KernelInfo<'_> {
         // SAFETY: made by the call above, released once.
         unsafe { (self.api.table().ReleaseValue)(value) };
         true
+    }
+
+    /// The content of input `index`, where the model fixes it as an initializer that no run can replace.
+    pub(crate) fn constant_input(&self, index: usize) -> Result<Option<TensorRef<'_>>, Failure> {
+        let (mut is_constant, mut value) = (0, std::ptr::null());
+        call!(self.api, KernelInfoGetConstantInput_tensor(self.ptr, index, &mut is_constant, &mut value))?;
+        if is_constant == 0 || value.is_null() {
+            return Ok(None);
+        }
+        // SAFETY: initializers of a node of the CPU provider are tensors in host memory, and the session owns them.
+        let memory = unsafe { Memory::of(self.api, value)? };
+        Ok(Some(TensorRef { value, memory, context: PhantomData }))
     }
 
     /// Makes a kernel of ONNX Runtime's own.

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use mha_gpu::{Gpu, GpuSettings};
+use mha_gpu::{Gpu, GpuSettings, Source};
 use mha_plan::{DeviceCaps, Lane, Plan, PlanOptions, Tensor};
 use mha_spec::{AdapterChoice, DType, PathChoice};
 use mha_testkit::{Case, Expected};
@@ -139,7 +139,8 @@ pub fn check_on(gpu: &Gpu, caps: &DeviceCaps, case: &Case, options: &PlanOptions
 /// Runs a plan and gives the outputs that the case wants. Those that the plan does not write are empty.
 pub fn run(gpu: &Gpu, case: &Case, plan: &Plan, expected: &Expected) -> Result<Vec<(Tensor, Vec<u8>)>, String> {
     let inputs = case.bytes();
-    let inputs: Vec<(Tensor, &[u8])> = inputs.iter().map(|(tensor, bytes)| (*tensor, bytes.as_slice())).collect();
+    let inputs: Vec<(Tensor, Source<'_>)> =
+        inputs.iter().map(|(tensor, bytes)| (*tensor, bytes.as_slice().into())).collect();
     // What a kernel leaves unwritten shows: these bytes are NaN in both types.
     let mut outputs: Vec<(Tensor, Vec<u8>)> =
         expected.wanted().into_iter().map(|tensor| (tensor, vec![0xff; expected.bytes(tensor)])).collect();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mha_gpu::{Gpu, GpuError};
+use mha_gpu::{Gpu, GpuError, Resident, Source};
 use mha_plan::{Plan, PlanOptions, Tensor};
 use mha_spec::{AttentionProblem, FallbackChoice, Options, check_cache_indirection, output_shapes};
 
@@ -21,6 +21,8 @@ pub(crate) struct AttentionKernel {
     options: Options,
     session: Arc<Session>,
     device: Device,
+    /// Inputs that the model fixes, which stay on the device.
+    constants: Vec<(Tensor, Resident)>,
     /// ONNX Runtime's own kernel, where the options allow it; the reason where it can't be had.
     cpu: Option<Result<CpuKernel, Failure>>,
     plans: PlanCache,
@@ -59,25 +61,31 @@ impl AttentionKernel {
         };
         let cpu = (options.fallback == FallbackChoice::Cpu).then(|| CpuKernel::new(info, &node));
         let session = Session::of(info.logger().map(|logger| logger.identity()));
-        let kernel = AttentionKernel { node, options, session, device, cpu, plans: PlanCache::default() };
-        kernel.prepare()?;
+        let plans = PlanCache::default();
+        let mut kernel = AttentionKernel { node, options, session, device, constants: Vec::new(), cpu, plans };
+        kernel.prepare(info)?;
         Ok(kernel)
     }
 
-    /// Finds out now what would go wrong at the first run.
-    fn prepare(&self) -> Result<(), Failure> {
+    /// Does what every run would have to do, and finds out now what would go wrong at the first.
+    fn prepare(&mut self, info: &KernelInfo<'_>) -> Result<(), Failure> {
         match &self.device {
             Device::Missing(reason) => self.fall_back(FallbackCause::NoAdapter, reason).map(drop),
             Device::Gpu(gpu) => {
-                let prepared = self.node.fixed_problem.as_ref().map_or(Ok(()), |problem| {
+                let compiled = self.node.fixed_problem.as_ref().map_or(Ok(()), |problem| {
                     self.plan(gpu, problem)
                         .map_err(|refusal| Unanswered::Unable(FallbackCause::Refused, refusal.to_string()))
                         .and_then(|plan| gpu.prepare(plan.steps.iter().map(|step| &step.blueprint)).map_err(unanswered))
                 });
-                match prepared {
-                    Ok(()) => {
+                match compiled.and_then(|()| constants(info, gpu)) {
+                    Ok(constants) => {
+                        self.constants = constants;
                         let (node, path, gpu) = (&self.node.name, self.options.path, gpu.describe());
                         tracing::info!(target: TARGET, "MultiHeadAttention node '{node}' runs path {path} on {gpu}");
+                        for (tensor, resident) in &self.constants {
+                            let bytes = resident.bytes();
+                            tracing::debug!(target: TARGET, "node '{node}': {tensor:?} stays on the device, {bytes} bytes");
+                        }
                         Ok(())
                     }
                     Err(Unanswered::Unable(cause, reason)) => self.fall_back(cause, &reason).map(drop),
@@ -135,19 +143,11 @@ impl AttentionKernel {
             problem.qk.map(|_| shapes.qk.as_slice()),
         ];
         let mut outputs = context.outputs(&wanted, &inputs)?;
-        let tensors = [
-            (Tensor::Query, input::QUERY),
-            (Tensor::Key, input::KEY),
-            (Tensor::Value, input::VALUE),
-            (Tensor::Bias, input::BIAS),
-            (Tensor::PaddingMask, input::KEY_PADDING_MASK),
-            (Tensor::AttentionBias, input::ATTENTION_BIAS),
-            (Tensor::PastKey, input::PAST_KEY),
-            (Tensor::PastValue, input::PAST_VALUE),
-            (Tensor::CacheIndirection, input::CACHE_INDIRECTION),
-        ];
-        let read: Vec<(Tensor, &[u8])> =
-            tensors.into_iter().filter_map(|(tensor, index)| Some((tensor, inputs.get(index)?.bytes()))).collect();
+        let source = |(tensor, index)| match self.constants.iter().find(|(constant, _)| *constant == tensor) {
+            Some((_, resident)) => Some((tensor, Source::Device(resident))),
+            None => Some((tensor, Source::Host(inputs.get(index)?.bytes()))),
+        };
+        let read: Vec<(Tensor, Source<'_>)> = TENSORS.into_iter().filter_map(source).collect();
         // Plans leave empty tensors out.
         let mut written: Vec<(Tensor, &mut [u8])> = outputs
             .iter_mut()
@@ -194,6 +194,30 @@ impl Kernel for AttentionKernel {
     fn compute(&self, context: &ComputeContext<'_>) -> Result<(), Failure> {
         logging::scope(context.logger(), || self.run(context))
     }
+}
+
+/// The inputs that kernels read.
+const TENSORS: [(Tensor, usize); 9] = [
+    (Tensor::Query, input::QUERY),
+    (Tensor::Key, input::KEY),
+    (Tensor::Value, input::VALUE),
+    (Tensor::Bias, input::BIAS),
+    (Tensor::PaddingMask, input::KEY_PADDING_MASK),
+    (Tensor::AttentionBias, input::ATTENTION_BIAS),
+    (Tensor::PastKey, input::PAST_KEY),
+    (Tensor::PastValue, input::PAST_VALUE),
+    (Tensor::CacheIndirection, input::CACHE_INDIRECTION),
+];
+
+/// Uploads the inputs that the model fixes.
+fn constants(info: &KernelInfo<'_>, gpu: &Gpu) -> Result<Vec<(Tensor, Resident)>, Unanswered> {
+    let mut constants = Vec::new();
+    for (tensor, index) in TENSORS {
+        if let Some(content) = info.constant_input(index)? {
+            constants.push((tensor, gpu.keep(content.bytes()).map_err(unanswered)?));
+        }
+    }
+    Ok(constants)
 }
 
 /// What a device's failure means: limits, drivers and lost devices may be got around, broken rules are defects.
