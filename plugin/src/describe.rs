@@ -1,5 +1,6 @@
 //! Which adapter a selector picks, in words.
 
+use mha_gpu::Timestamps;
 use mha_spec::Options;
 use mha_spec::options::PREFIX;
 
@@ -9,6 +10,6 @@ use crate::device;
 pub(crate) fn adapter(selector: Option<&str>) -> Result<String, String> {
     let key = format!("{PREFIX}adapter");
     let options = Options::parse(selector.map(|value| (key.as_str(), value))).map_err(|error| error.to_string())?;
-    let gpu = device::open(&options.adapter).map_err(|error| error.to_string())?;
+    let gpu = device::open(&options.adapter, Timestamps::Off).map_err(|error| error.to_string())?;
     Ok(gpu.describe())
 }

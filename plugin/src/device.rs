@@ -2,14 +2,27 @@
 
 use std::sync::Arc;
 
-use mha_gpu::{Gpu, GpuSettings, OpenError, platform_cache_directory};
+use mha_gpu::{Gpu, GpuSettings, OpenError, Timestamps, platform_cache_directory};
 use mha_spec::AdapterChoice;
 
-/// The process's device for a choice of adapter, with compiled pipelines kept in the user's cache directory.
+use crate::logging::TARGET;
+
+/// The process's device for a choice of adapter, with compiled pipelines kept in the user's cache directory. Where GPU times
+/// are wanted and no such adapter gives any, a device without, and one warning.
 ///
 /// # Errors
 /// [`OpenError`] where no adapter fits the choice and can be used.
-pub(crate) fn open(choice: &AdapterChoice) -> Result<Arc<Gpu>, OpenError> {
+pub(crate) fn open(choice: &AdapterChoice, timestamps: Timestamps) -> Result<Arc<Gpu>, OpenError> {
     // Settings that differ would make a second device.
-    Gpu::open(choice, &GpuSettings { pipeline_cache: platform_cache_directory(), ..GpuSettings::default() })
+    let with = |timestamps| {
+        let pipeline_cache = platform_cache_directory();
+        Gpu::open(choice, &GpuSettings { pipeline_cache, timestamps, ..GpuSettings::default() })
+    };
+    with(timestamps).or_else(|error| match timestamps {
+        Timestamps::Off => Err(error),
+        _ => with(Timestamps::Off).inspect(|gpu| {
+            let gpu = gpu.describe();
+            tracing::warn!(target: TARGET, "kernel times of the profile are the host's, as {gpu} gives none");
+        }),
+    })
 }

@@ -9,6 +9,7 @@ mod describe;
 mod device;
 mod logging;
 mod ops;
+mod profile;
 mod session;
 #[allow(unsafe_code)]
 mod sys;

@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
+use crate::profile::Profile;
+
 /// Why a call runs on the CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum FallbackCause {
@@ -18,6 +20,8 @@ pub(crate) enum FallbackCause {
 #[derive(Debug, Default)]
 pub(crate) struct Session {
     warned: Mutex<HashSet<FallbackCause>>,
+    /// Where its options ask for one. Reports when the session's last kernel is gone.
+    profile: Option<Profile>,
 }
 
 /// The sessions that have kernels, by the identity of their logger. An entry outlives no session: ONNX Runtime destroys
@@ -25,17 +29,29 @@ pub(crate) struct Session {
 static SESSIONS: LazyLock<Mutex<HashMap<usize, Weak<Session>>>> = LazyLock::new(Mutex::default);
 
 impl Session {
-    /// The session with a logger of this identity.
-    pub(crate) fn of(logger: Option<usize>) -> Arc<Session> {
-        let Some(logger) = logger else { return Arc::default() };
+    /// The session with a logger of this identity; `profile` makes its profile if this is the first kernel.
+    ///
+    /// # Errors
+    /// As `profile`.
+    pub(crate) fn of<E>(
+        logger: Option<usize>,
+        profile: impl FnOnce() -> Result<Option<Profile>, E>,
+    ) -> Result<Arc<Session>, E> {
+        let new = || Ok(Arc::new(Session { profile: profile()?, ..Session::default() }));
+        let Some(logger) = logger else { return new() };
         let mut sessions = SESSIONS.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(session) = sessions.get(&logger).and_then(Weak::upgrade) {
-            return session;
+            return Ok(session);
         }
         sessions.retain(|_, session| session.strong_count() > 0);
-        let session = Arc::default();
+        let session = new()?;
         sessions.insert(logger, Arc::downgrade(&session));
-        session
+        Ok(session)
+    }
+
+    /// Where its calls are recorded, if anywhere.
+    pub(crate) fn profile(&self) -> Option<&Profile> {
+        self.profile.as_ref()
     }
 
     /// Whether this is the session's first fallback for this cause, so that each cause is warned of once.
@@ -48,21 +64,25 @@ impl Session {
 mod tests {
     use super::*;
 
+    fn session(logger: usize) -> Arc<Session> {
+        Session::of(Some(logger), || Ok::<_, ()>(None)).unwrap()
+    }
+
     #[test]
     fn kernels_of_one_session_warn_once() {
-        let (first, second) = (Session::of(Some(0x10)), Session::of(Some(0x10)));
+        let (first, second) = (session(0x10), session(0x10));
         assert!(first.first_fallback(FallbackCause::NoAdapter));
         assert!(!second.first_fallback(FallbackCause::NoAdapter));
         assert!(second.first_fallback(FallbackCause::Refused));
-        let other = Session::of(Some(0x20));
+        let other = session(0x20);
         assert!(other.first_fallback(FallbackCause::NoAdapter));
     }
 
     #[test]
     fn a_later_session_at_the_same_address_warns_again() {
-        let first = Session::of(Some(0x30));
+        let first = session(0x30);
         assert!(first.first_fallback(FallbackCause::NoAdapter));
         drop(first);
-        assert!(Session::of(Some(0x30)).first_fallback(FallbackCause::NoAdapter));
+        assert!(session(0x30).first_fallback(FallbackCause::NoAdapter));
     }
 }

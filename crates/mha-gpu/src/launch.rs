@@ -43,18 +43,24 @@ pub(crate) struct Launch<'a> {
 }
 
 impl<'a> Launch<'a> {
-    pub fn new(gpu: &'a Gpu, plan: &'a Plan) -> Result<Self, GpuError> {
+    /// `times_what_follows`: whether GPU times cover what is recorded between the steps and [`record_times`](Self::record_times).
+    pub fn new(gpu: &'a Gpu, plan: &'a Plan, times_what_follows: bool) -> Result<Self, GpuError> {
         let pools = &gpu.pools;
         let scratch = plan.scratch.iter().map(|&bytes| pools.take(&pools.scratch, bytes));
-        Self::with_scratch(gpu, plan, scratch.collect::<Result<_, _>>()?)
+        Self::with_scratch(gpu, plan, scratch.collect::<Result<_, _>>()?, times_what_follows)
     }
 
     /// Another launch of the same plan, to run after this one.
     pub fn again(&self) -> Result<Self, GpuError> {
-        Self::with_scratch(self.gpu, self.plan, Arc::clone(&self.scratch))
+        Self::with_scratch(self.gpu, self.plan, Arc::clone(&self.scratch), false)
     }
 
-    fn with_scratch(gpu: &'a Gpu, plan: &'a Plan, scratch: Arc<[PooledBuffer]>) -> Result<Self, GpuError> {
+    fn with_scratch(
+        gpu: &'a Gpu,
+        plan: &'a Plan,
+        scratch: Arc<[PooledBuffer]>,
+        times_what_follows: bool,
+    ) -> Result<Self, GpuError> {
         let pipelines = plan.steps.iter().map(|step| gpu.pipelines.get(&step.blueprint)).collect::<Result<_, _>>()?;
         let pools = &gpu.pools;
         let alignment = gpu.context.device.limits().min_uniform_buffer_offset_alignment as usize;
@@ -66,8 +72,8 @@ impl<'a> Launch<'a> {
         let params = Upload::new(pools, &pools.params, params_bytes.len() as u64)?;
         let timing = match gpu.settings().timestamps {
             Timestamps::Off => None,
-            Timestamps::Call => Some(Timing::new(gpu, plan.steps.len().min(1))?),
-            Timestamps::Steps => Some(Timing::new(gpu, plan.steps.len())?),
+            Timestamps::Call => Some(Timing::new(gpu, plan.steps.len().min(1), times_what_follows)?),
+            Timestamps::Steps => Some(Timing::new(gpu, plan.steps.len(), times_what_follows)?),
         };
         Ok(Self { gpu, plan, pipelines, scratch, params, params_bytes, params_stride, timing })
     }
@@ -102,10 +108,14 @@ impl<'a> Launch<'a> {
                 pass.dispatch_workgroups(x, y, z);
             }
         }
+        Ok(())
+    }
+
+    /// Records the end of what follows the steps, where it is timed, and the way of all times to the host.
+    pub fn record_times(&self, encoder: &mut wgpu::CommandEncoder) {
         if let Some(timing) = &self.timing {
             timing.record(encoder);
         }
-        Ok(())
     }
 
     /// The GPU times that were asked for, once the submission is done.
@@ -113,7 +123,9 @@ impl<'a> Launch<'a> {
         let Some(timing) = self.timing.take() else {
             return Ok(RunReport::default());
         };
-        let spans = timing.read(&self.gpu.context, submission)?;
+        let times_what_follows = timing.times_what_follows;
+        let mut spans = timing.read(&self.gpu.context, submission)?;
+        let end = if times_what_follows { spans.pop().map(|span| span.1) } else { None };
         let first = spans.first().map_or(Duration::ZERO, |span| span.0);
         let gpu_time = spans.iter().map(|(_, end)| end.saturating_sub(first)).max();
         let timed_steps = if self.times_steps() { self.pipelines.as_slice() } else { &[] };
@@ -122,7 +134,9 @@ impl<'a> Launch<'a> {
             start: begin.saturating_sub(first),
             time: end.saturating_sub(begin),
         });
-        Ok(RunReport { gpu_time, steps: steps.collect(), ..RunReport::default() })
+        let steps = steps.collect();
+        let time_after = end.zip(gpu_time).map(|(end, time)| end.saturating_sub(first).saturating_sub(time));
+        Ok(RunReport { gpu_time, time_after, steps, ..RunReport::default() })
     }
 
     /// Whether each step is timed, in a pass of its own.
@@ -217,7 +231,9 @@ fn slice(buffer: &wgpu::Buffer, offset: u64, size: u64) -> wgpu::BindingResource
 
 /// Timestamp queries around each compute pass.
 struct Timing {
+    /// With the empty one that ends what follows the steps.
     passes: usize,
+    times_what_follows: bool,
     /// WebGPU limits the queries of a set, so long plans need several.
     sets: Vec<wgpu::QuerySet>,
     resolved: wgpu::Buffer,
@@ -228,7 +244,8 @@ impl Timing {
     const PASSES_PER_SET: usize = wgpu::QUERY_SET_MAX_QUERIES as usize / 2;
     const BYTES_PER_PASS: usize = 2 * size_of::<u64>();
 
-    fn new(gpu: &Gpu, passes: usize) -> Result<Self, GpuError> {
+    fn new(gpu: &Gpu, step_passes: usize, times_what_follows: bool) -> Result<Self, GpuError> {
+        let passes = step_passes + usize::from(times_what_follows);
         let device = &gpu.context.device;
         let bytes = (passes.max(1) * Self::BYTES_PER_PASS) as u64;
         let (sets, resolved) = gpu.context.scoped(
@@ -250,7 +267,7 @@ impl Timing {
                 (sets.collect(), resolved)
             },
         )?;
-        Ok(Self { passes, sets, resolved, download: Download::new(&gpu.pools, bytes)? })
+        Ok(Self { passes, times_what_follows, sets, resolved, download: Download::new(&gpu.pools, bytes)? })
     }
 
     fn writes(&self, pass: usize) -> wgpu::ComputePassTimestampWrites<'_> {
@@ -263,6 +280,12 @@ impl Timing {
     }
 
     fn record(&self, encoder: &mut wgpu::CommandEncoder) {
+        if self.times_what_follows {
+            drop(encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+                label: Some("end"),
+                timestamp_writes: Some(self.writes(self.passes - 1)),
+            }));
+        }
         for (index, set) in self.sets.iter().enumerate() {
             let offset = index * Self::PASSES_PER_SET * Self::BYTES_PER_PASS;
             encoder.resolve_query_set(set, 0..set.count(), &self.resolved, offset as u64);

@@ -32,7 +32,7 @@ pub use gpu::Gpu;
 pub use launch::StepTime;
 pub use resident::{Resident, Source};
 pub use settings::{GpuSettings, Timestamps};
-pub use transfer::RunReport;
+pub use transfer::{HostTimes, RunReport};
 
 /// Target of every log line of this crate.
 const LOG: &str = "ort_webgpu_attention";

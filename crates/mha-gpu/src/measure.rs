@@ -39,7 +39,7 @@ impl Gpu {
                 downloads.push((*tensor, Download::new(pools, bytes)?, &mut **data));
             }
         }
-        let first = Launch::new(self, plan)?;
+        let first = Launch::new(self, plan, false)?;
         let mut launches = (0..repeats).map(|_| first.again()).collect::<Result<Vec<_>, _>>()?;
         for launch in &mut launches {
             upload::write(context, [(&mut launch.params, launch.params_bytes.as_slice())])?;
@@ -69,7 +69,11 @@ impl Gpu {
         context.submit(copies)?;
         let mut submissions = Vec::with_capacity(repeats);
         for launch in &launches {
-            let commands = record(&|encoder| launch.record(encoder, &tensors))?;
+            let commands = record(&|encoder| {
+                launch.record(encoder, &tensors)?;
+                launch.record_times(encoder);
+                Ok(())
+            })?;
             submissions.push(context.submit(commands)?);
         }
         let copies = record(&|encoder| {

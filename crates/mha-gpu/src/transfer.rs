@@ -1,6 +1,6 @@
 //! Calls with tensors in host memory: upload, launch, download.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mha_plan::{Plan, Tensor};
 
@@ -21,8 +21,25 @@ pub struct RunReport {
     pub gpu_time: Option<Duration>,
     /// The same for each step, in the plan's order; empty but under [`Timestamps::Steps`](crate::Timestamps::Steps).
     pub steps: Vec<StepTime>,
+    /// GPU time from the end of the last step to the end of the copies that follow, measured as [`gpu_time`](Self::gpu_time).
+    pub time_after: Option<Duration>,
     /// Bytes of tensors that the call moved from the host to the device.
     pub uploaded: u64,
+    /// Bytes of tensors that it moved from the device to the host.
+    pub downloaded: u64,
+    /// What the host did meanwhile.
+    pub host: HostTimes,
+}
+
+/// The phases of a call as the host sees them, one after the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct HostTimes {
+    /// Finding buffers and pipelines, copying inputs to where the device finds them, recording and submitting.
+    pub submit: Duration,
+    /// Waiting for the device.
+    pub wait: Duration,
+    /// Copying outputs from where the device put them.
+    pub copy_back: Duration,
 }
 
 pub(crate) fn run(
@@ -42,7 +59,8 @@ pub(crate) fn run(
 
     let pools = &gpu.pools;
     let context = &gpu.context;
-    let mut launch = Launch::new(gpu, plan)?;
+    let begin = Instant::now();
+    let mut launch = Launch::new(gpu, plan, true)?;
     let mut uploads = Vec::new();
     let mut residents = Vec::new();
     let mut downloads = Vec::new();
@@ -99,16 +117,20 @@ pub(crate) fn run(
             launch.params.record(&mut encoder);
             launch.record(&mut encoder, &tensors)?;
             downloads.iter().for_each(|(_, download, _)| download.record(&mut encoder));
+            launch.record_times(&mut encoder);
             Ok(encoder.finish())
         },
     )??;
     let submission = context.submit(commands)?;
+    let submitted = Instant::now();
     let uploaded = uploads.iter().map(|(_, _, data)| data.len() as u64).sum();
 
-    let results = downloads.iter_mut().map(|(_, download, data)| (download, &mut **data));
-    upload::read(context, submission.clone(), results)?;
+    let downloaded = downloads.iter().map(|(_, _, data)| data.len() as u64).sum();
 
-    Ok(RunReport { uploaded, ..launch.report(submission)? })
+    let results = downloads.iter_mut().map(|(_, download, data)| (download, &mut **data));
+    let done = upload::read(context, submission.clone(), results)?;
+    let host = HostTimes { submit: submitted - begin, wait: done - submitted, copy_back: done.elapsed() };
+    Ok(RunReport { uploaded, downloaded, host, ..launch.report(submission)? })
 }
 
 /// Whether a tensor's copy to the device is submitted before the rest of the call.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::buffers::{Pool, PooledBuffer, Pools};
 use crate::context::Context;
@@ -113,12 +113,13 @@ impl Download {
     }
 }
 
-/// Waits for a submission, then copies downloads to host memory, each as long as its download.
+/// Waits for a submission, then copies downloads to host memory, each as long as its download. Gives the moment when the
+/// device was done.
 pub(crate) fn read<'a>(
     context: &Context,
     submission: wgpu::SubmissionIndex,
     downloads: impl IntoIterator<Item = (&'a mut Download, &'a mut [u8])>,
-) -> Result<(), GpuError> {
+) -> Result<Instant, GpuError> {
     let mut downloads: Vec<_> = downloads.into_iter().filter(|(download, _)| download.bytes > 0).collect();
     let sources = downloads.iter_mut().map(|(download, _)| {
         let bytes = download.bytes;
@@ -127,6 +128,7 @@ pub(crate) fn read<'a>(
     let mappings = Mappings::request(context, wgpu::MapMode::Read, sources)?;
     context.wait(submission)?;
     mappings.finish(context)?;
+    let done = Instant::now();
     let mut views = Vec::with_capacity(downloads.len());
     for (download, _) in &mut downloads {
         let bytes = padded(download.bytes);
@@ -139,7 +141,7 @@ pub(crate) fn read<'a>(
     copies::from_mapped(copies.collect());
     drop(views);
     downloads.iter_mut().for_each(|(download, _)| download.mappable().unmap());
-    Ok(())
+    Ok(done)
 }
 
 /// Requests to map buffers, and their outcomes.

@@ -1,6 +1,7 @@
 //! The session options `custom_op.MultiHeadAttention.<key>`: one table, its parser and its errors.
 
 use std::fmt;
+use std::path::PathBuf;
 
 /// Prefix of every option's key among the session's config entries.
 pub const PREFIX: &str = "custom_op.MultiHeadAttention.";
@@ -56,6 +57,18 @@ pub enum FallbackChoice {
     Error,
 }
 
+/// What becomes of the times of calls.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ProfileChoice {
+    /// Nothing is measured.
+    #[default]
+    Off,
+    /// A table at the session's end.
+    Summary,
+    /// A trace in this file at the session's end.
+    Trace(PathBuf),
+}
+
 /// One row of [`OPTIONS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OptionInfo {
@@ -89,6 +102,12 @@ pub const OPTIONS: &[OptionInfo] = &[
         default: "cpu",
         meaning: "With no usable adapter, or a lost device: ONNX Runtime's own CPU kernel with one warning, or an error.",
     },
+    OptionInfo {
+        key: "profile",
+        values: "`off`, `summary`, a file path",
+        default: "off",
+        meaning: "Times of all calls when the session ends: a table on standard error, or a trace for Perfetto in a file.",
+    },
 ];
 
 /// Values of all options.
@@ -100,6 +119,8 @@ pub struct Options {
     pub adapter: AdapterChoice,
     /// `fallback`.
     pub fallback: FallbackChoice,
+    /// `profile`.
+    pub profile: ProfileChoice,
 }
 
 /// An entry under [`PREFIX`] that means nothing.
@@ -141,6 +162,7 @@ impl Options {
                 "path" => set(&mut options.path, parse_path(value)),
                 "adapter" => set(&mut options.adapter, parse_adapter(value)),
                 "fallback" => set(&mut options.fallback, parse_fallback(value)),
+                "profile" => set(&mut options.profile, parse_profile(value)),
                 _ => unreachable!("every row of OPTIONS has an arm, which a test checks"),
             };
             if !accepted {
@@ -184,6 +206,15 @@ fn parse_fallback(value: &str) -> Option<FallbackChoice> {
         "cpu" => Some(FallbackChoice::Cpu),
         "error" => Some(FallbackChoice::Error),
         _ => None,
+    }
+}
+
+/// Whatever is neither word is a path; that it can be written is found out where the file system is known.
+fn parse_profile(value: &str) -> Option<ProfileChoice> {
+    match value {
+        "off" => Some(ProfileChoice::Off),
+        "summary" => Some(ProfileChoice::Summary),
+        path => (!path.trim().is_empty()).then(|| ProfileChoice::Trace(path.into())),
     }
 }
 

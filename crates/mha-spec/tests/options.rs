@@ -1,7 +1,7 @@
 //! Contract: session options under the prefix are all known, and what is not known is refused by name.
 
 use mha_spec::options::{OPTIONS, PREFIX};
-use mha_spec::{AdapterChoice, FallbackChoice, Options, PathChoice};
+use mha_spec::{AdapterChoice, FallbackChoice, Options, PathChoice, ProfileChoice};
 
 /// Parses entries whose keys are under the prefix.
 fn parse(entries: &[(&str, &str)]) -> Result<Options, String> {
@@ -16,6 +16,7 @@ fn defaults() {
     assert_eq!(options.path, PathChoice::Baseline);
     assert_eq!(options.adapter, AdapterChoice::Auto);
     assert_eq!(options.fallback, FallbackChoice::Cpu);
+    assert_eq!(options.profile, ProfileChoice::Off);
 }
 
 #[test]
@@ -33,6 +34,9 @@ fn the_table_and_the_parser_agree() {
 fn values() {
     assert_eq!(parse(&[("path", "apple")]).unwrap().path, PathChoice::Apple);
     assert_eq!(parse(&[("fallback", "error")]).unwrap().fallback, FallbackChoice::Error);
+    let profile = |value| parse(&[("profile", value)]).unwrap().profile;
+    assert_eq!(profile("summary"), ProfileChoice::Summary);
+    assert_eq!(profile("traces/run 1.json"), ProfileChoice::Trace("traces/run 1.json".into()));
     let adapter = |value| parse(&[("adapter", value)]).unwrap().adapter;
     assert_eq!(adapter("0"), AdapterChoice::Index(0));
     assert_eq!(adapter("12"), AdapterChoice::Index(12));
@@ -54,8 +58,8 @@ fn entries_of_others_are_left_alone() {
 
 #[test]
 fn unknown_keys() {
-    let rule = "accepted are 'path', 'adapter', 'fallback'";
-    for key in ["pth", "", "Path", "path.x", "profile"] {
+    let rule = "accepted are 'path', 'adapter', 'fallback', 'profile'";
+    for key in ["pth", "", "Path", "path.x", "route"] {
         assert_eq!(
             parse(&[("path", "apple"), (key, "apple")]),
             Err(format!(
@@ -78,6 +82,9 @@ fn unknown_values() {
     }
     for value in ["", "  ", "99999999999999999999999999"] {
         refused("adapter", value, "`auto`, an index, part of an adapter's name");
+    }
+    for value in ["", " "] {
+        refused("profile", value, "`off`, `summary`, a file path");
     }
     for value in ["gpu", "", "CPU"] {
         refused("fallback", value, "`cpu`, `error`");

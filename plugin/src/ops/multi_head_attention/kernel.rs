@@ -1,9 +1,11 @@
 //! [`AttentionKernel`]: the kernel of one node.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use mha_gpu::{Gpu, GpuError, Resident, Source};
+use mha_gpu::{Gpu, GpuError, Resident, RunReport, Source};
 use mha_plan::{Plan, PlanOptions, Tensor};
+use mha_spec::options::PREFIX;
 use mha_spec::{AttentionProblem, FallbackChoice, Options, check_cache_indirection, output_shapes};
 
 use super::cpu::CpuKernel;
@@ -12,6 +14,7 @@ use super::plans::{PlanCache, Planned};
 use super::{input, output, spec_failure};
 use crate::device;
 use crate::logging::{self, TARGET};
+use crate::profile::{self, Call, Profile};
 use crate::session::{FallbackCause, Session};
 use crate::sys::{Code, ComputeContext, Failure, Inputs, Kernel, KernelInfo};
 
@@ -55,12 +58,18 @@ impl AttentionKernel {
         let entries = info.config_entries()?;
         let options = Options::parse(entries.iter().map(|(key, value)| (key.as_str(), value.as_str())))
             .map_err(|error| Failure::new(Code::InvalidArgument, error))?;
-        let device = match device::open(&options.adapter) {
+        let session = Session::of(info.logger().map(|logger| logger.identity()), || {
+            Profile::of(&options).map_err(|(path, error)| {
+                let rule =
+                    format!("session option '{PREFIX}profile' accepts `off`, `summary`, a path that can be written");
+                Failure::new(Code::InvalidArgument, format!("{rule}; got '{}' ({error})", path.display()))
+            })
+        })?;
+        let device = match device::open(&options.adapter, profile::timestamps(&options.profile)) {
             Ok(gpu) => Device::Gpu(gpu),
             Err(error) => Device::Missing(error.to_string()),
         };
         let cpu = (options.fallback == FallbackChoice::Cpu).then(|| CpuKernel::new(info, &node));
-        let session = Session::of(info.logger().map(|logger| logger.identity()));
         let plans = PlanCache::default();
         let mut kernel = AttentionKernel { node, options, session, device, constants: Vec::new(), cpu, plans };
         kernel.prepare(info)?;
@@ -96,17 +105,31 @@ impl AttentionKernel {
     }
 
     fn run(&self, context: &ComputeContext<'_>) -> Result<(), Failure> {
+        let begin = Instant::now();
         let inputs = context.inputs()?;
         let problem = self.problem(&inputs)?;
         let (cause, reason) = match &self.device {
             Device::Missing(reason) => (FallbackCause::NoAdapter, reason.clone()),
             Device::Gpu(gpu) => match self.run_on_gpu(context, gpu, &problem, inputs) {
-                Ok(()) => return Ok(()),
+                Ok(report) => {
+                    self.record(begin, || gpu.caps().name.clone(), Some(&report));
+                    return Ok(());
+                }
                 Err(Unanswered::Failed(failure)) => return Err(failure),
                 Err(Unanswered::Unable(cause, reason)) => (cause, reason),
             },
         };
-        self.fall_back(cause, &reason)?.run(context, &problem, context.inputs()?)
+        self.fall_back(cause, &reason)?.run(context, &problem, context.inputs()?)?;
+        self.record(begin, || "CPUExecutionProvider".to_owned(), None);
+        Ok(())
+    }
+
+    /// Tells the session's profile of a call that is done.
+    fn record(&self, begin: Instant, provider: impl FnOnce() -> String, report: Option<&RunReport>) {
+        if let Some(profile) = self.session.profile() {
+            let total = begin.elapsed();
+            profile.record(&Call { node: &self.node.name, begin, total, provider: &provider(), report });
+        }
     }
 
     /// The problem that these inputs pose, with the inputs checked whose content the operator checks.
@@ -128,7 +151,7 @@ impl AttentionKernel {
         gpu: &Gpu,
         problem: &AttentionProblem,
         inputs: Inputs<'_>,
-    ) -> Result<(), Unanswered> {
+    ) -> Result<RunReport, Unanswered> {
         if gpu.is_lost() {
             return Err(Unanswered::Unable(FallbackCause::DeviceError, "the device was lost".into()));
         }
@@ -154,9 +177,9 @@ impl AttentionKernel {
             .filter(|(_, bytes)| !bytes.is_empty())
             .map(|(index, bytes)| (output_tensor(index), bytes))
             .collect();
-        gpu.run(&plan, &read, &mut written).map_err(unanswered)?;
+        let report = gpu.run(&plan, &read, &mut written).map_err(unanswered)?;
         outputs.finish(inputs);
-        Ok(())
+        Ok(report)
     }
 
     fn plan(&self, gpu: &Gpu, problem: &AttentionProblem) -> Planned {
