@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
+use crate::ops::Router;
 use crate::profile::Profile;
 
 /// Why a call runs on the CPU.
@@ -22,6 +23,8 @@ pub(crate) struct Session {
     warned: Mutex<HashSet<FallbackCause>>,
     /// Where its options ask for one. Reports when the session's last kernel is gone.
     profile: Option<Profile>,
+    /// What `route=auto` has measured.
+    router: Router,
 }
 
 /// The sessions that have kernels, by the identity of their logger. An entry outlives no session: ONNX Runtime destroys
@@ -47,6 +50,11 @@ impl Session {
         let session = new()?;
         sessions.insert(logger, Arc::downgrade(&session));
         Ok(session)
+    }
+
+    /// What `route=auto` has measured.
+    pub(crate) fn router(&self) -> &Router {
+        &self.router
     }
 
     /// Where its calls are recorded, if anywhere.

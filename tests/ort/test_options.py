@@ -16,7 +16,8 @@ from test_errors import ANY
 pytestmark = pytest.mark.plugin_only
 
 CASE = case_of("options", qkv(1, 5, 7, 2, 8), num_heads=2)
-ACCEPTED = {"path": ["baseline", "apple"], "adapter": ["auto"], "fallback": ["cpu", "error"], "profile": ["off", "summary"]}
+ACCEPTED = {"path": ["baseline", "apple"], "adapter": ["auto"], "fallback": ["cpu", "error"],
+            "route": ["gpu", "auto"], "profile": ["off", "summary"]}
 
 
 def refusal(library, **options):
@@ -50,7 +51,7 @@ def test_unknown_value(key, value, register_first, library):
 
 
 @pytest.mark.parametrize("register_first", [True, False], ids=["register-then-add", "add-then-register"])
-@pytest.mark.parametrize("key", ["pth", "route", "profiles", "PATH", "path.x", ""])
+@pytest.mark.parametrize("key", ["pth", "routes", "profiles", "PATH", "path.x", ""])
 def test_unknown_key(key, register_first, library):
     message = refusal(library, register_first=register_first, **{key: "baseline"})
     assert OPTION_PREFIX + key in message

@@ -12,7 +12,7 @@ pub mod shape;
 
 pub use attributes::{Attributes, RawAttributes};
 pub use error::{ErrorKind, Shape, SpecError};
-pub use options::{AdapterChoice, FallbackChoice, OptionError, Options, PathChoice, ProfileChoice};
+pub use options::{AdapterChoice, FallbackChoice, OptionError, Options, PathChoice, ProfileChoice, RouteChoice};
 pub use problem::{AttentionBias, AttentionProblem, DType, Layout, PaddingMask, Past, PresentOutputs, ProjectionBias};
 pub use shape::{InputShapes, OutputShapes, RequestedOutputs, check_cache_indirection, output_shapes, problem};
 

@@ -57,6 +57,16 @@ pub enum FallbackChoice {
     Error,
 }
 
+/// Which processor answers a call that both could.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum RouteChoice {
+    /// The GPU, always.
+    #[default]
+    Gpu,
+    /// The GPU, or ONNX Runtime's own CPU kernel where that was measured to be faster.
+    Auto,
+}
+
 /// What becomes of the times of calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ProfileChoice {
@@ -103,6 +113,12 @@ pub const OPTIONS: &[OptionInfo] = &[
         meaning: "With no usable adapter, or a lost device: ONNX Runtime's own CPU kernel with one warning, or an error.",
     },
     OptionInfo {
+        key: "route",
+        values: "`gpu`, `auto`",
+        default: "gpu",
+        meaning: "`auto` sends a call to ONNX Runtime's own CPU kernel where that is faster, transfers included.",
+    },
+    OptionInfo {
         key: "profile",
         values: "`off`, `summary`, a file path",
         default: "off",
@@ -119,6 +135,8 @@ pub struct Options {
     pub adapter: AdapterChoice,
     /// `fallback`.
     pub fallback: FallbackChoice,
+    /// `route`.
+    pub route: RouteChoice,
     /// `profile`.
     pub profile: ProfileChoice,
 }
@@ -162,6 +180,7 @@ impl Options {
                 "path" => set(&mut options.path, parse_path(value)),
                 "adapter" => set(&mut options.adapter, parse_adapter(value)),
                 "fallback" => set(&mut options.fallback, parse_fallback(value)),
+                "route" => set(&mut options.route, parse_route(value)),
                 "profile" => set(&mut options.profile, parse_profile(value)),
                 _ => unreachable!("every row of OPTIONS has an arm, which a test checks"),
             };
@@ -205,6 +224,14 @@ fn parse_fallback(value: &str) -> Option<FallbackChoice> {
     match value {
         "cpu" => Some(FallbackChoice::Cpu),
         "error" => Some(FallbackChoice::Error),
+        _ => None,
+    }
+}
+
+fn parse_route(value: &str) -> Option<RouteChoice> {
+    match value {
+        "gpu" => Some(RouteChoice::Gpu),
+        "auto" => Some(RouteChoice::Auto),
         _ => None,
     }
 }

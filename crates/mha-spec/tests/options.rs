@@ -1,7 +1,7 @@
 //! Contract: session options under the prefix are all known, and what is not known is refused by name.
 
 use mha_spec::options::{OPTIONS, PREFIX};
-use mha_spec::{AdapterChoice, FallbackChoice, Options, PathChoice, ProfileChoice};
+use mha_spec::{AdapterChoice, FallbackChoice, Options, PathChoice, ProfileChoice, RouteChoice};
 
 /// Parses entries whose keys are under the prefix.
 fn parse(entries: &[(&str, &str)]) -> Result<Options, String> {
@@ -16,6 +16,7 @@ fn defaults() {
     assert_eq!(options.path, PathChoice::Baseline);
     assert_eq!(options.adapter, AdapterChoice::Auto);
     assert_eq!(options.fallback, FallbackChoice::Cpu);
+    assert_eq!(options.route, RouteChoice::Gpu);
     assert_eq!(options.profile, ProfileChoice::Off);
 }
 
@@ -34,6 +35,7 @@ fn the_table_and_the_parser_agree() {
 fn values() {
     assert_eq!(parse(&[("path", "apple")]).unwrap().path, PathChoice::Apple);
     assert_eq!(parse(&[("fallback", "error")]).unwrap().fallback, FallbackChoice::Error);
+    assert_eq!(parse(&[("route", "auto")]).unwrap().route, RouteChoice::Auto);
     let profile = |value| parse(&[("profile", value)]).unwrap().profile;
     assert_eq!(profile("summary"), ProfileChoice::Summary);
     assert_eq!(profile("traces/run 1.json"), ProfileChoice::Trace("traces/run 1.json".into()));
@@ -58,8 +60,8 @@ fn entries_of_others_are_left_alone() {
 
 #[test]
 fn unknown_keys() {
-    let rule = "accepted are 'path', 'adapter', 'fallback', 'profile'";
-    for key in ["pth", "", "Path", "path.x", "route"] {
+    let rule = "accepted are 'path', 'adapter', 'fallback', 'route', 'profile'";
+    for key in ["pth", "", "Path", "path.x", "routes"] {
         assert_eq!(
             parse(&[("path", "apple"), (key, "apple")]),
             Err(format!(
@@ -82,6 +84,9 @@ fn unknown_values() {
     }
     for value in ["", "  ", "99999999999999999999999999"] {
         refused("adapter", value, "`auto`, an index, part of an adapter's name");
+    }
+    for value in ["cpu", "", "GPU"] {
+        refused("route", value, "`gpu`, `auto`");
     }
     for value in ["", " "] {
         refused("profile", value, "`off`, `summary`, a file path");

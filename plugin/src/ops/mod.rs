@@ -2,6 +2,8 @@
 
 mod multi_head_attention;
 
+pub(crate) use multi_head_attention::Router;
+
 use std::ffi::CStr;
 
 use mha_spec::DType;

@@ -12,7 +12,11 @@ pub(crate) const API_VERSION: u32 = ort_sys::ORT_API_VERSION;
 /// The function table of the ONNX Runtime that loaded this library. It lives as long as that runtime, which outlives
 /// every object it hands out.
 #[derive(Clone, Copy)]
-pub(crate) struct Api(&'static ort_sys::OrtApi);
+pub(crate) struct Api {
+    table: &'static ort_sys::OrtApi,
+    /// N of the runtime's version 1.N; 0 where it is written in another way.
+    minor_version: u32,
+}
 
 impl Api {
     /// The table that `base` offers for [`API_VERSION`]; an older runtime gets a status that names both versions.
@@ -22,10 +26,10 @@ impl Api {
     pub(super) unsafe fn from_base(base: *const ort_sys::OrtApiBase) -> Result<Api, ort_sys::OrtStatusPtr> {
         // SAFETY: by the contract of this function; the runtime's tables are static.
         unsafe {
-            if let Some(table) = ((*base).GetApi)(API_VERSION).as_ref() {
-                return Ok(Api(table));
-            }
             let version = CStr::from_ptr(((*base).GetVersionString)()).to_string_lossy();
+            if let Some(table) = ((*base).GetApi)(API_VERSION).as_ref() {
+                return Ok(Api { table, minor_version: minor_version(&version) });
+            }
             let message = status_text(&format!(
                 "ort-webgpu-attention {} needs ONNX Runtime 1.{API_VERSION} or newer; this runtime is {version}",
                 env!("CARGO_PKG_VERSION"),
@@ -43,16 +47,21 @@ impl Api {
     /// `table` is valid for [`API_VERSION`] and outlives every use.
     #[cfg(test)]
     pub(super) unsafe fn from_table(table: &'static ort_sys::OrtApi) -> Api {
-        Api(table)
+        Api { table, minor_version: 0 }
     }
 
     pub(super) fn table(self) -> &'static ort_sys::OrtApi {
-        self.0
+        self.table
+    }
+
+    /// N of the runtime's version 1.N; 0 where it is written in another way.
+    pub(super) fn minor_version(self) -> u32 {
+        self.minor_version
     }
 
     /// Identity of the runtime: two runtimes in one process have two tables.
     pub(super) fn address(self) -> usize {
-        std::ptr::from_ref(self.0).addr()
+        std::ptr::from_ref(self.table).addr()
     }
 
     /// Takes ownership of `status`; null means success.
@@ -65,10 +74,10 @@ impl Api {
         // a newer runtime may know codes that the Rust enum does not.
         unsafe {
             let get_code: unsafe extern "system" fn(*const ort_sys::OrtStatus) -> i32 =
-                std::mem::transmute(self.0.GetErrorCode);
+                std::mem::transmute(self.table.GetErrorCode);
             let code = Code::from_raw(get_code(status));
-            let message = CStr::from_ptr((self.0.GetErrorMessage)(status)).to_string_lossy().into_owned();
-            (self.0.ReleaseStatus)(status);
+            let message = CStr::from_ptr((self.table.GetErrorMessage)(status)).to_string_lossy().into_owned();
+            (self.table.ReleaseStatus)(status);
             Err(Failure { code, message })
         }
     }
@@ -79,10 +88,17 @@ impl Api {
             Ok(()) => ort_sys::OrtStatusPtr::default(),
             // SAFETY: CreateStatus copies the text.
             Err(failure) => unsafe {
-                (self.0.CreateStatus)(failure.code.to_raw(), status_text(&failure.message).as_ptr())
+                (self.table.CreateStatus)(failure.code.to_raw(), status_text(&failure.message).as_ptr())
             },
         }
     }
+}
+
+/// N of "1.N.P", 0 for anything else.
+fn minor_version(version: &str) -> u32 {
+    let mut parts = version.split('.');
+    let (major, minor) = (parts.next(), parts.next());
+    if major == Some("1") { minor.and_then(|minor| minor.parse().ok()).unwrap_or_default() } else { 0 }
 }
 
 /// `text` as a C string; a NUL inside would end the message, so it becomes a replacement character.
@@ -149,6 +165,13 @@ mod tests {
         // SAFETY: the table is static and complete.
         let api = unsafe { Api::from_base(&base) }.ok().unwrap();
         assert_eq!(api.address(), (&raw const TABLE).addr());
+        assert_eq!(api.minor_version(), 23);
+    }
+
+    #[test]
+    fn versions_that_are_no_release_of_1_have_no_minor_version() {
+        let versions = ["1.31.1", "1.24", "1.x.0", "2.3.0", ""];
+        assert_eq!(versions.map(minor_version), [31, 24, 0, 0, 0]);
     }
 
     #[test]

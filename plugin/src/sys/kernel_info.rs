@@ -38,6 +38,11 @@ impl KernelInfo<'_> {
         KernelInfo { api, ptr, call: PhantomData }
     }
 
+    /// N of the runtime's version 1.N; 0 where it is written in another way.
+    pub(crate) fn runtime_minor_version(&self) -> u32 {
+        self.api.minor_version()
+    }
+
     /// Name of the node; may be empty.
     pub(crate) fn node_name(&self) -> Result<String, Failure> {
         read_string!(self.api, KernelInfo_GetNodeName(self.ptr))

@@ -6,11 +6,12 @@ use std::time::Instant;
 use mha_gpu::{Gpu, GpuError, Resident, RunReport, Source};
 use mha_plan::{Plan, PlanOptions, Tensor};
 use mha_spec::options::PREFIX;
-use mha_spec::{AttentionProblem, FallbackChoice, Options, check_cache_indirection, output_shapes};
+use mha_spec::{AttentionProblem, FallbackChoice, Options, RouteChoice, check_cache_indirection, output_shapes};
 
 use super::cpu::CpuKernel;
 use super::node::{Node, input_shapes};
 use super::plans::{PlanCache, Planned};
+use super::route::Route;
 use super::{input, output, spec_failure};
 use crate::device;
 use crate::logging::{self, TARGET};
@@ -29,7 +30,11 @@ pub(crate) struct AttentionKernel {
     /// ONNX Runtime's own kernel, where the options allow it; the reason where it can't be had.
     cpu: Option<Result<CpuKernel, Failure>>,
     plans: PlanCache,
+    runtime_minor_version: u32,
 }
+
+/// What profiles call ONNX Runtime's own kernel.
+const CPU_PROVIDER: &str = "CPUExecutionProvider";
 
 /// Where a node runs.
 enum Device {
@@ -69,9 +74,16 @@ impl AttentionKernel {
             Ok(gpu) => Device::Gpu(gpu),
             Err(error) => Device::Missing(error.to_string()),
         };
-        let cpu = (options.fallback == FallbackChoice::Cpu).then(|| CpuKernel::new(info, &node));
+        let may_use_cpu = options.fallback == FallbackChoice::Cpu || options.route == RouteChoice::Auto;
+        let cpu = may_use_cpu.then(|| CpuKernel::new(info, &node));
+        if let (RouteChoice::Auto, Some(Err(failure))) = (options.route, &cpu) {
+            tracing::warn!(target: TARGET, "node '{}' has no CPU kernel for route=auto, the GPU answers: {failure}", node.name);
+        }
         let plans = PlanCache::default();
-        let mut kernel = AttentionKernel { node, options, session, device, constants: Vec::new(), cpu, plans };
+        let runtime_minor_version = info.runtime_minor_version();
+        let constants = Vec::new();
+        let mut kernel =
+            AttentionKernel { node, options, session, device, constants, cpu, plans, runtime_minor_version };
         kernel.prepare(info)?;
         Ok(kernel)
     }
@@ -110,22 +122,50 @@ impl AttentionKernel {
         let problem = self.problem(&inputs)?;
         let (cause, reason) = match &self.device {
             Device::Missing(reason) => (FallbackCause::NoAdapter, reason.clone()),
-            Device::Gpu(gpu) => match self.run_on_gpu(context, gpu, &problem, inputs) {
-                Ok(report) => {
-                    self.record(begin, || gpu.caps().name.clone(), Some(&report));
+            Device::Gpu(gpu) => {
+                if let Some(cpu) = self.routed_to_cpu(gpu, &problem) {
+                    cpu.run(context, &problem, inputs)?;
+                    self.record(begin, &problem, Route::Cpu, || CPU_PROVIDER.to_owned(), None);
                     return Ok(());
                 }
-                Err(Unanswered::Failed(failure)) => return Err(failure),
-                Err(Unanswered::Unable(cause, reason)) => (cause, reason),
-            },
+                match self.run_on_gpu(context, gpu, &problem, inputs) {
+                    Ok(report) => {
+                        self.record(begin, &problem, Route::Gpu, || gpu.caps().name.clone(), Some(&report));
+                        return Ok(());
+                    }
+                    Err(Unanswered::Failed(failure)) => return Err(failure),
+                    Err(Unanswered::Unable(cause, reason)) => (cause, reason),
+                }
+            }
         };
         self.fall_back(cause, &reason)?.run(context, &problem, context.inputs()?)?;
-        self.record(begin, || "CPUExecutionProvider".to_owned(), None);
+        self.record(begin, &problem, Route::Cpu, || CPU_PROVIDER.to_owned(), None);
         Ok(())
     }
 
-    /// Tells the session's profile of a call that is done.
-    fn record(&self, begin: Instant, provider: impl FnOnce() -> String, report: Option<&RunReport>) {
+    /// The CPU kernel, where `route=auto` has it answer.
+    fn routed_to_cpu(&self, gpu: &Gpu, problem: &AttentionProblem) -> Option<&CpuKernel> {
+        let cpu = self.cpu.as_ref().filter(|_| self.options.route == RouteChoice::Auto)?.as_ref().ok()?;
+        let resident_bytes = self.constants.iter().map(|(_, resident)| resident.bytes()).sum();
+        let router = self.session.router();
+        let (route, choice) = router.choose(problem, gpu.caps(), resident_bytes, self.runtime_minor_version);
+        let why = choice.map_or("the CPU kernel may be wrong here".to_owned(), |choice| choice.reason.to_string());
+        tracing::debug!(target: TARGET, "node '{}': route {route}: {why}", self.node.name);
+        (route == Route::Cpu).then_some(cpu)
+    }
+
+    /// Tells the session of a call that is done.
+    fn record(
+        &self,
+        begin: Instant,
+        problem: &AttentionProblem,
+        route: Route,
+        provider: impl FnOnce() -> String,
+        report: Option<&RunReport>,
+    ) {
+        if self.options.route == RouteChoice::Auto {
+            self.session.router().record(problem, route, begin.elapsed());
+        }
         if let Some(profile) = self.session.profile() {
             let total = begin.elapsed();
             profile.record(&Call { node: &self.node.name, begin, total, provider: &provider(), report });
@@ -195,7 +235,7 @@ impl AttentionKernel {
 
     /// ONNX Runtime's own kernel, where the options allow it; the first time for this cause with a warning.
     fn fall_back(&self, cause: FallbackCause, reason: &str) -> Result<&CpuKernel, Failure> {
-        let Some(cpu) = &self.cpu else {
+        let Some(cpu) = self.cpu.as_ref().filter(|_| self.options.fallback == FallbackChoice::Cpu) else {
             return Err(Failure::new(Code::Fail, format!("it must run on a GPU (fallback=error); {reason}")));
         };
         let cpu = cpu.as_ref().map_err(|failure| {

@@ -7,6 +7,7 @@ mod infer;
 mod kernel;
 mod node;
 mod plans;
+mod route;
 
 use std::ffi::CStr;
 
@@ -14,6 +15,8 @@ use mha_spec::{DType, ErrorKind, SpecError};
 
 use crate::logging;
 use crate::sys::{Code, Element, Failure, KernelInfo, Operator, Port, ShapeInference};
+pub(crate) use route::Router;
+
 use kernel::AttentionKernel;
 use node::Node;
 

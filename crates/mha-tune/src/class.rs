@@ -1,0 +1,137 @@
+//! [`Class`]: which problems share their measurements, and [`Work`]: how much a problem has to do.
+
+use mha_spec::{AttentionProblem, DType, PaddingMask, ProjectionBias};
+
+/// Lengths of a class lie within a factor of 2^(1/8) = 1.09: close enough for one measurement to stand for all.
+const STEPS_PER_OCTAVE: f64 = 8.0;
+
+/// Problems that take about as long as one another: all that a kernel is chosen by, lengths rounded on a logarithmic scale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Class {
+    dtype: DType,
+    head_size: u32,
+    v_head_size: u32,
+    /// Batch rows times heads.
+    heads: u16,
+    q_len: u16,
+    past_len: u16,
+    total_len: u16,
+    causal: bool,
+    beams: bool,
+    attention_bias: bool,
+    padding_mask: bool,
+    projection_bias: bool,
+    presents: bool,
+    qk: bool,
+}
+
+impl Class {
+    /// The class of a problem.
+    pub fn of(problem: &AttentionProblem) -> Class {
+        Class {
+            dtype: problem.dtype,
+            head_size: problem.head_size,
+            v_head_size: problem.v_head_size,
+            heads: rounded(u64::from(problem.batch) * u64::from(problem.num_heads)),
+            q_len: rounded(problem.q_len.into()),
+            past_len: rounded(problem.past_len().into()),
+            total_len: rounded(problem.total_len().into()),
+            causal: problem.causal,
+            beams: problem.beam_width.is_some(),
+            attention_bias: problem.attention_bias.is_some(),
+            padding_mask: problem.padding_mask != PaddingMask::None,
+            projection_bias: problem.projection_bias != ProjectionBias::None,
+            presents: problem.present.key || problem.present.value,
+            qk: problem.qk.is_some(),
+        }
+    }
+}
+
+/// Position on the logarithmic scale, 0 for nothing. Small numbers keep positions of their own.
+fn rounded(length: u64) -> u16 {
+    match length {
+        0 => 0,
+        _ => 1 + ((length as f64).log2() * STEPS_PER_OCTAVE).round() as u16,
+    }
+}
+
+/// What a problem has to do at the least.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Work {
+    /// Floating-point operations of the two products; causality halves them at most, which is left out.
+    pub flops: f64,
+    /// Bytes of the tensors read and written once.
+    pub bytes: f64,
+}
+
+impl Work {
+    /// The work of a problem.
+    pub fn of(problem: &AttentionProblem) -> Work {
+        let [b, n, s, l, t] =
+            [problem.batch, problem.num_heads, problem.q_len, problem.kv_len, problem.total_len()].map(f64::from);
+        let (h, hv) = (f64::from(problem.head_size), f64::from(problem.v_head_size));
+        let past = f64::from(problem.past_capacity());
+        let new_and_past = b * n * (l + past) * (h + hv);
+        let presents = [(problem.present.key, h), (problem.present.value, hv)];
+        let kept: f64 = presents.iter().filter(|(wanted, _)| *wanted).map(|(_, h)| b * n * past.max(t) * h).sum();
+        let scores = b * n * s * t;
+        let square = f64::from(u8::from(problem.attention_bias.is_some()) + u8::from(problem.qk.is_some())) * scores;
+        let elements = b * n * s * (h + hv) + new_and_past + kept + square;
+        Work { flops: 2.0 * scores * (h + hv), bytes: elements * problem.dtype.size() as f64 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mha_spec::{Layout, Past, PresentOutputs};
+
+    use super::*;
+
+    fn problem(q_len: u32, kv_len: u32) -> AttentionProblem {
+        AttentionProblem {
+            dtype: DType::F16,
+            layout: Layout::Plain,
+            batch: 2,
+            num_heads: 8,
+            q_len,
+            kv_len,
+            head_size: 64,
+            v_head_size: 32,
+            past: Past::None,
+            beam_width: None,
+            projection_bias: ProjectionBias::None,
+            padding_mask: PaddingMask::None,
+            attention_bias: None,
+            causal: false,
+            scale: 1.0,
+            mask_filter_value: 0.0,
+            present: PresentOutputs::default(),
+            qk: None,
+        }
+    }
+
+    #[test]
+    fn lengths_close_to_one_another_share_a_class() {
+        let class = |s| Class::of(&problem(s, 1000));
+        assert_eq!(class(1000), class(1010));
+        assert_ne!(class(1000), class(1100));
+        // Short ones do not: 8 rows take twice as long as 4.
+        for s in 1..8 {
+            assert_ne!(class(s), class(s + 1));
+        }
+        assert_ne!(Class::of(&problem(9, 9)), Class::of(&AttentionProblem { causal: true, ..problem(9, 9) }));
+    }
+
+    #[test]
+    fn work_counts_each_tensor_once() {
+        let work = Work::of(&problem(10, 20));
+        assert_eq!(work.flops, 2.0 * 16.0 * 10.0 * 20.0 * 96.0);
+        assert_eq!(work.bytes, 2.0 * 16.0 * (10.0 + 20.0) * 96.0);
+        let step = AttentionProblem {
+            past: Past::Growing { len: 5 },
+            present: PresentOutputs { key: true, value: false },
+            ..problem(1, 1)
+        };
+        assert_eq!(Work::of(&step).bytes, 2.0 * 16.0 * (96.0 + 6.0 * 96.0 + 6.0 * 64.0));
+    }
+}

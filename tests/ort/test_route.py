@@ -1,0 +1,63 @@
+"""Contract: under `route=auto` the GPU or the CPU kernel answers, whichever was measured to be faster, with the same results."""
+
+import re
+
+import pytest
+
+from harness import VERBOSE, differences, session
+from mha_cases import NODE_NAME, build_model, case_of, cases, make_inputs, qkv, with_dtype
+
+pytestmark = pytest.mark.plugin_only
+
+ROUTE = re.compile(rf"node '{NODE_NAME}': route (\w+): ")
+
+
+def routes(log):
+    return ROUTE.findall(log)
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f16"])
+@pytest.mark.parametrize("case", cases(), ids=lambda case: case["name"])
+def test_results_are_the_same_whoever_answers(case, dtype, library, capfd):
+    case = with_dtype(case, dtype)
+    feeds = make_inputs(case)
+    running = session(build_model(case), library, route="auto", log_level=VERBOSE)
+    answered = set()
+    for _ in range(7):
+        got = dict(zip(case["outputs"], running.run(case["outputs"], feeds), strict=True))
+        assert not differences(case, feeds, got)
+        answered |= set(routes(capfd.readouterr().err))
+    # Calls as small as these go to the CPU in the end, or at once.
+    assert "cpu" in answered
+
+
+def test_what_is_slower_is_left(library, capfd):
+    """A software GPU shares the CPU and does the same work at less speed."""
+    case = case_of("routed", qkv(1, 300, 300, 4, 64), num_heads=4)
+    feeds = make_inputs(case)
+    running = session(build_model(case), library, route="auto", log_level=VERBOSE)
+    if "llvmpipe" not in capfd.readouterr().err:
+        pytest.skip("which of the two is faster is known of software GPUs alone")
+    for _ in range(12):
+        running.run(None, feeds)
+    taken = routes(capfd.readouterr().err)
+    assert len(taken) == 12
+    assert taken[:6].count("gpu") == taken[:6].count("cpu") == 3, "both are measured"
+    assert set(taken[6:]) == {"cpu"}
+
+
+def test_gpu_is_the_default(library, capfd):
+    case = case_of("routed", qkv(1, 8, 8, 2, 16), num_heads=2)
+    for route in ({}, {"route": "gpu"}):
+        running = session(build_model(case), library, log_level=VERBOSE, **route)
+        for _ in range(5):
+            running.run(None, make_inputs(case))
+        log = capfd.readouterr().err
+        assert not routes(log) and "dispatches" in log
+
+
+def test_fallback_keeps_its_meaning(library):
+    """route=auto makes a CPU kernel, which fallback=error must not use when the GPU fails."""
+    case = case_of("routed", qkv(1, 8, 8, 2, 16), num_heads=2)
+    with pytest.raises(Exception, match="fallback=error"):
+        session(build_model(case), library, route="auto", fallback="error", adapter="no such adapter")
