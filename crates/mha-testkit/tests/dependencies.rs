@@ -16,7 +16,7 @@ const ALLOWED: [(&str, &[&str]); 8] = [
     // Beside the path from a node to the GPU: the oracle, what tests share, and what measures.
     ("mha-reference", &["mha-spec"]),
     ("mha-testkit", &["mha-plan", "mha-reference", "mha-spec"]),
-    ("mha-bench", &["mha-gpu", "mha-plan", "mha-spec"]),
+    ("mha-bench", &["mha-gpu", "mha-kernels", "mha-plan", "mha-spec"]),
 ];
 
 /// Crates that tests may use besides.
