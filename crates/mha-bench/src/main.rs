@@ -96,7 +96,8 @@ fn compare(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         peak_tflops.insert(dtype.name(), fma_tflops(&gpu, dtype)?);
     }
     println!("{}", gpu.describe());
-    let peaks: Vec<String> = peak_tflops.iter().map(|(dtype, rate)| format!("{rate:.1} TFLOP/s in {dtype}")).collect();
+    let peaks: Vec<String> =
+        peak_tflops.iter().map(|(dtype, peak)| format!("{} TFLOP/s in {dtype}", rate(*peak))).collect();
     println!("fused multiply-adds: {}", peaks.join(", "));
     println!(
         "| shape | dtype | score deviation | subject | GPU ms (10 % to 90 %) | TFLOP/s | of f32 peak | GB/s | call ms | \
@@ -132,19 +133,24 @@ fn compare(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
 fn print_row(row: &Measurement, peak: f64) {
     let [low, high] = row.gpu_ms_spread;
     println!(
-        "| {} | {} | {} | {} | {:.3} ({low:.3} to {high:.3}) | {:.1} | {:.0} % | {:.0} | {:.2} | {:.1e} | {} |",
+        "| {} | {} | {} | {} | {:.3} ({low:.3} to {high:.3}) | {} | {:.0} % | {:.0} | {:.2} | {:.1e} | {} |",
         row.shape,
         row.dtype,
         row.score_deviation,
         row.subject,
         row.gpu_ms,
-        row.tflops,
+        rate(row.tflops),
         100.0 * row.tflops / peak,
         row.gigabytes,
         row.call_ms,
         row.largest_error,
         row.decision.split([',', ':']).next().unwrap_or_default()
     );
+}
+
+/// TFLOP/s, which are few on a CPU.
+fn rate(tflops: f64) -> String {
+    if tflops < 1.0 { format!("{tflops:.4}") } else { format!("{tflops:.1}") }
 }
 
 fn first_call(arguments: &Arguments, directory: &Path) -> Result<(), Box<dyn std::error::Error>> {

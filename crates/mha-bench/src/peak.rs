@@ -12,7 +12,7 @@ const WORKGROUP_SIZE: u32 = 256;
 /// Workgroups: enough that the last ones to end don't show.
 const WORKGROUPS: u32 = 4096;
 /// Multiply-adds of a lane in a round of `peak.wgsl`.
-const PER_ROUND: u32 = 64;
+const PER_ROUND: u32 = 256;
 
 /// TFLOP/s of multiply-adds in a type.
 ///
@@ -21,7 +21,7 @@ const PER_ROUND: u32 = 64;
 pub fn fma_tflops(gpu: &Gpu, dtype: DType) -> Result<f64, BenchError> {
     // About a millisecond on a large GPU, tens of them on a small one, a second on a CPU.
     let software = gpu.caps().kind == DeviceKind::Software;
-    let (rounds, repeats) = if software { (8, 3) } else { (512, 20) };
+    let (rounds, repeats) = if software { (2, 3) } else { (128, 20) };
     let bytes = u64::from(WORKGROUPS * WORKGROUP_SIZE * 4) * dtype.size();
     let name = format!("peak_{}", dtype.name());
     let kernel = KernelId::named(&name).ok_or(BenchError::NoKernel { name })?;
