@@ -33,6 +33,12 @@ pub enum BenchError {
         /// What is wrong with it.
         message: String,
     },
+    /// A kernel that the catalogue does not have.
+    #[error("the catalogue has a kernel {name}, got none")]
+    NoKernel {
+        /// Its name.
+        name: String,
+    },
     /// Built-in data that does not parse.
     #[error("shapes are a JSON list of shapes: {0}")]
     Shapes(#[from] serde_json::Error),

@@ -2,9 +2,11 @@
 
 pub mod error;
 pub mod inputs;
+pub mod peak;
 pub mod run;
 pub mod shape;
 
 pub use error::BenchError;
-pub use run::{Effort, Measurement, Subject, measure};
+pub use inputs::Normals;
+pub use run::{Effort, FirstCalls, Measurement, Subject, Workload, first_calls, measure};
 pub use shape::Shape;

@@ -1,0 +1,182 @@
+"""Measures this project's kernels and other implementations of attention on one machine in one session, and writes a table.
+
+    cargo build --release -p mha-bench
+    python3 crates/mha-bench/compare --name h100
+
+writes NAME.json, every figure, and NAME.md, tables made of it, into crates/mha-bench/results. Peers are measured where their
+packages are installed; `--peer NAME=DIRECTORY` names a folder of packages (`pip install --target`), since the two packages
+of ONNX Runtime exclude each other. `--render` makes the tables of an existing NAME.json again, without measuring.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import platform
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+
+import tables
+
+HERE = pathlib.Path(__file__).resolve().parent
+# Script, its own arguments, and the modules without which it can't run.
+PEERS = {
+    "ort-builtin": ("ort_webgpu.py", ["builtin"], "onnx, importlib.metadata as m; m.version('onnxruntime-webgpu')"),
+    "ort-plugin": ("ort_webgpu.py", ["plugin"], "onnx, onnxruntime, onnxruntime_ep_webgpu"),
+    "torch": ("torch_sdpa.py", [], "numpy, torch as t; assert t.cuda.is_available()"),
+}
+
+
+def arguments():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--name", required=True, help="of the two files")
+    options.add_argument("--out", type=pathlib.Path, default=HERE.parent / "results")
+    options.add_argument("--bench", default="target/release/attention-bench")
+    options.add_argument("--peer", action="append", default=[], metavar="NAME[=DIRECTORY]",
+                         help=f"only these of {', '.join(PEERS)}; `none` for none")
+    options.add_argument("--shapes", default="all", help="`none`, or as attention-bench takes them")
+    options.add_argument("--sweep", default="sweep", help="`none`, or shapes of the sweep over sequence lengths")
+    options.add_argument("--peer-shapes", help="what the peers are measured on, if not --shapes; `sweep` is a long time")
+    options.add_argument("--subjects", default="all", help="at the first score deviation; elsewhere paths only")
+    options.add_argument("--score-deviations", default="1,9")
+    options.add_argument("--checked-rows", type=int, default=8)
+    options.add_argument("--repeats", type=int, default=20)
+    options.add_argument("--peer-timeout", type=int, default=600, help="seconds; what a peer measured until then is kept")
+    options.add_argument("--first-calls", default="lightonocr-4k,llm-decode", help="shapes, or `none`")
+    options.add_argument("--dtypes", default="f32,f16")
+    options.add_argument("--note", default="", help="a sentence for the table's head")
+    options.add_argument("--render", action="store_true")
+    return options.parse_args()
+
+
+def say(what, start=time.monotonic()):
+    print(f"--- {time.monotonic() - start:.0f} s: {what}", file=sys.stderr, flush=True)
+
+
+def command():
+    """What to run for the same figures elsewhere: places are this machine's own."""
+    words = ["python3", "crates/mha-bench/compare"]
+    for word in sys.argv[1:]:
+        peer, is_peer, _ = word.partition("=")
+        words.append(f"{peer}=DIRECTORY" if is_peer and peer.removeprefix("--peer=") in PEERS else word)
+    for place in ("--out", "--bench"):
+        if place in words:
+            del words[words.index(place) : words.index(place) + 2]
+    return shlex.join(words)
+
+
+def bench(options, *extra):
+    """Runs attention-bench and gives what it wrote."""
+    say(f"attention-bench {' '.join(map(str, extra))}")
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        subprocess.run([options.bench, "--json", file.name, *map(str, extra)], check=True)
+        return json.loads(pathlib.Path(file.name).read_text())
+
+
+def own(options):
+    """Every figure of this project's kernels."""
+    first, *others = options.score_deviations.split(",")
+    common = ["--checked-rows", options.checked_rows, "--repeats", options.repeats, "--dtypes", options.dtypes]
+    runs = []
+    if options.shapes != "none":
+        runs.append(["--shapes", options.shapes, "--subjects", options.subjects, "--score-deviations", first])
+        if others:
+            runs.append(["--shapes", options.shapes, "--score-deviations", ",".join(others), "--calls", 1])
+    if options.sweep != "none":
+        runs.append(["--shapes", options.sweep, "--score-deviations", first, "--calls", 3])
+    results = {"rows": [], "refused": [], "swept": []}
+    for run in runs:
+        found = bench(options, *common, *run)
+        results |= {"device": found["device"], "peak_tflops": found["peak_tflops"]}
+        results["rows"] += found["rows"]
+        results["refused"] += found["refused"]
+    if options.sweep != "none":
+        results["swept"] = list(dict.fromkeys(row["shape"] for row in found["rows"]))
+    return results
+
+
+def first_calls(options):
+    """First calls of fresh processes, without and with compiled pipelines on disk. Drivers' own caches would pass for the
+    latter, so they are off or in a new folder."""
+    say("first calls")
+    rows = []
+    for shape in options.first_calls.replace("none", "").split(","):
+        for dtype in options.dtypes.split(",") if shape else []:
+            with tempfile.TemporaryDirectory() as directory:
+                caches = {"MESA_SHADER_CACHE_DISABLE": "true", "__GL_SHADER_DISK_CACHE": "0"}
+                for cache in ("cold", "warm"):
+                    file = f"{directory}/{cache}.json"
+                    what = ["--shapes", shape, "--dtypes", dtype, "--subjects", "baseline", "--json", file]
+                    subprocess.run([options.bench, "--first-call", f"{directory}/pipelines", *what], check=True,
+                                   env=os.environ | caches)
+                    rows.append({"cache": cache} | json.loads(pathlib.Path(file).read_text()))
+    return rows
+
+
+def peers(options):
+    """Rows of the peers that are installed, and why others have none."""
+    chosen = dict(peer.partition("=")[::2] for peer in options.peer) or dict.fromkeys(PEERS, "")
+    shapes = options.peer_shapes or options.shapes
+    rows, absent = [], {}
+    for name, directory in chosen.items():
+        if name == "none":
+            continue
+        script, own_arguments, modules = PEERS[name]
+        path = os.pathsep.join(part for part in (directory, os.environ.get("PYTHONPATH")) if part)
+        environment = os.environ | {"PYTHONPATH": path}
+        probe = subprocess.run([sys.executable, "-c", f"import {modules}"], env=environment, stdin=subprocess.DEVNULL,
+                               capture_output=True, text=True)
+        if probe.returncode != 0:
+            absent[name] = probe.stderr.strip().splitlines()[-1]
+            continue
+        say(name)
+        with tempfile.NamedTemporaryFile(suffix=".json") as file:
+            what = ["--shapes", shapes, "--dtypes", options.dtypes, "--score-deviations", options.score_deviations,
+                    "--checked-rows", str(options.checked_rows), "--json", file.name]
+            run = [sys.executable, HERE / script, *own_arguments, *what]
+            try:
+                status = subprocess.run(run, env=environment, timeout=options.peer_timeout).returncode
+                problem = f"it ended with status {status}" if status else None
+            except subprocess.TimeoutExpired:
+                problem = f"it was stopped after {options.peer_timeout} s"
+            text = pathlib.Path(file.name).read_text()
+            rows += [{"peer": name} | row for row in json.loads(text or "[]")]
+            if problem:
+                absent[name] = f"{problem}, after {len(json.loads(text or '[]'))} rows"
+    return rows, absent
+
+
+def cpu():
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def main():
+    options = arguments()
+    file = options.out / f"{options.name}.json"
+    if options.render:
+        results = json.loads(file.read_text())
+    else:
+        results = own(options)
+        results["first_calls"] = first_calls(options)
+        results["peers"], results["peers_absent"] = peers(options)
+        results |= {
+            "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
+            "host": f"{cpu()}, {os.cpu_count()} cores",
+            "command": command(),
+            "note": options.note,
+        }
+        options.out.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(results, indent=1) + "\n")
+    (options.out / f"{options.name}.md").write_text(tables.markdown(options.name, results))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""What every peer is measured with: the shapes of attention-bench, inputs made the same way, and the float64 reference."""
+
+import argparse
+import dataclasses
+import json
+import pathlib
+import traceback
+
+import numpy as np
+
+SHAPES = pathlib.Path(__file__).parent.parent / "data" / "shapes.json"
+NUMPY_TYPES = {"f32": np.float32, "f16": np.float16}
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    name: str
+    batch: int
+    q_len: int
+    kv_len: int
+    heads: int
+    head_size: int
+    causal: bool
+
+    @property
+    def hidden(self):
+        return self.heads * self.head_size
+
+    @property
+    def masked(self):
+        """Whether causality hides anything: one query row sees all keys, its own being the last."""
+        return self.causal and self.q_len > 1
+
+    @property
+    def flops(self):
+        """Those that count: half of them under causality."""
+        product = 4.0 * self.batch * self.heads * self.q_len * self.kv_len * self.head_size
+        return product * (0.5 if self.masked else 1.0)
+
+
+def named(names):
+    """The cases of a list of names, where `all` is every built-in shape and `sweep` the lengths from 128 to 16384."""
+    built_in = [Case(**{k: v for k, v in shape.items() if k != "from"}) for shape in json.loads(SHAPES.read_text())]
+    sweep = [Case(f"sweep-{1 << p}", 1, 1 << p, 1 << p, 16, 64, False) for p in range(7, 15)]
+    by_name = {case.name: [case] for case in built_in + sweep} | {"all": built_in, "sweep": sweep}
+    return [case for name in names for case in by_name[name]]
+
+
+def normals(case):
+    """Standard normal values for query, key and value, each (batch, length, heads * head_size)."""
+    rng = np.random.default_rng(1)
+    lengths = {"q": case.q_len, "k": case.kv_len, "v": case.kv_len}
+    return {n: rng.standard_normal((case.batch, s, case.hidden), dtype=np.float32) for n, s in lengths.items()}
+
+
+def inputs(values, dtype, score_deviation):
+    """The same in a storage type, with queries scaled so that scores have this standard deviation."""
+    factors = {"q": np.float32(score_deviation)}
+    return {name: (x * factors.get(name, np.float32(1))).astype(NUMPY_TYPES[dtype]) for name, x in values.items()}
+
+
+def largest_error(case, x, got, rows):
+    """Largest difference from float64 over `rows` rows of every head, the first and last among them."""
+    sampled = np.unique(np.linspace(0, case.q_len - 1, min(rows, case.q_len)).astype(int))
+    split = lambda t: t.astype(np.float64).reshape(t.shape[0], -1, case.head_size).transpose(1, 0, 2)
+    worst = 0.0
+    for b in range(case.batch):
+        parts = (x["q"][b, sampled], x["k"][b], x["v"][b], got[b, sampled])
+        q, k, v, result = (split(part.reshape(len(part), case.heads, case.head_size)) for part in parts)
+        scores = q @ k.transpose(0, 2, 1) / np.sqrt(case.head_size)
+        if case.masked:
+            scores[:, sampled[:, None] < np.arange(case.kv_len)] = -np.inf
+        weights = np.exp(scores - scores.max(-1, keepdims=True))
+        difference = np.abs(weights @ v / weights.sum(-1, keepdims=True) - result)
+        worst = max(worst, float("inf") if np.isnan(difference).any() else float(difference.max()))
+    return worst
+
+
+def measure_all(subject, measure, arguments):
+    """Calls `measure(case, x, timed)` for every case, type and deviation, and writes the rows as they come: a peer that
+    ends badly keeps what it had. Times are taken at the first deviation, errors at all.
+
+    `measure` gives the output and a dictionary of times: `gpu_ms`, of one node on the device, and `call_ms`."""
+    rows = []
+    for case in named(arguments.shapes.split(",")):
+        values = normals(case)
+        for dtype in arguments.dtypes.split(","):
+            for index, deviation in enumerate(float(d) for d in arguments.score_deviations.split(",")):
+                x = inputs(values, dtype, deviation)
+                row = {"shape": case.name, "dtype": dtype, "score_deviation": deviation, "subject": subject}
+                try:
+                    got, times = measure(case, x, index == 0)
+                    row |= times | {"largest_error": largest_error(case, x, got, arguments.checked_rows)}
+                    if row.get("gpu_ms"):
+                        row["tflops"] = case.flops / row["gpu_ms"] / 1e9
+                except Exception as error:  # a peer that refuses a case is a row of the table too
+                    traceback.print_exc()
+                    row["refused"] = " ".join(str(error).split())[:200]
+                rows.append(row)
+                print(json.dumps(row), flush=True)
+                pathlib.Path(arguments.json).write_text(json.dumps(rows, indent=1))
+
+
+def parser(description):
+    """The options that all peers have."""
+    options = argparse.ArgumentParser(description=description)
+    options.add_argument("--shapes", default="all")
+    options.add_argument("--dtypes", default="f32,f16")
+    options.add_argument("--score-deviations", default="1")
+    options.add_argument("--checked-rows", type=int, default=8)
+    options.add_argument("--json", required=True)
+    return options

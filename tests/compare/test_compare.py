@@ -1,0 +1,110 @@
+"""Contract of crates/mha-bench/compare: peers get the shapes of attention-bench and are held to the right answer, and tables
+put each figure beside the one it is compared with. No peer is needed here, and no GPU."""
+
+import argparse
+import json
+import pathlib
+import sys
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "crates" / "mha-bench" / "compare"))
+import cases  # noqa: E402
+import tables  # noqa: E402
+
+
+def case(**sizes):
+    return cases.Case(**{"name": "c", "batch": 2, "q_len": 5, "kv_len": 5, "heads": 3, "head_size": 4, "causal": False} | sizes)
+
+
+def attention(case, x):
+    """By loops, as the definition reads."""
+    got = np.zeros(x["q"].shape)
+    for b in range(case.batch):
+        for n in range(case.heads):
+            columns = slice(n * case.head_size, (n + 1) * case.head_size)
+            q, k, v = (x[name][b, :, columns].astype(np.float64) for name in "qkv")
+            for s in range(case.q_len):
+                visible = s + 1 if case.causal and case.q_len > 1 else case.kv_len
+                weights = np.exp(k[:visible] @ q[s] / np.sqrt(case.head_size))
+                got[b, s, columns] = weights @ v[:visible] / weights.sum()
+    return got
+
+
+@pytest.mark.parametrize("sizes", [{}, {"causal": True}, {"q_len": 1, "kv_len": 9, "causal": True}, {"kv_len": 3}], ids=str)
+def test_the_reference_is_attention(sizes):
+    c = case(**sizes)
+    x = cases.inputs(cases.normals(c), "f32", 2.0)
+    right = attention(c, x)
+    assert cases.largest_error(c, x, right, rows=8) < 1e-12
+    for b, s in ((0, 0), (1, c.q_len - 1)):
+        wrong = right.copy()
+        wrong[b, s, -1] += 0.25
+        assert cases.largest_error(c, x, wrong, rows=8) == pytest.approx(0.25)
+        wrong[b, s, -1] = np.nan
+        assert cases.largest_error(c, x, wrong, rows=8) == np.inf
+
+
+def test_scores_have_the_deviation_that_is_asked_for():
+    c = case(q_len=64, kv_len=64, head_size=64)
+    x = cases.inputs(cases.normals(c), "f16", 9.0)
+    assert {t.dtype for t in x.values()} == {np.dtype(np.float16)}
+    q, k = (x[name][0, :, :64].astype(np.float64) for name in "qk")
+    assert (q @ k.T / 8).std() == pytest.approx(9, rel=0.1)
+
+
+def test_shapes_are_those_of_attention_bench():
+    names = [shape["name"] for shape in json.loads(cases.SHAPES.read_text())]
+    assert [c.name for c in cases.named(["all"])] == names
+    assert [c.q_len for c in cases.named(["sweep"])] == [128, 256, 512, 1024, 2048, 4096, 8192, 16384]
+
+
+def test_a_peer_that_fails_a_case_goes_on(tmp_path):
+    def measure(case, x, timed):
+        if x["q"].dtype == np.float16:
+            raise RuntimeError("no f16\nhere")
+        return attention(case, x), {"gpu_ms": 2.0, "call_ms": 3.0} if timed else {}
+
+    file = tmp_path / "rows.json"
+    arguments = argparse.Namespace(shapes="sweep-128", dtypes="f16,f32", score_deviations="1,9", checked_rows=2, json=file)
+    cases.measure_all("peer", measure, arguments)
+    rows = json.loads(file.read_text())
+    assert [row.get("refused") for row in rows] == ["no f16 here", "no f16 here", None, None]
+    assert rows[2]["tflops"] == pytest.approx(4 * 16 * 128 * 128 * 64 / 2e-3 / 1e12)
+    assert "tflops" not in rows[3] and rows[3]["largest_error"] < 1e-6
+
+
+def results():
+    own = {"shape": "s", "dtype": "f32", "score_deviation": 1.0, "subject": "baseline", "gpu_ms": 2.0, "gpu_ms_spread": [1.9, 2.1],
+           "call_ms": 5.0, "tflops": 30.0, "gigabytes": 12.0, "scratch_bytes": 1 << 20, "largest_error": 3e-7}
+    peer = {"shape": "s", "dtype": "f32", "score_deviation": 1.0, "call_ms": 20.0, "largest_error": 1e-6}
+    return {
+        "device": "a GPU", "date": "a day", "host": "a CPU", "command": "a command", "note": "", "refused": [],
+        "peak_tflops": {"f16": 90.0, "f32": 60.0}, "first_calls": [], "swept": ["sweep-128"], "peers_absent": {"torch": "not installed"},
+        "rows": [own, own | {"shape": "sweep-128"}, own | {"score_deviation": 9.0, "largest_error": 4e-6}],
+        "peers": [
+            peer | {"peer": "ort-builtin", "subject": "ORT A", "gpu_ms": 6.0, "tflops": 10.0},
+            peer | {"peer": "ort-plugin", "subject": "ORT B", "gpu_ms": 5.0, "tflops": 12.0},
+            peer | {"peer": "ort-plugin", "subject": "ORT B", "gpu_ms": 3.0, "tflops": 12.0, "shape": "sweep-128"},
+        ],
+    }
+
+
+def test_ratios_are_to_the_faster_package():
+    lines = tables.markdown("name", results()).splitlines()
+    ours = next(line for line in lines if line.startswith("| s | baseline"))
+    cells = [cell.strip() for cell in ours.strip("|").split("|")]
+    # GPU time, TFLOP/s, share of the peak, GB/s, 5 ms over 2 ms, no torch, call, 20 ms over 5 ms, error.
+    assert cells[2:] == ["2.000 (1.900 to 2.100)", "30.0", "50 %", "12", "2.50", "", "5.00", "4.00", "3.0e-07"]
+    assert "torch (not installed)" in "\n".join(lines)
+    assert "| s | f32 | 9 | 4.0e-06 |  |  |" in lines
+    assert "| 128 | 30.0 | 1.50 |  | 12.0 | 1.0 |" in lines
+
+
+def test_a_time_below_noise_is_no_figure():
+    found = results()
+    found["peers"] = [{**found["peers"][0], "gpu_ms": None, "tflops": None}]
+    ours, peer = (line for line in tables.markdown("name", found).splitlines() if line.startswith("| s | ") and "ms" not in line
+                  and "f32" not in line)
+    assert ours.split("|")[7].strip() == "" and "not known" in peer
