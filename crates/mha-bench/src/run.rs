@@ -204,7 +204,11 @@ pub fn first_calls(gpu: &Gpu, workload: &Workload, subject: &Subject) -> Result<
     for time in &mut times {
         let begin = Instant::now();
         let plan = plan(&workload.shape.problem(workload.dtype), gpu.caps(), &subject.options())?;
-        gpu.run(&plan, &workload.given(), &mut [(Tensor::Output, &mut output)])?;
+        gpu.run(
+            &plan,
+            &workload.given().map(|(tensor, data)| (tensor, data.into())),
+            &mut [(Tensor::Output, &mut output)],
+        )?;
         *time = milliseconds(begin.elapsed());
     }
     Ok(FirstCalls {
