@@ -24,8 +24,9 @@ as_root() {
 apt_install() {
     command -v apt-get >/dev/null && can_be_root || return 1
     say "installing $* ..."
-    as_root apt-get update -qq >/dev/null &&
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null </dev/null
+    # One source that fails is no reason to give up: the package may come from another.
+    as_root apt-get update -qq >/dev/null || true
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null </dev/null
 }
 
 # Puts cargo on PATH and makes sure that it has a linker.

@@ -114,3 +114,38 @@ def test_errors_are_the_same_on_the_cpu(dtype, library):
     finished = run_python(ERRORS, library, dtype, env=NO_ADAPTER)
     assert finished.returncode == 0, said(finished)
     assert finished.report == []
+
+# A projection bias larger than the largest storage binding that Vulkan promises, 128 MiB, which can't be divided.
+REFUSED_CALL = """
+import numpy as np
+from harness import WARNING, session
+from mha_cases import build_model, case_of, qkv, tensor
+
+library, options = ARGUMENTS
+hidden, heads = 11_250_000, 50_000
+case = case_of("wide", qkv(1, 1, 1, heads, hidden // heads) | dict(bias=tensor(3 * hidden)), num_heads=heads)
+running = session(build_model(case), library, log_level=WARNING, **options)
+one = np.ones((1, 1, hidden), np.float32)
+feeds = dict(query=one, key=one, value=one, bias=np.full(3 * hidden, 2, np.float32))
+for _ in range(2):
+    # One key weighs 1: the output is its value with the bias.
+    assert np.all(running.run(None, feeds)[0] == 3)
+report("ran")
+"""
+
+
+def is_software(library):
+    code = "from harness import VERBOSE, session\nfrom mha_cases import build_model, case_of, qkv\n"
+    code += "session(build_model(case_of('a', qkv(1, 1, 1, 1, 4), num_heads=1)), ARGUMENTS[0], log_level=VERBOSE)"
+    return "llvmpipe" in run_python(code, library).stderr
+
+
+def test_a_call_that_the_device_refuses_falls_back_with_one_warning(library):
+    if not is_software(library):
+        pytest.skip("only of the software driver is it known what it refuses")
+    finished = run_python(REFUSED_CALL, library, {})
+    assert finished.report == "ran", said(finished)
+    (warning,) = warnings_in(finished)
+    assert "fit bindings of 134217728 bytes" in warning, warning
+    finished = run_python(REFUSED_CALL, library, {"fallback": "error"})
+    assert finished.report is None and "fallback=error" in finished.stderr, said(finished)

@@ -22,6 +22,10 @@ pub(crate) fn wanted_features(offered: wgpu::Features, kind: DeviceKind) -> wgpu
     offered & (WANTED | mappable | coop)
 }
 
+/// Mesa's software driver ends the loops of an invocation after as many turns in all, nested ones included:
+/// LP_MAX_TGSI_LOOP_ITERATIONS in its gallivm.
+const LLVMPIPE_LOOP_TURNS: u32 = 65_535;
+
 /// Facts about a device opened with these features and limits.
 pub(crate) fn device_caps(
     info: &wgpu::AdapterInfo,
@@ -55,6 +59,7 @@ pub(crate) fn device_caps(
         max_workgroup_memory: limits.max_compute_workgroup_storage_size,
         max_workgroup_size: limits.max_compute_invocations_per_workgroup,
         max_workgroups: limits.max_compute_workgroups_per_dimension,
+        max_loop_turns: (info.driver == "llvmpipe").then_some(LLVMPIPE_LOOP_TURNS),
     }
 }
 

@@ -6,9 +6,9 @@ mod common;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use common::{Failures, Test, check_on, path, test};
+use common::{Failures, Test, check_on, lane, path, test};
 use mha_gpu::{Gpu, GpuSettings};
-use mha_plan::DeviceCaps;
+use mha_plan::{DeviceCaps, Lane};
 use mha_spec::{
     AdapterChoice, AttentionBias, AttentionProblem, DType, Layout, PaddingMask, Past, PathChoice, PresentOutputs,
     ProjectionBias,
@@ -31,7 +31,22 @@ fn main() -> ExitCode {
         // Counts of workgroups do not depend on the type.
         tests.push(split("workgroups", &workgroups, choice, DType::F32));
     }
+    tests.push(test("loop_turns", DType::F32, loop_turns));
     common::main(GpuSettings::default(), tests)
+}
+
+/// More keys than Mesa's software driver lets one invocation of these lanes loop over.
+fn loop_turns(gpu: &Arc<Gpu>) -> Result<(), String> {
+    let mut failures = Failures::default();
+    let problems = [
+        (Lane::Wide, plain(1, 1, 1, 17_000, 512)),
+        (Lane::Wide, plain(1, 1, 2, 4_000, 4096)),
+        (Lane::Apple, plain(1, 1, 64, 300_000, 8)),
+    ];
+    for (choice, problem) in problems {
+        failures.take(check_on(gpu, gpu.caps(), &Case::new(problem, 1), &lane(choice)).map(drop));
+    }
+    failures.done()
 }
 
 fn split(limit: &str, settings: &GpuSettings, choice: PathChoice, dtype: DType) -> Test {
@@ -113,6 +128,14 @@ fn problems(dtype: DType) -> Vec<AttentionProblem> {
             ..plain(6, 4, 1, 1, 24)
         },
         AttentionProblem { past: Past::Shared { len: 2, capacity: 3 }, beam_width: Some(2), ..plain(4, 1, 1, 1, 300) },
+        // Rows of masks, biases and scores that alone pass a binding.
+        AttentionProblem {
+            padding_mask: PaddingMask::QueryKeys,
+            attention_bias: Some(AttentionBias { batch: 1, heads: 2, batch_divisor: 1 }),
+            qk: Some(dtype),
+            ..plain(1, 2, 3, 2500, 4)
+        },
+        AttentionProblem { padding_mask: PaddingMask::Keys, causal: true, ..plain(2, 1, 20, 1500, 5) },
         AttentionProblem { layout: Layout::PreSplit, present: both, ..plain(3, 4, 40, 90, 10) },
         AttentionProblem { layout: Layout::PackedKv, padding_mask: PaddingMask::KeyLengths, ..plain(2, 4, 40, 90, 10) },
         AttentionProblem { layout: Layout::PackedQkv, present: both, causal: true, ..plain(3, 4, 60, 60, 9) },

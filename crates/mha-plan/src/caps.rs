@@ -65,4 +65,6 @@ pub struct DeviceCaps {
     pub max_workgroup_size: u32,
     /// Workgroups in each dimension of a dispatch.
     pub max_workgroups: u32,
+    /// Turns of all loops after which the driver ends an invocation, silently; None where it never does.
+    pub max_loop_turns: Option<u32>,
 }

@@ -20,6 +20,7 @@ fn device(name: &str, backend: &str, kind: DeviceKind, subgroups: (u32, u32)) ->
         max_workgroup_memory: 32 << 10,
         max_workgroup_size: 1024,
         max_workgroups: 65535,
+        max_loop_turns: None,
     }
 }
 
@@ -90,7 +91,12 @@ pub fn adreno() -> DeviceCaps {
 /// Mesa's software Vulkan driver as Debian 12 has it.
 pub fn lavapipe() -> DeviceCaps {
     let name = "llvmpipe (LLVM 15.0.6, 256 bits)";
-    DeviceCaps { vendor: 0x10005, max_binding_size: 128 << 20, ..device(name, "vulkan", DeviceKind::Software, (8, 8)) }
+    DeviceCaps {
+        vendor: 0x10005,
+        max_binding_size: 128 << 20,
+        max_loop_turns: Some(65_535),
+        ..device(name, "vulkan", DeviceKind::Software, (8, 8))
+    }
 }
 
 /// A device without subgroup operations.

@@ -11,6 +11,7 @@ pub mod refusal;
 mod cells;
 mod select;
 mod steps;
+mod turns;
 mod views;
 
 pub use blueprint::Blueprint;

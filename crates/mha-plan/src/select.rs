@@ -81,7 +81,7 @@ pub fn plan(problem: &AttentionProblem, caps: &DeviceCaps, options: &PlanOptions
     steps::build(problem, caps, &choose(problem, caps, options)?)
 }
 
-fn choose(problem: &AttentionProblem, caps: &DeviceCaps, options: &PlanOptions) -> Result<Choice, Refusal> {
+pub(crate) fn choose(problem: &AttentionProblem, caps: &DeviceCaps, options: &PlanOptions) -> Result<Choice, Refusal> {
     if let Some(lane) = options.lane {
         let why = format!("lane {} is pinned", lane.name());
         return lane_choice(lane, problem, caps, options.row.as_slice(), why);

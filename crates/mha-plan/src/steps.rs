@@ -10,6 +10,7 @@ use crate::cells::{Axis, Cell, divide};
 use crate::plan::{Binding, Plan, Step, Tensor};
 use crate::refusal::Refusal;
 use crate::select::{Choice, Lane, access};
+use crate::turns;
 use crate::views::{View, Views, tensor_bytes};
 
 /// Lanes of a workgroup of the kernels around attention.
@@ -256,20 +257,22 @@ impl Builder<'_> {
 
         // Where one head's keys alone pass a limit, ranges of keys are merged afterwards; a range then counts, not all keys.
         let beams = self.beams(&views);
+        let most_keys = turns::most_keys(choice, self.problem, self.caps)?;
         let one = Cell { b: 0..1, n: 0..1, s: 0..1, beam: beams[0], ..self.whole() };
         let most = self.most();
-        let mut chunk = self.problem.total_len();
+        let mut chunk = self.problem.total_len().min(most_keys.saturating_mul(self.caps.max_workgroups));
         while chunk > 1 && one.key_chunks(chunk).any(|part| bindings(&part).into_iter().any(|need| need > most)) {
             chunk = chunk.div_ceil(2);
         }
         let chunks = self.problem.total_len().div_ceil(chunk) * beams.len() as u32;
         // Splits share a grid dimension with the batch rows of a cell, one at the least.
-        let per_chunk = choice.splits.div_ceil(chunks).clamp(1, self.caps.max_workgroups);
+        let wanted = choice.splits.div_ceil(chunks).max(chunk.div_ceil(most_keys));
+        let per_chunk = wanted.clamp(1, self.caps.max_workgroups);
         let turn = choice.row.as_ref().map_or(choice.workgroup_size, |row| match choice.lane {
             Lane::Short => row.workgroup_size / row.lanes * 4,
             _ => row.key_tile.max(1),
         });
-        let keys_per_split = chunk.div_ceil(per_chunk).next_multiple_of(turn).min(chunk);
+        let keys_per_split = chunk.div_ceil(per_chunk).next_multiple_of(turn).min(chunk).min(most_keys);
         let splits = chunk.div_ceil(keys_per_split);
         let total_splits = chunks * splits;
         let partial = total_splits > 1;
@@ -353,6 +356,7 @@ impl Builder<'_> {
     fn scores(&mut self) -> Result<(), Refusal> {
         let p = self.problem;
         let Some(qk) = p.qk else { return Ok(()) };
+        turns::check_scores(p, self.caps)?;
         let name = format!("scores_{}_{}_{}", p.dtype.name(), access(p), qk.name());
         let kernel = KernelId::named(&name)
             .ok_or_else(|| Refusal::new(format!("qk is of the node's type, or float32, got {}", qk.name())))?;

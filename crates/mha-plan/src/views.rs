@@ -48,6 +48,8 @@ pub struct View {
     pub row: u64,
     /// Elements of a row that are touched.
     pub columns: u64,
+    /// Whether the columns are keys, of which a cell touches its own only.
+    pub columns_are_keys: bool,
     /// What the rows are.
     pub rows: Rows,
     /// Batch row b is found at b / this.
@@ -80,7 +82,11 @@ impl View {
                 (new(cell.t.start), new(cell.t.end))
             }
         };
-        if first >= end || cell.b.is_empty() || cell.n.is_empty() || self.columns == 0 {
+        let columns = match self.columns_are_keys {
+            true => u64::from(cell.t.start).min(self.columns)..u64::from(cell.t.end).min(self.columns),
+            false => 0..self.columns,
+        };
+        if first >= end || cell.b.is_empty() || cell.n.is_empty() || columns.is_empty() {
             return None;
         }
         // Of a group's rows, those that may be read: all, or that of one beam.
@@ -94,7 +100,7 @@ impl View {
         let at = |b: u32, n: u32, row: u32| {
             self.base + u64::from(b) * self.batch + u64::from(n) * self.head + u64::from(row) * self.row
         };
-        Some((at(b_first, cell.n.start, first), at(b_last, cell.n.end - 1, end - 1) + self.columns))
+        Some((at(b_first, cell.n.start, first) + columns.start, at(b_last, cell.n.end - 1, end - 1) + columns.end))
     }
 
     /// Bytes that a binding for `cell` takes, its start aligned down to `alignment`.
@@ -140,6 +146,7 @@ impl<'a> Views<'a> {
             head,
             row,
             columns,
+            columns_are_keys: false,
             rows,
             batch_divisor: 1,
             batch_group: 1,
@@ -234,6 +241,7 @@ impl<'a> Views<'a> {
         };
         let mut view = self.view(Slot::PaddingMask, Tensor::PaddingMask, rows, columns, strides);
         view.element = 4;
+        view.columns_are_keys = self.problem.padding_mask != PaddingMask::KeyLengths;
         view
     }
 
@@ -246,6 +254,7 @@ impl<'a> Views<'a> {
         let head = if bias.heads > 1 { s * t } else { 0 };
         let mut view = self.view(Slot::AttentionBias, Tensor::AttentionBias, Rows::Queries, t, [0, batch, head, t]);
         view.batch_divisor = bias.batch_divisor;
+        view.columns_are_keys = true;
         view
     }
 
@@ -258,6 +267,7 @@ impl<'a> Views<'a> {
         let (n, s, t) = (self.heads(), u64::from(self.problem.q_len), u64::from(self.problem.total_len()));
         let mut view = self.view(Slot::Output, Tensor::Qk, Rows::Queries, t, [0, n * s * t, s * t, t]);
         view.element = element;
+        view.columns_are_keys = true;
         view
     }
 

@@ -120,7 +120,7 @@ pub const OPTIONS: &[OptionInfo] = &[
     },
     OptionInfo {
         key: "profile",
-        values: "`off`, `summary`, a file path",
+        values: "`off`, `summary`, a file path with a `/` or `.` in it",
         default: "off",
         meaning: "Times of all calls when the session ends: a table on standard error, or a trace for Perfetto in a file.",
     },
@@ -236,12 +236,13 @@ fn parse_route(value: &str) -> Option<RouteChoice> {
     }
 }
 
-/// Whatever is neither word is a path; that it can be written is found out where the file system is known.
+/// A path has a separator or a dot, so that a misspelt word is none. That it can be written is found out where the file
+/// system is known.
 fn parse_profile(value: &str) -> Option<ProfileChoice> {
     match value {
         "off" => Some(ProfileChoice::Off),
         "summary" => Some(ProfileChoice::Summary),
-        path => (!path.trim().is_empty()).then(|| ProfileChoice::Trace(path.into())),
+        path => path.contains(['/', '\\', '.']).then(|| ProfileChoice::Trace(path.into())),
     }
 }
 

@@ -81,6 +81,11 @@ impl Expected {
         .collect()
     }
 
+    /// The reference's first output, in the order of its tensor.
+    pub fn output(&self) -> &[f64] {
+        &self.outputs.output
+    }
+
     /// Bytes of an output.
     pub fn bytes(&self, tensor: Tensor) -> usize {
         let elements: i64 = self.shape(tensor).iter().product();

@@ -65,7 +65,7 @@ impl<'a> ComputeContext<'a> {
             let mut value = std::ptr::null_mut();
             call!(self.api, KernelContext_GetOutput(self.ptr, index, shape.as_ptr(), shape.len(), &mut value))
                 .map_err(|failure| {
-                    let rule = format!("output {index} must fit in memory; received shape {shape:?}");
+                    let rule = format!("output {index} must be allocated by ONNX Runtime; received shape {shape:?}");
                     Failure::new(Code::Fail, format!("{rule} ({failure})"))
                 })?;
             if value.is_null() {

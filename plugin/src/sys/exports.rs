@@ -8,6 +8,7 @@ use super::api::{Api, status_text};
 use super::failure::{Code, Failure};
 use super::guard::guard;
 use super::library::register;
+use super::pin;
 use crate::{describe, ops};
 
 /// Registers the operators of this library with session options. ONNX Runtime looks it up by name when the library is
@@ -29,6 +30,7 @@ pub unsafe extern "system" fn RegisterCustomOps(
         Ok(api) => api,
         Err(status) => return status,
     };
+    pin::stay_loaded();
     // SAFETY: as above.
     api.status(guard(|| unsafe { register(api, options, ops::DOMAIN, ops::register_all) }))
 }

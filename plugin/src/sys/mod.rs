@@ -15,6 +15,7 @@ mod kernel_info;
 mod library;
 pub(crate) mod logger;
 mod operator;
+mod pin;
 mod shape_inference;
 mod tensor;
 mod type_info;

@@ -6,7 +6,7 @@ use std::time::Instant;
 use mha_gpu::{Gpu, GpuError, Resident, RunReport, Source};
 use mha_plan::{Plan, PlanOptions, Tensor};
 use mha_spec::options::PREFIX;
-use mha_spec::{AttentionProblem, FallbackChoice, Options, RouteChoice, check_cache_indirection, output_shapes};
+use mha_spec::{AttentionProblem, DType, FallbackChoice, Options, RouteChoice, check_cache_indirection, output_shapes};
 
 use super::cpu::CpuKernel;
 use super::node::{Node, input_shapes};
@@ -93,6 +93,10 @@ impl AttentionKernel {
         match &self.device {
             Device::Missing(reason) => self.fall_back(FallbackCause::NoAdapter, reason).map(drop),
             Device::Gpu(gpu) => {
+                if self.node.dtype == DType::F16 && !gpu.caps().f16 {
+                    let reason = format!("float16 tensors need f16 in shaders, which {} lacks", gpu.describe());
+                    return self.fall_back(FallbackCause::Refused, &reason).map(drop);
+                }
                 let compiled = self.node.fixed_problem.as_ref().map_or(Ok(()), |problem| {
                     self.plan(gpu, problem)
                         .map_err(|refusal| Unanswered::Unable(FallbackCause::Refused, refusal.to_string()))

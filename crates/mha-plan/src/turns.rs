@@ -1,0 +1,121 @@
+//! Turns of loops that a kernel makes for its keys, for drivers that end an invocation after so many of them.
+
+use mha_spec::AttentionProblem;
+
+use crate::caps::DeviceCaps;
+use crate::refusal::Refusal;
+use crate::select::{Choice, Lane};
+
+/// Turns that are not for keys, at the most: merging groups, storing rows.
+const OTHER_TURNS: u32 = 1024;
+/// Side of the squares of the scores kernel.
+const SCORES_SIDE: u32 = 16;
+
+/// Most keys that one workgroup of a lane may be given.
+pub(crate) fn most_keys(choice: &Choice, problem: &AttentionProblem, caps: &DeviceCaps) -> Result<u32, Refusal> {
+    let Some(most) = caps.max_loop_turns else { return Ok(u32::MAX) };
+    let (tile, turns) = tile_turns(choice, problem);
+    match most.saturating_sub(OTHER_TURNS) / turns {
+        0 => Err(refusal(&format!("lane {}", choice.lane.name()), most, turns)),
+        tiles => Ok(tiles.saturating_mul(tile)),
+    }
+}
+
+/// Whether the scores kernel is done in time.
+pub(crate) fn check_scores(problem: &AttentionProblem, caps: &DeviceCaps) -> Result<(), Refusal> {
+    let turns = problem.head_size.div_ceil(SCORES_SIDE).saturating_mul(1 + SCORES_SIDE / 4);
+    match caps.max_loop_turns {
+        Some(most) if turns > most => Err(refusal("qk", most, turns)),
+        _ => Ok(()),
+    }
+}
+
+fn refusal(what: &str, most: u32, turns: u32) -> Refusal {
+    Refusal::new(format!("loops of {what} make {most} turns at most on this device, got {turns} for the fewest keys"))
+}
+
+/// The fewest keys that a lane takes at a time, and the turns of all its loops for them, as if no compiler unrolled any.
+fn tile_turns(choice: &Choice, problem: &AttentionProblem) -> (u32, u32) {
+    let columns4 = |head_size: u32| head_size.div_ceil(4);
+    match (&choice.row, choice.lane) {
+        // The keys of a tile twice, and the columns of each lane's key.
+        (None, _) => (choice.workgroup_size, 1 + columns4(problem.head_size) + 2 * choice.workgroup_size),
+        (Some(row), Lane::Short) => (row.workgroup_size / row.lanes * 4, 1),
+        // The columns of each key twice, and of some besides.
+        (Some(_), Lane::SeedBefore | Lane::SeedAfter) => (1, 4 + 3 * columns4(problem.head_size)),
+        (Some(row), Lane::Rows | Lane::Apple | Lane::Wide) => {
+            let staging = (row.key_tile * row.columns4()).div_ceil(row.workgroup_size);
+            (row.key_tile.max(1), 2 + row.key_tile.div_ceil(4) + 2 * staging)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mha_spec::{AttentionProblem, DType};
+
+    use super::*;
+    use crate::devices;
+    use crate::plan::Plan;
+    use crate::select::{PlanOptions, plan};
+
+    fn planned(caps: &DeviceCaps, lane: Lane, q_len: u32, kv_len: u32, head_size: u32) -> Result<Plan, Refusal> {
+        let problem = AttentionProblem { q_len, kv_len, head_size, v_head_size: head_size, ..problem() };
+        plan(&problem, caps, &PlanOptions { lane: Some(lane), ..PlanOptions::default() })
+    }
+
+    fn problem() -> AttentionProblem {
+        AttentionProblem {
+            dtype: DType::F32,
+            layout: mha_spec::Layout::Plain,
+            batch: 1,
+            num_heads: 1,
+            q_len: 1,
+            kv_len: 1,
+            head_size: 1,
+            v_head_size: 1,
+            past: mha_spec::Past::None,
+            beam_width: None,
+            projection_bias: mha_spec::ProjectionBias::None,
+            padding_mask: mha_spec::PaddingMask::None,
+            attention_bias: None,
+            causal: false,
+            scale: 1.0,
+            mask_filter_value: 0.0,
+            present: mha_spec::PresentOutputs::default(),
+            qk: None,
+        }
+    }
+
+    #[test]
+    fn keys_are_split_before_a_loop_is_cut_off() {
+        let software = devices::lavapipe();
+        let turns = software.max_loop_turns.unwrap();
+        for (lane, q_len, kv_len, head_size) in [
+            (Lane::Wide, 1, 100_000, 512),
+            (Lane::Wide, 17, 12_000, 1024),
+            (Lane::Apple, 64, 1_000_000, 16),
+            (Lane::Rows, 64, 3_000_000, 16),
+            (Lane::Short, 1, 3_000_000, 16),
+        ] {
+            let plan = planned(&software, lane, q_len, kv_len, head_size).unwrap();
+            let keys: u32 = plan.steps[0].params.keys_per_split;
+            let problem = AttentionProblem { q_len, kv_len, head_size, v_head_size: head_size, ..problem() };
+            let choice =
+                crate::select::choose(&problem, &software, &PlanOptions { lane: Some(lane), ..PlanOptions::default() });
+            let (tile, each) = tile_turns(&choice.unwrap(), &problem);
+            assert!(keys.div_ceil(tile) * each <= turns, "{}: {keys} keys a split", lane.name());
+        }
+        let unlimited = planned(&devices::h100(), Lane::Wide, 1, 100_000, 512).unwrap();
+        assert_eq!(unlimited.steps.len(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_split_is_refused() {
+        let software = devices::lavapipe();
+        let refused =
+            |lane, kv_len, head_size| planned(&software, lane, 20, kv_len, head_size).unwrap_err().to_string();
+        assert!(refused(Lane::Wide, 10, 300_000).contains("65535 turns at most"));
+        assert!(refused(Lane::SeedAfter, 10_000, 64).contains("takes all keys at once"));
+    }
+}
