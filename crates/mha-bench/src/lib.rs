@@ -1,5 +1,6 @@
-//! The measuring core: shapes, inputs, timing and errors. Its command-line face is `attention-bench`.
+//! The measuring core: shapes, inputs, timing and errors, and its command line.
 
+pub mod command;
 pub mod error;
 pub mod inputs;
 pub mod peak;

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Every crate with the workspace crates that it may depend on.
-const ALLOWED: [(&str, &[&str]); 9] = [
+const ALLOWED: [(&str, &[&str]); 10] = [
     ("mha-spec", &[]),
     ("mha-kernels", &[]),
     ("mha-plan", &["mha-kernels", "mha-spec"]),
@@ -18,6 +18,7 @@ const ALLOWED: [(&str, &[&str]); 9] = [
     ("mha-reference", &["mha-spec"]),
     ("mha-testkit", &["mha-plan", "mha-reference", "mha-spec"]),
     ("mha-bench", &["mha-gpu", "mha-kernels", "mha-plan", "mha-spec"]),
+    ("mha-cli", &["mha-bench", "mha-gpu", "mha-plan", "mha-spec"]),
 ];
 
 /// Crates that tests may use besides.

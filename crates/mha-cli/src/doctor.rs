@@ -1,0 +1,205 @@
+//! `webgpu-attention doctor`: what a bug report should contain.
+
+use std::error::Error;
+use std::io::Write;
+use std::path::PathBuf;
+
+use mha_bench::Shape;
+use mha_gpu::{AdapterSummary, Gpu, GpuSettings, list_adapters, platform_cache_directory};
+use mha_plan::{CoopMatrix, DeviceCaps, Lane, PlanOptions, plan, profile};
+use mha_spec::options::PathChoice;
+use mha_spec::{AdapterChoice, AttentionProblem, DType, Past};
+
+use crate::runtime;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Only adapters whose name contains this.
+    #[arg(long)]
+    adapter: Option<String>,
+    /// The Python whose onnxruntime is asked to load the library.
+    #[arg(long, default_value = "python3")]
+    python: String,
+    /// The library, where it is not beside this program.
+    #[arg(long)]
+    library: Option<PathBuf>,
+}
+
+/// Writes the report.
+///
+/// # Errors
+/// No adapter has the name that was asked for, or the report can't be written.
+pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
+    writeln!(
+        out,
+        "webgpu-attention {} on {} {}",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::OS,
+        std::env::consts::ARCH
+    )?;
+    match platform_cache_directory() {
+        Some(directory) => writeln!(out, "cache: {}", directory.display())?,
+        None => writeln!(out, "cache: none, as the platform names no directory for it")?,
+    }
+    runtimes(arguments, out)?;
+    let adapters = list_adapters();
+    let named = |adapter: &&AdapterSummary| {
+        let part = arguments.adapter.as_deref().unwrap_or_default().to_lowercase();
+        adapter.name.to_lowercase().contains(&part)
+    };
+    let shown: Vec<&AdapterSummary> = adapters.iter().filter(named).collect();
+    if let (Some(part), true) = (&arguments.adapter, shown.is_empty()) {
+        let names: Vec<&str> = adapters.iter().map(|adapter| adapter.name.as_str()).collect();
+        return Err(format!(
+            "an adapter has part of its name in --adapter, got '{part}'; there are: {}",
+            names.join(", ")
+        )
+        .into());
+    }
+    if adapters.is_empty() {
+        writeln!(out, "adapters: none through Vulkan, Metal or Direct3D 12; calls run on ONNX Runtime's CPU kernel")?;
+    }
+    for adapter in shown {
+        describe(adapter, out)?;
+    }
+    Ok(())
+}
+
+fn runtimes(arguments: &Arguments, out: &mut impl Write) -> std::io::Result<()> {
+    let Some(library) = arguments.library.clone().or_else(runtime::library) else {
+        return writeln!(out, "library: none beside this program; name it with --library");
+    };
+    writeln!(out, "library: {}", library.display())?;
+    match runtime::ask(&arguments.python, &library) {
+        Err(why) => writeln!(out, "ONNX Runtime: not found: {why}"),
+        Ok(found) => {
+            writeln!(out, "ONNX Runtime: {} ({})", found.version, found.place)?;
+            match found.refused {
+                None => writeln!(out, "  loads the library"),
+                Some(why) => writeln!(out, "  does not load the library: {why}"),
+            }
+        }
+    }
+}
+
+fn describe(adapter: &AdapterSummary, out: &mut impl Write) -> std::io::Result<()> {
+    writeln!(out, "\nadapter {}: {adapter}", adapter.index)?;
+    if let Some(why) = &adapter.unusable {
+        return writeln!(out, "  can't be used: {why}");
+    }
+    let gpu = match Gpu::open(&AdapterChoice::Index(adapter.index), &GpuSettings::default()) {
+        Ok(gpu) => gpu,
+        Err(error) => return writeln!(out, "  can't be used: {error}"),
+    };
+    facts(gpu.caps(), out)?;
+    decisions(gpu.caps(), out)
+}
+
+fn facts(caps: &DeviceCaps, out: &mut impl Write) -> std::io::Result<()> {
+    let family = match profile::apple_generation(&caps.name) {
+        Some(generation) => format!("Apple M{generation}"),
+        None => "none that has tuning rows of its own".to_owned(),
+    };
+    writeln!(out, "  chip family: {family}")?;
+    writeln!(out, "  f16 in shaders: {}", if caps.f16 { "yes" } else { "no" })?;
+    match caps.subgroups {
+        true => writeln!(out, "  subgroups: {} to {} lanes", caps.min_subgroup_size, caps.max_subgroup_size)?,
+        false => writeln!(out, "  subgroups: none")?,
+    }
+    let matrices: Vec<String> = caps.coop_matrices.iter().map(matrix).collect();
+    writeln!(
+        out,
+        "  cooperative matrices: {}",
+        if matrices.is_empty() { "none".to_owned() } else { matrices.join(", ") }
+    )?;
+    writeln!(
+        out,
+        "  largest binding: {} bytes, largest buffer: {} bytes",
+        caps.max_binding_size, caps.max_buffer_size
+    )?;
+    writeln!(out, "  storage buffers in a shader: {}", caps.max_storage_buffers)?;
+    writeln!(
+        out,
+        "  workgroups: {} lanes, {} bytes of memory, {} in a dimension",
+        caps.max_workgroup_size, caps.max_workgroup_memory, caps.max_workgroups
+    )?;
+    match caps.max_loop_turns {
+        Some(turns) => writeln!(out, "  loops end after {turns} turns"),
+        None => Ok(()),
+    }
+}
+
+fn matrix(shape: &CoopMatrix) -> String {
+    let element = |is_f16| if is_f16 { "f16" } else { "f32" };
+    let CoopMatrix { m, n, k, f16_operands, f16_accumulator } = shape;
+    format!("{m}x{n}x{k} {} to {}", element(*f16_operands), element(*f16_accumulator))
+}
+
+/// Problems that models pose, with names.
+fn typical() -> Vec<(String, AttentionProblem)> {
+    let mut problems = Vec::new();
+    for shape in Shape::built_in().unwrap_or_default() {
+        for dtype in [DType::F32, DType::F16] {
+            problems.push((format!("{} {}", shape.name, dtype.name()), shape.problem(dtype)));
+        }
+    }
+    if let Some((_, step)) = problems.iter().find(|(name, _)| name == "llm-decode f16").cloned() {
+        let past = Past::Growing { len: step.kv_len.saturating_sub(1) };
+        problems.push(("llm-decode f16 with a past".into(), AttentionProblem { past, kv_len: 1, ..step }));
+    }
+    problems
+}
+
+fn decisions(caps: &DeviceCaps, out: &mut impl Write) -> std::io::Result<()> {
+    for (name, problem) in typical() {
+        writeln!(out, "  {name}")?;
+        for path in PathChoice::ALL {
+            match plan(&problem, caps, &PlanOptions { path, ..PlanOptions::default() }) {
+                Ok(plan) => writeln!(out, "    {path}: {}", plan.decision)?,
+                Err(refusal) => writeln!(out, "    {path}: refused: {refusal}")?,
+            }
+        }
+        for lane in Lane::ALL {
+            let pinned = PlanOptions { lane: Some(lane), ..PlanOptions::default() };
+            if let Err(refusal) = plan(&problem, caps, &pinned) {
+                writeln!(out, "    lane {} refuses: {refusal}", lane.name())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use mha_plan::devices;
+
+    use super::*;
+
+    #[test]
+    fn every_device_gets_decisions_and_reasons() {
+        for caps in devices::all() {
+            let mut report = Vec::new();
+            facts(&caps, &mut report).unwrap();
+            decisions(&caps, &mut report).unwrap();
+            let report = String::from_utf8(report).unwrap();
+            assert!(report.contains("lightonocr-4k f32\n    baseline: "), "{report}");
+            assert!(report.contains("llm-decode f16 with a past"));
+            assert_eq!(report.contains("subgroups: none"), !caps.subgroups);
+            assert_eq!(report.contains("cooperative matrices: none"), caps.coop_matrices.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_python_without_a_runtime_is_told_what_to_install() {
+        let error = runtime::ask("/nonexistent/python", std::path::Path::new("x")).err().unwrap();
+        assert!(error.contains("--python"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_adapter_is_an_error_with_those_there_are() {
+        let arguments =
+            Arguments { adapter: Some("no such adapter".into()), python: "/nonexistent".into(), library: None };
+        let error = run(&arguments, &mut Vec::new()).unwrap_err().to_string();
+        assert!(error.contains("got 'no such adapter'"), "{error}");
+    }
+}

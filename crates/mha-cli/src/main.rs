@@ -1,0 +1,38 @@
+//! `webgpu-attention`: what the library does on this machine, and how fast.
+
+mod doctor;
+mod runtime;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What ort-webgpu-attention does on this machine, and how fast.
+#[derive(Parser)]
+#[command(name = "webgpu-attention", version)]
+struct Program {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Tells adapters, the kernels that each path takes on them and why, and whether ONNX Runtime loads the library.
+    Doctor(doctor::Arguments),
+    /// Measures paths and lanes over named shapes.
+    Bench(mha_bench::command::Arguments),
+}
+
+fn main() -> ExitCode {
+    let result = match Program::parse().command {
+        Command::Doctor(arguments) => doctor::run(&arguments, &mut std::io::stdout().lock()),
+        Command::Bench(arguments) => mha_bench::command::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("webgpu-attention: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
