@@ -235,7 +235,9 @@ fn fits(lane: Lane, row: &TuningRow, problem: &AttentionProblem, caps: &DeviceCa
 fn workgroup_memory(lane: Lane, row: &TuningRow, problem: &AttentionProblem) -> u32 {
     let tile = row.key_tile * row.columns4();
     match lane {
-        Lane::Rows | Lane::Apple => 2 * tile * 4 * row.tile_element(adds_bias(problem)),
+        // Two tiles, and what the plain loop found.
+        Lane::Rows => 8 + 2 * tile * 4 * row.tile_element(adds_bias(problem)),
+        Lane::Apple => 2 * tile * 4 * row.tile_element(adds_bias(problem)),
         Lane::Short => row.workgroup_size / row.lanes * row.rows * (8 + row.columns4() * 16),
         Lane::Wide => 64 * 4,
         // Never chosen by a row: 16 KiB by design.
