@@ -59,6 +59,11 @@ typedef int type_7[1];
 typedef Elem type_8[1];
 typedef metal::float4 type_9[1];
 typedef metal::float2 type_11[1];
+struct Place {
+    uint row_tile;
+    uint head;
+    uint slice;
+};
 typedef metal::float4 Tile4_;
 struct RowVectors {
     metal::float4 r0_;
@@ -70,7 +75,7 @@ struct OwnedRows {
 struct RowNumbers {
     float r0_;
 };
-struct type_12 {
+struct type_13 {
     Tile4_ inner[256];
 };
 struct Rows {
@@ -568,6 +573,30 @@ metal::float4 query_part(
     return (h_9 < _e18) ? _e14 : metal::float4 {};
 }
 
+uint naga_mod(uint lhs, uint rhs) {
+    return lhs % metal::select(rhs, 1u, rhs == 0u);
+}
+
+Place place_of(
+    metal::uint3 workgroup_1,
+    uint tiles,
+    bool longest_first,
+    constant AttentionParams& params
+) {
+    if (!(longest_first)) {
+        return Place {workgroup_1.x, workgroup_1.y, workgroup_1.z};
+    }
+    uint _e11 = params.end.y;
+    uint _e15 = params.origin.y;
+    uint heads_1 = _e11 - _e15;
+    uint _e20 = params.end.x;
+    uint _e24 = params.origin.x;
+    uint _e29 = params.splits;
+    uint others = (heads_1 * (_e20 - _e24)) * _e29;
+    uint i_1 = (((workgroup_1.z * heads_1) + workgroup_1.y) * tiles) + workgroup_1.x;
+    return Place {(tiles - 1u) - naga_div(i_1, others), naga_mod(naga_mod(i_1, others), heads_1), naga_div(naga_mod(i_1, others), heads_1)};
+}
+
 RowNumbers same_numbers(
     float x_6
 ) {
@@ -593,7 +622,7 @@ RowVectors load_part(
 
 metal::float4 tile_key(
     uint at,
-    threadgroup type_12& key_tile
+    threadgroup type_13& key_tile
 ) {
     Tile4_ _e3 = key_tile.inner[at];
     return static_cast<metal::float4>(_e3);
@@ -603,7 +632,7 @@ RowVectors part_scores(
     RowVectors s_7,
     RowVectors q,
     metal::uint4 at_1,
-    threadgroup type_12& key_tile
+    threadgroup type_13& key_tile
 ) {
     RowVectors x_7 = {};
     metal::float4 _e4 = tile_key(at_1.x, key_tile);
@@ -629,7 +658,7 @@ RowVectors part_scores(
 
 metal::float4 tile_value(
     uint at_2,
-    threadgroup type_12& value_tile
+    threadgroup type_13& value_tile
 ) {
     Tile4_ _e3 = value_tile.inner[at_2];
     return static_cast<metal::float4>(_e3);
@@ -639,7 +668,7 @@ RowVectors part_values(
     RowVectors o,
     RowVectors w,
     metal::uint4 at_3,
-    threadgroup type_12& value_tile
+    threadgroup type_13& value_tile
 ) {
     RowVectors x_8 = {};
     metal::float4 _e4 = tile_value(at_3.x, value_tile);
@@ -988,7 +1017,7 @@ Rows load_rows(
 RowVectors block_scores(
     Rows q_2,
     metal::uint4 at_4,
-    threadgroup type_12& key_tile
+    threadgroup type_13& key_tile
 ) {
     RowVectors s_13 = RowVectors {};
     RowVectors _e4 = s_13;
@@ -1011,7 +1040,7 @@ Rows add_values(
     Rows o_2,
     RowVectors w_1,
     metal::uint4 at_5,
-    threadgroup type_12& value_tile
+    threadgroup type_13& value_tile
 ) {
     Rows sum_6 = {};
     RowVectors _e6 = part_values(o_2.c0_, w_1, at_5, value_tile);
@@ -1067,10 +1096,6 @@ void store_rows(
     return;
 }
 
-uint naga_mod(uint lhs, uint rhs) {
-    return lhs % metal::select(rhs, 1u, rhs == 0u);
-}
-
 void stage_tile(
     uint b_21,
     uint n_21,
@@ -1083,8 +1108,8 @@ void stage_tile(
     device type_3 const& bias,
     device type_3 const& past_key,
     device type_3 const& past_value,
-    threadgroup type_12& key_tile,
-    threadgroup type_12& value_tile,
+    threadgroup type_13& key_tile,
+    threadgroup type_13& value_tile,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint i = {};
@@ -1148,7 +1173,7 @@ bool any_lane(
 }
 
 void attend(
-    metal::uint3 workgroup_1,
+    metal::uint3 workgroup_2,
     uint local_index_2,
     uint group,
     uint lane_13,
@@ -1164,8 +1189,8 @@ void attend(
     device type_8 const& attention_bias,
     device type_9& partial_values,
     device type_11& partial_stats,
-    threadgroup type_12& key_tile,
-    threadgroup type_12& value_tile,
+    threadgroup type_13& key_tile,
+    threadgroup type_13& value_tile,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint t_end_1 = {};
@@ -1180,167 +1205,168 @@ void attend(
     bool local_11 = {};
     uint _e15 = params.end.z;
     uint _e19 = params.origin.z;
-    uint tiles = naga_div(((_e15 - _e19) + 32u) - 1u, 32u);
-    uint row_tile = CAUSAL_SKIP ? ((tiles - 1u) - workgroup_1.x) : workgroup_1.x;
-    uint _e35 = params.origin.y;
-    uint n_22 = _e35 + workgroup_1.y;
-    uint _e41 = params.origin.x;
-    uint _e45 = params.splits;
-    uint b_22 = _e41 + naga_div(workgroup_1.z, _e45);
-    uint _e51 = params.splits;
-    uint split_6 = naga_mod(workgroup_1.z, _e51);
-    uint _e56 = params.origin.z;
-    uint rows_begin = _e56 + (row_tile * 32u);
-    uint _e63 = params.end.z;
-    uint rows_end = metal::min(rows_begin + 32u, _e63);
-    uint _e68 = params.origin.w;
-    uint _e71 = params.keys_per_split;
-    uint t_begin = _e68 + (split_6 * _e71);
-    uint _e76 = params.keys_per_split;
-    uint _e81 = params.end.w;
-    t_end_1 = metal::min(t_begin + _e76, _e81);
+    uint tiles_1 = naga_div(((_e15 - _e19) + 32u) - 1u, 32u);
+    Place _e26 = place_of(workgroup_2, tiles_1, CAUSAL_SKIP, params);
+    uint row_tile = _e26.row_tile;
+    uint _e31 = params.origin.y;
+    uint n_22 = _e31 + _e26.head;
+    uint _e37 = params.origin.x;
+    uint _e41 = params.splits;
+    uint b_22 = _e37 + naga_div(_e26.slice, _e41);
+    uint _e47 = params.splits;
+    uint split_6 = naga_mod(_e26.slice, _e47);
+    uint _e52 = params.origin.z;
+    uint rows_begin = _e52 + (row_tile * 32u);
+    uint _e59 = params.end.z;
+    uint rows_end = metal::min(rows_begin + 32u, _e59);
+    uint _e64 = params.origin.w;
+    uint _e67 = params.keys_per_split;
+    uint t_begin = _e64 + (split_6 * _e67);
+    uint _e72 = params.keys_per_split;
+    uint _e77 = params.end.w;
+    t_end_1 = metal::min(t_begin + _e72, _e77);
     if (CAUSAL_SKIP) {
-        uint _e89 = params.q_len;
-        local_9 = rows_end < _e89;
+        uint _e85 = params.q_len;
+        local_9 = rows_end < _e85;
     } else {
         local_9 = false;
     }
-    bool _e92 = local_9;
-    if (_e92) {
-        uint _e93 = t_end_1;
-        uint _e96 = params.past_len;
-        t_end_1 = metal::min(_e93, rows_end + _e96);
+    bool _e88 = local_9;
+    if (_e88) {
+        uint _e89 = t_end_1;
+        uint _e92 = params.past_len;
+        t_end_1 = metal::min(_e89, rows_end + _e92);
     }
     uint first_6 = rows_begin + (group * ROWS);
-    float _e102 = score_factor(params);
-    Rows _e103 = load_rows(b_22, n_22, first_6, rows_end, lane_13, _e102, params, query, bias, _buffer_sizes);
-    RowNumbers _e107 = same_numbers(LOWEST);
-    reference_6 = _e107;
-    RowNumbers _e110 = same_numbers(0.0);
-    sum_8 = _e110;
-    uint _e113 = rotated(0u, lane_13);
-    uint _e115 = rotated(1u, lane_13);
-    uint _e117 = rotated(2u, lane_13);
-    uint _e119 = rotated(3u, lane_13);
-    metal::uint4 block_at = (metal::uint4(_e113, _e115, _e117, _e119) * COLUMNS4_) + metal::uint4(lane_13);
+    float _e98 = score_factor(params);
+    Rows _e99 = load_rows(b_22, n_22, first_6, rows_end, lane_13, _e98, params, query, bias, _buffer_sizes);
+    RowNumbers _e103 = same_numbers(LOWEST);
+    reference_6 = _e103;
+    RowNumbers _e106 = same_numbers(0.0);
+    sum_8 = _e106;
+    uint _e109 = rotated(0u, lane_13);
+    uint _e111 = rotated(1u, lane_13);
+    uint _e113 = rotated(2u, lane_13);
+    uint _e115 = rotated(3u, lane_13);
+    metal::uint4 block_at = (metal::uint4(_e109, _e111, _e113, _e115) * COLUMNS4_) + metal::uint4(lane_13);
     t0_1 = t_begin;
     bool loop_init_1 = true;
     while(true) {
         if (!loop_init_1) {
-            uint _e211 = t0_1;
-            t0_1 = _e211 + KEY_TILE;
+            uint _e207 = t0_1;
+            t0_1 = _e207 + KEY_TILE;
         }
         loop_init_1 = false;
-        uint _e126 = t0_1;
-        uint _e127 = t_end_1;
-        if (_e126 < _e127) {
+        uint _e122 = t0_1;
+        uint _e123 = t_end_1;
+        if (_e122 < _e123) {
         } else {
             break;
         }
         {
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-            uint _e129 = t0_1;
-            uint _e130 = t_end_1;
-            stage_tile(b_22, n_22, _e129, _e130, local_index_2, params, key, value, bias, past_key, past_value, key_tile, value_tile, _buffer_sizes);
+            uint _e125 = t0_1;
+            uint _e126 = t_end_1;
+            stage_tile(b_22, n_22, _e125, _e126, local_index_2, params, key, value, bias, past_key, past_value, key_tile, value_tile, _buffer_sizes);
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-            uint _e132 = t_end_1;
-            uint _e133 = t0_1;
-            uint step_end = metal::min(KEY_TILE, _e132 - _e133);
+            uint _e128 = t_end_1;
+            uint _e129 = t0_1;
+            uint step_end = metal::min(KEY_TILE, _e128 - _e129);
             step = 0u;
             bool loop_init_2 = true;
             while(true) {
                 if (!loop_init_2) {
-                    uint _e208 = step;
-                    step = _e208 + 4u;
+                    uint _e204 = step;
+                    step = _e204 + 4u;
                 }
                 loop_init_2 = false;
-                uint _e138 = step;
-                if (_e138 < step_end) {
+                uint _e134 = step;
+                if (_e134 < step_end) {
                 } else {
                     break;
                 }
                 {
-                    uint _e140 = t0_1;
-                    uint _e141 = step;
-                    uint t_15 = _e140 + _e141;
-                    uint _e143 = step;
-                    metal::uint4 at_6 = block_at + metal::uint4(_e143 * COLUMNS4_);
-                    RowVectors _e148 = block_scores(_e103, at_6, key_tile);
-                    OwnedRows _e149 = scatter_rows(_e148);
-                    p_8 = _e149;
+                    uint _e136 = t0_1;
+                    uint _e137 = step;
+                    uint t_15 = _e136 + _e137;
+                    uint _e139 = step;
+                    metal::uint4 at_6 = block_at + metal::uint4(_e139 * COLUMNS4_);
+                    RowVectors _e144 = block_scores(_e99, at_6, key_tile);
+                    OwnedRows _e145 = scatter_rows(_e144);
+                    p_8 = _e145;
                     if (true) {
                         local_10 = ATTENTION_BIAS;
                     } else {
                         local_10 = true;
                     }
-                    bool _e158 = local_10;
-                    if (!(_e158)) {
+                    bool _e154 = local_10;
+                    if (!(_e154)) {
                         local_11 = false;
                     } else {
                         local_11 = true;
                     }
-                    bool _e167 = local_11;
-                    if (_e167) {
-                        OwnedRows _e168 = p_8;
-                        uint _e169 = t_end_1;
-                        OwnedRows _e172 = mask_rows(_e168, b_22, n_22, first_6, rows_end, t_15, _e169 - 1u, lane_13, params, padding_mask, attention_bias, _buffer_sizes);
-                        p_8 = _e172;
+                    bool _e163 = local_11;
+                    if (_e163) {
+                        OwnedRows _e164 = p_8;
+                        uint _e165 = t_end_1;
+                        OwnedRows _e168 = mask_rows(_e164, b_22, n_22, first_6, rows_end, t_15, _e165 - 1u, lane_13, params, padding_mask, attention_bias, _buffer_sizes);
+                        p_8 = _e168;
                     }
-                    uint _e175 = t_end_1;
-                    bool is_tail = (t_15 + 4u) > _e175;
+                    uint _e171 = t_end_1;
+                    bool is_tail = (t_15 + 4u) > _e171;
                     if (is_tail) {
-                        OwnedRows _e177 = p_8;
-                        uint _e178 = t_end_1;
-                        OwnedRows _e180 = rows_below(_e177, _e178, t_15, lane_13, LOWEST);
-                        p_8 = _e180;
+                        OwnedRows _e173 = p_8;
+                        uint _e174 = t_end_1;
+                        OwnedRows _e176 = rows_below(_e173, _e174, t_15, lane_13, LOWEST);
+                        p_8 = _e176;
                     }
-                    OwnedRows _e181 = p_8;
-                    RowNumbers _e182 = reference_6;
-                    bool _e183 = rows_grew(_e181, _e182);
-                    bool _e184 = any_lane(_e183);
-                    if (_e184) {
-                        OwnedRows _e185 = p_8;
-                        RowNumbers _e186 = reference_6;
-                        RowNumbers _e187 = rows_max(_e185, _e186);
-                        RowNumbers _e188 = reference_6;
-                        RowNumbers _e189 = shrink_factors(_e188, _e187);
-                        reference_6 = _e187;
-                        RowNumbers _e190 = sum_8;
-                        RowNumbers _e191 = scale_numbers(_e190, _e189);
-                        sum_8 = _e191;
-                        Rows _e192 = o_5;
-                        Rows _e193 = scale_rows(_e192, _e189);
-                        o_5 = _e193;
+                    OwnedRows _e177 = p_8;
+                    RowNumbers _e178 = reference_6;
+                    bool _e179 = rows_grew(_e177, _e178);
+                    bool _e180 = any_lane(_e179);
+                    if (_e180) {
+                        OwnedRows _e181 = p_8;
+                        RowNumbers _e182 = reference_6;
+                        RowNumbers _e183 = rows_max(_e181, _e182);
+                        RowNumbers _e184 = reference_6;
+                        RowNumbers _e185 = shrink_factors(_e184, _e183);
+                        reference_6 = _e183;
+                        RowNumbers _e186 = sum_8;
+                        RowNumbers _e187 = scale_numbers(_e186, _e185);
+                        sum_8 = _e187;
+                        Rows _e188 = o_5;
+                        Rows _e189 = scale_rows(_e188, _e185);
+                        o_5 = _e189;
                     }
-                    OwnedRows _e194 = p_8;
-                    RowNumbers _e195 = reference_6;
-                    OwnedRows _e196 = weigh_rows(_e194, _e195);
-                    p_8 = _e196;
+                    OwnedRows _e190 = p_8;
+                    RowNumbers _e191 = reference_6;
+                    OwnedRows _e192 = weigh_rows(_e190, _e191);
+                    p_8 = _e192;
                     if (is_tail) {
-                        OwnedRows _e197 = p_8;
-                        uint _e198 = t_end_1;
-                        OwnedRows _e200 = rows_below(_e197, _e198, t_15, lane_13, 0.0);
-                        p_8 = _e200;
+                        OwnedRows _e193 = p_8;
+                        uint _e194 = t_end_1;
+                        OwnedRows _e196 = rows_below(_e193, _e194, t_15, lane_13, 0.0);
+                        p_8 = _e196;
                     }
-                    RowNumbers _e201 = sum_8;
-                    OwnedRows _e202 = p_8;
-                    RowNumbers _e203 = add_weights(_e201, _e202);
-                    sum_8 = _e203;
-                    Rows _e204 = o_5;
-                    OwnedRows _e205 = p_8;
-                    RowVectors _e206 = gather_rows(_e205);
-                    Rows _e207 = add_values(_e204, _e206, at_6, value_tile);
-                    o_5 = _e207;
+                    RowNumbers _e197 = sum_8;
+                    OwnedRows _e198 = p_8;
+                    RowNumbers _e199 = add_weights(_e197, _e198);
+                    sum_8 = _e199;
+                    Rows _e200 = o_5;
+                    OwnedRows _e201 = p_8;
+                    RowVectors _e202 = gather_rows(_e201);
+                    Rows _e203 = add_values(_e200, _e202, at_6, value_tile);
+                    o_5 = _e203;
                 }
             }
         }
     }
-    uint _e216 = params.first_split;
-    Rows _e218 = o_5;
-    RowNumbers _e219 = reference_6;
-    RowNumbers _e220 = sum_8;
-    RowNumbers _e221 = group_sums(_e220);
-    store_rows(b_22, n_22, first_6, rows_end, _e216 + split_6, lane_13, _e218, _e219, _e221, params, output, partial_values, partial_stats, _buffer_sizes);
+    uint _e212 = params.first_split;
+    Rows _e214 = o_5;
+    RowNumbers _e215 = reference_6;
+    RowNumbers _e216 = sum_8;
+    RowNumbers _e217 = group_sums(_e216);
+    store_rows(b_22, n_22, first_6, rows_end, _e212 + split_6, lane_13, _e214, _e215, _e217, params, output, partial_values, partial_stats, _buffer_sizes);
     return;
 }
 
@@ -1364,8 +1390,8 @@ struct main_Input {
 , device type_8 const& attention_bias [[user(fake0)]]
 , device type_9& partial_values [[user(fake0)]]
 , device type_11& partial_stats [[user(fake0)]]
-, threadgroup type_12& key_tile
-, threadgroup type_12& value_tile
+, threadgroup type_13& key_tile
+, threadgroup type_13& value_tile
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
     attend(workgroup, local_index, naga_div((subgroup * subgroup_size) + subgroup_lane, LANES), naga_mod(subgroup_lane, LANES), params, query, key, value, bias, past_key, past_value, output, padding_mask, attention_bias, partial_values, partial_stats, key_tile, value_tile, _buffer_sizes);
