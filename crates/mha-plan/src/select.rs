@@ -132,7 +132,8 @@ fn lane_choice(
         let class = || fitting().filter(|row| (row.max_head_size, row.lanes) == (first.max_head_size, first.lanes));
         let suits = |row: &&TuningRow| match lane {
             Lane::Short => row.rows >= problem.q_len,
-            _ => row_workgroups(problem, row) * u64::from(row.workgroup_size) >= wanted_lanes(caps),
+            // A device that is three quarters full gains nothing from smaller workgroups, each of which loads all keys.
+            _ => 4 * busy_lanes(problem, row) >= 3 * wanted_lanes(caps),
         };
         class().find(suits).or_else(|| class().next_back()).unwrap_or(first)
     });
@@ -252,6 +253,12 @@ fn wanted_lanes(caps: &DeviceCaps) -> u64 {
         DeviceKind::Integrated => 16 << 10,
         DeviceKind::Software => 1 << 10,
     }
+}
+
+/// Lanes that a prefill lane gives rows of a problem whose keys are not split.
+fn busy_lanes(problem: &AttentionProblem, row: &TuningRow) -> u64 {
+    let rows = u64::from(problem.batch) * u64::from(problem.num_heads) * u64::from(problem.q_len);
+    rows * u64::from(row.lanes) / u64::from(row.rows)
 }
 
 /// Workgroups that a prefill lane gives a problem whose keys are not split.
