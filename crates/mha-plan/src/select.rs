@@ -269,11 +269,11 @@ fn row_workgroups(problem: &AttentionProblem, row: &TuningRow) -> u64 {
 /// Key splits that give the device enough workgroups, each with keys enough to be worth a merge.
 fn wanted_splits(lane: Lane, problem: &AttentionProblem, row: &TuningRow, caps: &DeviceCaps) -> u32 {
     let (workgroups, wanted, least_keys) = match lane {
-        // Each key is read once and arithmetic is little: four times the lanes hide the latency of memory.
+        // Each key is read once and arithmetic is little: twice the lanes hide the latency of memory.
         Lane::Short => {
             let row_blocks = u64::from(problem.q_len.div_ceil(row.rows));
             let workgroups = u64::from(problem.batch) * u64::from(problem.num_heads) * row_blocks;
-            (workgroups, 4 * wanted_lanes(caps), 2 * row.workgroup_size / row.lanes * 4)
+            (workgroups, 2 * wanted_lanes(caps), 2 * row.workgroup_size / row.lanes * 4)
         }
         _ => (row_workgroups(problem, row), wanted_lanes(caps), 4 * row.key_tile.max(1)),
     };
