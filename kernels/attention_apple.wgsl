@@ -44,11 +44,11 @@ fn stage_tile(b: u32, n: u32, t0: u32, t_end: u32, local_index: u32) {
 fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
     let tile_rows = WORKGROUP_SIZE / LANES * ROWS;
     let tiles = (params.end.z - params.origin.z + tile_rows - 1u) / tile_rows;
-    // Under causality the last tiles see most keys: start them first.
-    let row_tile = select(workgroup.x, tiles - 1u - workgroup.x, CAUSAL_SKIP);
-    let n = params.origin.y + workgroup.y;
-    let b = params.origin.x + workgroup.z / params.splits;
-    let split = workgroup.z % params.splits;
+    let place = place_of(workgroup, tiles, CAUSAL_SKIP);
+    let row_tile = place.row_tile;
+    let n = params.origin.y + place.head;
+    let b = params.origin.x + place.slice / params.splits;
+    let split = place.slice % params.splits;
 
     let rows_begin = params.origin.z + row_tile * tile_rows;
     let rows_end = min(rows_begin + tile_rows, params.end.z);

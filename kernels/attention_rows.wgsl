@@ -2,7 +2,7 @@
 // them, each lane holding every LANES-th vec4 of Q and of O in registers. Keys and values pass through workgroup memory
 // in tiles, each loaded while the one before is in use.
 override WORKGROUP_SIZE: u32;
-// Keys of a tile, a multiple of 8 for which PREFETCH vec4 of K and of V a lane are enough.
+// Keys of a tile, a multiple of 8 for which the vec4 that a lane loads ahead are enough.
 override KEY_TILE: u32;
 // Keys that no row of the tile may see need no pass, where their weight is exactly 0.
 override CAUSAL_SKIP: bool;
@@ -21,33 +21,52 @@ fn tile_value(at: u32) -> vec4<f32> {
     return vec4<f32>(value_tile[at]);
 }
 
-// Entry i of the key tile that begins at key t0, zero past the ends.
-fn next_key(b: u32, n: u32, t0: u32, t_end: u32, i: u32) -> Tile4 {
-    let t = t0 + i / COLUMNS4;
-    let h = i % COLUMNS4 * 4u;
-    if t < t_end && h < params.head_size {
-        return Tile4(source_key4(b, n, t, h));
-    }
-    return Tile4();
+// Whether a lane lost the bet of the plain loop, and what all read of it.
+var<workgroup> lost_bets: atomic<u32>;
+var<workgroup> is_lost: u32;
+
+// How far a row's maximum may pass its reference within a tile of the plain loop. Weights reach 2^64 there, which costs a
+// float32 nothing, and are scaled down after the tile.
+const BET: f32 = 64.0;
+
+// Entry i of the tile that begins at key t0. Keys past the last and columns past the end are read as the last that exist,
+// because a load under a branch is waited for there.
+fn entry_key(b: u32, n: u32, t0: u32, last: u32, i: u32) -> Elem4 {
+    return stored_key4(b, n, min(t0 + i / COLUMNS4, last), existing_column(i % COLUMNS4 * 4u, params.head_size));
 }
 
-fn next_value(b: u32, n: u32, t0: u32, t_end: u32, i: u32) -> Tile4 {
-    let t = t0 + i / COLUMNS4;
-    let h = i % COLUMNS4 * 4u;
-    if t < t_end && h < params.v_head_size {
-        return Tile4(source_value4(b, n, t, h));
+fn entry_value(b: u32, n: u32, t0: u32, last: u32, i: u32) -> Elem4 {
+    return stored_value4(b, n, min(t0 + i / COLUMNS4, last), existing_column(i % COLUMNS4 * 4u, params.v_head_size));
+}
+
+// Columns past the end are zero in keys, and in values never stored.
+fn store_entry(k: Elem4, v: Elem4, n: u32, t0: u32, last: u32, i: u32) {
+    if i < TILE_LENGTH {
+        let t = min(t0 + i / COLUMNS4, last);
+        let h = i % COLUMNS4 * 4u;
+        let key = with_key_bias(vec4<f32>(k), n, t, existing_column(h, params.head_size));
+        key_tile[i] = Tile4(select(vec4<f32>(), key, h < params.head_size));
+        value_tile[i] = Tile4(with_value_bias(vec4<f32>(v), n, t, existing_column(h, params.v_head_size)));
     }
-    return Tile4();
+}
+
+// Where the plain loop ends: after the last whole tile that has nothing added to its scores in any row from rows_begin on.
+fn plain_keys_end(rows_begin: u32, t_begin: u32, t_end: u32) -> u32 {
+    if ATTENTION_BIAS || PADDING_MASK != 0u {
+        return t_begin;
+    }
+    let end = select(t_end, min(t_end, rows_begin + params.past_len + 1u), CAUSAL);
+    return t_begin + (max(end, t_begin) - t_begin) / KEY_TILE * KEY_TILE;
 }
 
 fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
     let tile_rows = WORKGROUP_SIZE / LANES * ROWS;
     let tiles = (params.end.z - params.origin.z + tile_rows - 1u) / tile_rows;
-    // Under causality the last tiles see most keys: start them first.
-    let row_tile = select(workgroup.x, tiles - 1u - workgroup.x, CAUSAL_SKIP);
-    let n = params.origin.y + workgroup.y;
-    let b = params.origin.x + workgroup.z / params.splits;
-    let split = workgroup.z % params.splits;
+    let place = place_of(workgroup, tiles, CAUSAL_SKIP);
+    let row_tile = place.row_tile;
+    let n = params.origin.y + place.head;
+    let b = params.origin.x + place.slice / params.splits;
+    let split = place.slice % params.splits;
 
     let rows_begin = params.origin.z + row_tile * tile_rows;
     let rows_end = min(rows_begin + tile_rows, params.end.z);
@@ -65,47 +84,103 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
     // Where the keys of a block, in rotated order, lie in a tile.
     let block_at = vec4<u32>(rotated(0u, lane), rotated(1u, lane), rotated(2u, lane), rotated(3u, lane)) * COLUMNS4 + lane;
 
-    var ahead = load_ahead(b, n, t_begin, t_end, local_index);
-    for (var t0 = t_begin; t0 < t_end; t0 += KEY_TILE) {
+    let last = max(t_end, t_begin + 1u) - 1u;
+    var ahead = load_ahead(b, n, t_begin, last, local_index);
+    var t0 = t_begin;
+
+    // The plain loop takes whole tiles to whose scores nothing is added. A look at each block's maximum would keep a compiler
+    // from overlapping arithmetic and exchange, so it bets that no maximum passes its reference by far within a tile, and
+    // looks once after each. Where a bet is lost the other loop starts again from the first key.
+    let plain_end = plain_keys_end(rows_begin, t_begin, t_end);
+    if t_begin < plain_end {
+        var lost = false;
+        if local_index == 0u {
+            atomicStore(&lost_bets, 0u);
+        }
+        for (; t0 < plain_end; t0 += KEY_TILE) {
+            workgroupBarrier();
+            store_ahead(ahead, n, t0, last, local_index);
+            workgroupBarrier();
+            ahead = load_ahead(b, n, t0 + KEY_TILE, last, local_index);
+            if t0 == t_begin {
+                reference = rows_max(scatter_rows(block_scores(q, block_at)), reference);
+            }
+            var peak = same_owned(LOWEST);
+            for (var step = 0u; step < KEY_TILE; step += BLOCKS * 4u) {
+                let at = block_at + step * COLUMNS4;
+                let at_b = at + 4u * COLUMNS4;
+                var p = scatter_rows(block_scores(q, at));
+                peak = larger_rows(peak, p);
+                var p_b = OwnedRows();
+                if BLOCKS == 2u {
+                    p_b = scatter_rows(block_scores(q, at_b));
+                    peak = larger_rows(peak, p_b);
+                }
+                p = weigh_rows(p, reference);
+                sum = add_weights(sum, p);
+                o = add_values(o, gather_rows(p), at);
+                if BLOCKS == 2u {
+                    p_b = weigh_rows(p_b, reference);
+                    sum = add_weights(sum, p_b);
+                    o = add_values(o, gather_rows(p_b), at_b);
+                }
+            }
+            if any_lane(rows_grew(peak, reference)) {
+                let after = rows_max(peak, reference);
+                let shrink = shrink_factors(reference, after);
+                lost = lost || numbers_passed(reference, after, BET);
+                reference = after;
+                sum = scale_numbers(sum, shrink);
+                o = scale_rows(o, shrink);
+            }
+        }
+        if lost {
+            atomicStore(&lost_bets, 1u);
+        }
         workgroupBarrier();
-        store_ahead(ahead, local_index);
+        if local_index == 0u {
+            is_lost = atomicLoad(&lost_bets);
+        }
+        if workgroupUniformLoad(&is_lost) != 0u {
+            o = Rows();
+            reference = same_numbers(LOWEST);
+            sum = same_numbers(0.0);
+            t0 = t_begin;
+            ahead = load_ahead(b, n, t0, last, local_index);
+        }
+    }
+
+    // Any keys, with a look at each block.
+    for (; t0 < t_end; t0 += KEY_TILE) {
         workgroupBarrier();
-        ahead = load_ahead(b, n, t0 + KEY_TILE, t_end, local_index);
+        store_ahead(ahead, n, t0, last, local_index);
+        workgroupBarrier();
+        ahead = load_ahead(b, n, t0 + KEY_TILE, last, local_index);
         let step_end = min(KEY_TILE, t_end - t0);
-        // Two blocks a turn, so that one's arithmetic hides the other's exchange.
-        for (var step = 0u; step < step_end; step += 8u) {
+        for (var step = 0u; step < step_end; step += 4u) {
             let t = t0 + step;
-            let at_a = block_at + step * COLUMNS4;
-            let at_b = at_a + 4u * COLUMNS4;
-            var p_a = scatter_rows(block_scores(q, at_a));
-            var p_b = scatter_rows(block_scores(q, at_b));
+            let at = block_at + step * COLUMNS4;
+            var p = scatter_rows(block_scores(q, at));
             if CAUSAL || ATTENTION_BIAS || PADDING_MASK != 0u {
-                p_a = mask_rows(p_a, b, n, first, rows_end, t, t_end - 1u, lane);
-                p_b = mask_rows(p_b, b, n, first, rows_end, t + 4u, t_end - 1u, lane);
+                p = mask_rows(p, b, n, first, rows_end, t, last, lane);
             }
-            let is_tail = t + 8u > t_end;
+            let is_tail = t + 4u > t_end;
             if is_tail {
-                p_a = rows_below(p_a, t_end, t, lane, LOWEST);
-                p_b = rows_below(p_b, t_end, t + 4u, lane, LOWEST);
+                p = rows_below(p, t_end, t, lane, LOWEST);
             }
-            if any_lane(rows_grew(p_a, reference) || rows_grew(p_b, reference)) {
-                let after = rows_max(p_b, rows_max(p_a, reference));
+            if any_lane(rows_grew(p, reference)) {
+                let after = rows_max(p, reference);
                 let shrink = shrink_factors(reference, after);
                 reference = after;
                 sum = scale_numbers(sum, shrink);
                 o = scale_rows(o, shrink);
             }
-            p_a = weigh_rows(p_a, reference);
-            p_b = weigh_rows(p_b, reference);
+            p = weigh_rows(p, reference);
             if is_tail {
-                p_a = rows_below(p_a, t_end, t, lane, 0.0);
-                p_b = rows_below(p_b, t_end, t + 4u, lane, 0.0);
+                p = rows_below(p, t_end, t, lane, 0.0);
             }
-            sum = add_weights(add_weights(sum, p_a), p_b);
-            let w_a = gather_rows(p_a);
-            let w_b = gather_rows(p_b);
-            o = add_values(o, w_a, at_a);
-            o = add_values(o, w_b, at_b);
+            sum = add_weights(sum, p);
+            o = add_values(o, gather_rows(p), at);
         }
     }
     store_rows(b, n, first, rows_end, params.first_split + split, lane, o, reference, group_sums(sum));

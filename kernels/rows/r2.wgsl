@@ -24,16 +24,12 @@ fn same_numbers(x: f32) -> RowNumbers {
     return RowNumbers(x, x);
 }
 
-// Columns of the rows from `first` on, times `factor`; rows from `end` on are zero.
+// Columns of the rows from `first` on, times `factor`; for rows from `end` on, those of the last.
 fn load_part(b: u32, n: u32, first: u32, end: u32, part: u32, lane: u32, factor: f32) -> RowVectors {
-    var q = RowVectors();
-    if first < end {
-        q.r0 = query_part(b, n, first, part, lane) * factor;
-    }
-    if first + 1u < end {
-        q.r1 = query_part(b, n, first + 1u, part, lane) * factor;
-    }
-    return q;
+    return RowVectors(
+        query_part(b, n, min(first, end - 1u), part, lane) * factor,
+        query_part(b, n, min(first + 1u, end - 1u), part, lane) * factor,
+    );
 }
 
 // s plus the products of one part of Q with that part of the four keys at `at`. Column by column over all rows and keys,
@@ -117,6 +113,24 @@ fn rows_below(p: OwnedRows, end: u32, t: u32, lane: u32, outside: f32) -> OwnedR
 // Whether a score passes its row's reference by more than the slack.
 fn rows_grew(p: OwnedRows, reference: RowNumbers) -> bool {
     return owned_max(p.r0) > reference.r0 + SLACK || owned_max(p.r1) > reference.r1 + SLACK;
+}
+
+// The larger score of each that a lane owns.
+fn larger_rows(a: OwnedRows, b: OwnedRows) -> OwnedRows {
+    return OwnedRows(
+        max(a.r0, b.r0),
+        max(a.r1, b.r1),
+    );
+}
+
+// Whether a number grew by more than `most`.
+fn numbers_passed(before: RowNumbers, after: RowNumbers, most: f32) -> bool {
+    return after.r0 - before.r0 > most
+        || after.r1 - before.r1 > most;
+}
+
+fn same_owned(x: f32) -> OwnedRows {
+    return OwnedRows(Owned(x), Owned(x));
 }
 
 fn rows_max(p: OwnedRows, reference: RowNumbers) -> RowNumbers {

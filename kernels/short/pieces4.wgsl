@@ -8,11 +8,11 @@ fn query_packed(index: u32, columns: u32) -> Packed {
 }
 
 fn key_packed(index: u32, columns: u32) -> Packed {
-    return key4(index, columns);
+    return vec4<f32>(key4(index, columns));
 }
 
 fn value_packed(index: u32, columns: u32) -> Packed {
-    return value4(index, columns);
+    return vec4<f32>(value4(index, columns));
 }
 
 fn bias_packed(index: u32, columns: u32) -> Packed {
@@ -20,11 +20,11 @@ fn bias_packed(index: u32, columns: u32) -> Packed {
 }
 
 fn past_key_packed(index: u32, columns: u32) -> Packed {
-    return past_key4(index, columns);
+    return vec4<f32>(past_key4(index, columns));
 }
 
 fn past_value_packed(index: u32, columns: u32) -> Packed {
-    return past_value4(index, columns);
+    return vec4<f32>(past_value4(index, columns));
 }
 
 fn unpacked(x: Packed) -> Piece {

@@ -132,7 +132,8 @@ fn lane_choice(
         let class = || fitting().filter(|row| (row.max_head_size, row.lanes) == (first.max_head_size, first.lanes));
         let suits = |row: &&TuningRow| match lane {
             Lane::Short => row.rows >= problem.q_len,
-            _ => row_workgroups(problem, row) * u64::from(row.workgroup_size) >= wanted_lanes(caps),
+            // A device that is three quarters full gains nothing from smaller workgroups, each of which loads all keys.
+            _ => 4 * busy_lanes(problem, row) >= 3 * wanted_lanes(caps),
         };
         class().find(suits).or_else(|| class().next_back()).unwrap_or(first)
     });
@@ -235,7 +236,9 @@ fn fits(lane: Lane, row: &TuningRow, problem: &AttentionProblem, caps: &DeviceCa
 fn workgroup_memory(lane: Lane, row: &TuningRow, problem: &AttentionProblem) -> u32 {
     let tile = row.key_tile * row.columns4();
     match lane {
-        Lane::Rows | Lane::Apple => 2 * tile * 4 * row.tile_element(adds_bias(problem)),
+        // Two tiles, and what the plain loop found.
+        Lane::Rows => 8 + 2 * tile * 4 * row.tile_element(adds_bias(problem)),
+        Lane::Apple => 2 * tile * 4 * row.tile_element(adds_bias(problem)),
         Lane::Short => row.workgroup_size / row.lanes * row.rows * (8 + row.columns4() * 16),
         Lane::Wide => 64 * 4,
         // Never chosen by a row: 16 KiB by design.
@@ -252,6 +255,12 @@ fn wanted_lanes(caps: &DeviceCaps) -> u64 {
     }
 }
 
+/// Lanes that a prefill lane gives rows of a problem whose keys are not split.
+fn busy_lanes(problem: &AttentionProblem, row: &TuningRow) -> u64 {
+    let rows = u64::from(problem.batch) * u64::from(problem.num_heads) * u64::from(problem.q_len);
+    rows * u64::from(row.lanes) / u64::from(row.rows)
+}
+
 /// Workgroups that a prefill lane gives a problem whose keys are not split.
 fn row_workgroups(problem: &AttentionProblem, row: &TuningRow) -> u64 {
     u64::from(problem.batch) * u64::from(problem.num_heads) * u64::from(problem.q_len.div_ceil(row.tile_rows()))
@@ -260,11 +269,11 @@ fn row_workgroups(problem: &AttentionProblem, row: &TuningRow) -> u64 {
 /// Key splits that give the device enough workgroups, each with keys enough to be worth a merge.
 fn wanted_splits(lane: Lane, problem: &AttentionProblem, row: &TuningRow, caps: &DeviceCaps) -> u32 {
     let (workgroups, wanted, least_keys) = match lane {
-        // Each key is read once and arithmetic is little: four times the lanes hide the latency of memory.
+        // Each key is read once and arithmetic is little: twice the lanes hide the latency of memory.
         Lane::Short => {
             let row_blocks = u64::from(problem.q_len.div_ceil(row.rows));
             let workgroups = u64::from(problem.batch) * u64::from(problem.num_heads) * row_blocks;
-            (workgroups, 4 * wanted_lanes(caps), 2 * row.workgroup_size / row.lanes * 4)
+            (workgroups, 2 * wanted_lanes(caps), 2 * row.workgroup_size / row.lanes * 4)
         }
         _ => (row_workgroups(problem, row), wanted_lanes(caps), 4 * row.key_tile.max(1)),
     };
