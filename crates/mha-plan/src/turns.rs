@@ -43,9 +43,11 @@ fn tile_turns(choice: &Choice, problem: &AttentionProblem) -> (u32, u32) {
         (Some(row), Lane::Short) => (row.workgroup_size / row.lanes * 4, 1),
         // The columns of each key twice, and of some besides.
         (Some(_), Lane::SeedBefore | Lane::SeedAfter) => (1, 4 + 3 * columns4(problem.head_size)),
+        // Lane rows starts over where a bet is lost.
         (Some(row), Lane::Rows | Lane::Apple | Lane::Wide) => {
             let staging = (row.key_tile * row.columns4()).div_ceil(row.workgroup_size);
-            (row.key_tile.max(1), 2 + row.key_tile.div_ceil(4) + 2 * staging)
+            let passes = if choice.lane == Lane::Rows { 2 } else { 1 };
+            (row.key_tile.max(1), passes * (2 + row.key_tile.div_ceil(4) + 2 * staging))
         }
     }
 }
