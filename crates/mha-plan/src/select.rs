@@ -4,7 +4,7 @@ use mha_kernels::KernelId;
 use mha_spec::options::PathChoice;
 use mha_spec::{AttentionProblem, DType, ProjectionBias};
 
-use crate::caps::{DeviceCaps, DeviceKind};
+use crate::caps::{CoopMatrix, DeviceCaps, DeviceKind};
 use crate::plan::Plan;
 use crate::profile::{self, TuningRow};
 use crate::refusal::Refusal;
@@ -24,6 +24,8 @@ pub enum Lane {
     Short,
     /// `attention_wide.wgsl`: any head size, any adapter.
     Wide,
+    /// `attention_matrix.wgsl`: prefill on cooperative matrices.
+    Matrix,
 }
 
 impl Lane {
@@ -34,11 +36,12 @@ impl Lane {
             Lane::Apple => "apple",
             Lane::Short => "short",
             Lane::Wide => "wide",
+            Lane::Matrix => "matrix",
         }
     }
 
     /// All lanes.
-    pub const ALL: [Lane; 4] = [Lane::Rows, Lane::Apple, Lane::Short, Lane::Wide];
+    pub const ALL: [Lane; 5] = [Lane::Rows, Lane::Apple, Lane::Short, Lane::Wide, Lane::Matrix];
 }
 
 /// What the caller asks of the planner.
@@ -112,6 +115,7 @@ fn lane_choice(
     let (table, reason) = match lane {
         Lane::Apple => profile::apple(caps),
         Lane::Short => (&*profile::SHORT, String::new()),
+        Lane::Matrix => (&*profile::MATRIX, String::new()),
         _ => (&*profile::ROWS, String::new()),
     };
     let head_size = problem.head_size.max(problem.v_head_size);
@@ -160,6 +164,9 @@ fn lane_choice(
 
 /// Why a row can't run on a device.
 fn fits(lane: Lane, row: &TuningRow, problem: &AttentionProblem, caps: &DeviceCaps) -> Result<(), String> {
+    if lane == Lane::Matrix {
+        fits_matrices(row, caps)?;
+    }
     if row.lanes > 1 && !caps.subgroups {
         return Err(format!(
             "{} lanes in a row group need subgroup operations, which `{}` lacks",
@@ -183,6 +190,31 @@ fn fits(lane: Lane, row: &TuningRow, problem: &AttentionProblem, caps: &DeviceCa
     Ok(())
 }
 
+/// Why a device's cooperative matrices can't run a row: its shape must be listed, and a subgroup be what the row is for.
+fn fits_matrices(row: &TuningRow, caps: &DeviceCaps) -> Result<(), String> {
+    let side = row.matrix().map_or(0, |tile| tile.side);
+    let shape = CoopMatrix { m: side, n: side, k: side, f16_operands: true, f16_accumulator: false };
+    if !caps.coop_matrices.contains(&shape) {
+        return Err(format!(
+            "cooperative matrices of {side}x{side}, f16 with f32 sums, are needed, which `{}` does not list",
+            caps.name
+        ));
+    }
+    if caps.min_subgroup_size != row.lanes || caps.max_subgroup_size != row.lanes {
+        return Err(format!(
+            "subgroups of {} lanes are needed, got {} to {}",
+            row.lanes, caps.min_subgroup_size, caps.max_subgroup_size
+        ));
+    }
+    Ok(())
+}
+
+/// Bytes of workgroup memory of a workgroup of the matrix lane: scores, weights, keys and values, two of each.
+fn matrix_memory(row: &TuningRow) -> u32 {
+    let tile = row.key_tile * (row.columns4() * 4 + 8) * 2;
+    2 * (row.tile_rows() * ((row.key_tile + 4) * 4 + (row.key_tile + 8) * 2) + 2 * tile) + 8
+}
+
 /// Bytes of workgroup memory of a lane's workgroup.
 fn workgroup_memory(lane: Lane, row: &TuningRow, problem: &AttentionProblem) -> u32 {
     let tile = row.key_tile * row.columns4();
@@ -192,6 +224,7 @@ fn workgroup_memory(lane: Lane, row: &TuningRow, problem: &AttentionProblem) -> 
         Lane::Apple => 2 * tile * 4 * problem.dtype.size() as u32,
         Lane::Short => row.workgroup_size / row.lanes * row.rows * (8 + row.columns4() * 16),
         Lane::Wide => 64 * 4,
+        Lane::Matrix => matrix_memory(row),
     }
 }
 
