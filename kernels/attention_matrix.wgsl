@@ -35,8 +35,9 @@ var<workgroup> scores: array<Score, SCORES_LENGTH>;
 var<workgroup> weights: array<Half, WEIGHTS_LENGTH>;
 var<workgroup> keys: array<Half, TILES_LENGTH>;
 var<workgroup> values: array<Half, TILES_LENGTH>;
-// Whether a row was given a new reference in an even or odd tile, so that O must follow.
-var<workgroup> moved: array<u32, 2>;
+// Whether a row was given a new reference in an even or odd tile, so that O must follow. Two are used; as every area here
+// it takes a multiple of 16 bytes, since matrices are loaded from addresses that are.
+var<workgroup> moved: array<u32, 4>;
 
 // A lane's part in the softmax: one row of the workgroup's, and which of its keys.
 struct Row {
