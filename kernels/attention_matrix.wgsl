@@ -1,9 +1,6 @@
 // The prefill lane on cooperative matrices. A subgroup takes ROW_BLOCKS blocks of query rows and keeps their Q and O in
 // matrices; keys pass in tiles. No element of a matrix can be reached, so scores go through workgroup memory, where
 // LANES_A_ROW lanes make weights of each row: any lane can take any row, as barriers order all of it.
-//
-// The turns are staggered, so that one barrier a tile is enough: in turn i the workgroup computes the scores of tile i,
-// the weights of tile i - 1 and the products with values of tile i - 2.
 override WORKGROUP_SIZE: u32;
 override CAUSAL_SKIP: bool;
 override PARTIAL: bool;
@@ -23,12 +20,10 @@ const WEIGHTS_ROW: u32 = KEY_TILE + 8u;
 const TILE_ROW: u32 = COLUMNS + 8u;
 const TILE_AREA: u32 = KEY_TILE * TILE_ROW;
 
-// Named, as naga 30 cannot process the override of an unnamed array length. All in numbers, two of each area.
+// Named, as naga 30 cannot process the override of an unnamed array length. All in numbers.
 override ROWS: u32 = WORKGROUP_SIZE / LANES_A_ROW;
-override SCORES_AREA: u32 = ROWS * SCORES_ROW;
-override WEIGHTS_AREA: u32 = ROWS * WEIGHTS_ROW;
-override SCORES_LENGTH: u32 = 2u * SCORES_AREA / UNIT;
-override WEIGHTS_LENGTH: u32 = 2u * WEIGHTS_AREA / UNIT;
+override SCORES_LENGTH: u32 = ROWS * SCORES_ROW / UNIT;
+override WEIGHTS_LENGTH: u32 = ROWS * WEIGHTS_ROW / UNIT;
 const TILES_LENGTH: u32 = 2u * TILE_AREA / UNIT;
 
 var<workgroup> scores: array<Score, SCORES_LENGTH>;
@@ -61,25 +56,33 @@ struct Place {
     rows_begin: u32,
     rows_end: u32,
     t_end: u32,
+    // A key that there is, even where the range is empty.
+    last: u32,
 }
 
-// Entry i of the key tile that begins at key t0, zero past the ends.
-fn next_key(place: Place, t0: u32, i: u32) -> vec4<f16> {
-    let t = t0 + i / COLUMNS4;
-    let h = i % COLUMNS4 * 4u;
-    if t < place.t_end && h < params.head_size {
-        return vec4<f16>(source_key4(place.b, place.n, t, h));
+// Entry i of the key tile that begins at key t0. Loaded on every path, so that nothing waits for it before it is stored:
+// past the last key it is some other key, whose weights are 0; past the last column it is zeroed when stored.
+fn next_key(place: Place, t0: u32, i: u32) -> vec2<u32> {
+    let t = min(t0 + i / COLUMNS4, place.last);
+    let h = min(i % COLUMNS4, (params.head_size - 1u) / 4u) * 4u;
+    if PAST || KV_BIAS {
+        return to_words(source_key4(place.b, place.n, t, h));
     }
-    return vec4<f16>();
+    return key_words(element(params.key, place.b, place.n, t) + h, params.head_size - h);
 }
 
-fn next_value(place: Place, t0: u32, i: u32) -> vec4<f16> {
-    let t = t0 + i / COLUMNS4;
-    let h = i % COLUMNS4 * 4u;
-    if t < place.t_end && h < params.v_head_size {
-        return vec4<f16>(source_value4(place.b, place.n, t, h));
+fn next_value(place: Place, t0: u32, i: u32) -> vec2<u32> {
+    let t = min(t0 + i / COLUMNS4, place.last);
+    let h = min(i % COLUMNS4, (params.v_head_size - 1u) / 4u) * 4u;
+    if PAST || KV_BIAS {
+        return to_words(source_value4(place.b, place.n, t, h));
     }
-    return vec4<f16>();
+    return value_words(element(params.value, place.b, place.n, t) + h, params.v_head_size - h);
+}
+
+// x, or zeros where entry i of a tile lies past the last column.
+fn within(x: vec2<u32>, i: u32, columns: u32) -> vec2<u32> {
+    return select(vec2<u32>(), x, i % COLUMNS4 * 4u < columns);
 }
 
 // Where entry i of a tile lies in workgroup memory.
@@ -100,9 +103,9 @@ fn stage_query(row: Row, place: Place, block: u32) {
 }
 
 // Multiplies one block of columns of this lane's row of O, where scores will be.
-fn scale_staged(row: Row, area: u32) {
+fn scale_staged(row: Row) {
     for (var c = row.part * 4u; c < SIDE; c += LANES_A_ROW * 4u) {
-        let at = area + row.local * SCORES_ROW + c;
+        let at = row.local * SCORES_ROW + c;
         put_scores(at, get_scores(at) * row.shrink);
     }
 }
@@ -148,11 +151,11 @@ fn is_masked(place: Place, t0: u32) -> bool {
 }
 
 // The largest score of a row in a tile.
-fn row_max(row: Row, place: Place, t0: u32, area: u32) -> f32 {
+fn row_max(row: Row, place: Place, t0: u32) -> f32 {
     let masked = is_masked(place, t0);
     var most = LOWEST;
     for (var k = 0u; k < KEY_TILE; k += 4u) {
-        let s = score4(get_scores(area + row.local * SCORES_ROW + k), row, place, t0 + k, masked);
+        let s = score4(get_scores(row.local * SCORES_ROW + k), row, place, t0 + k, masked);
         most = max(most, max(max(s.x, s.y), max(s.z, s.w)));
     }
     return most;
@@ -174,13 +177,12 @@ fn weight4(x: vec4<f32>, row: Row, place: Place, t: u32, special: bool, masked: 
 // Makes weights of the scores of the tile at t0; raises `moved` where that takes a new reference.
 fn weigh(row_before: Row, place: Place, t0: u32, is_first: bool, odd: u32) -> Row {
     var row = row_before;
-    let area = odd * SCORES_AREA;
     let masked = is_masked(place, t0);
     let special = masked || t0 + KEY_TILE > place.t_end;
     if is_first {
-        row.reference = row_max(row, place, t0, area);
+        row.reference = row_max(row, place, t0);
     }
-    var w = lane_weights(row, place, t0, area, special, masked);
+    var w = lane_weights(row, place, t0, special, masked);
     var total = lane_total(w);
     var row_total = total;
     if LANES_A_ROW > 1u {
@@ -188,16 +190,16 @@ fn weigh(row_before: Row, place: Place, t0: u32, is_first: bool, odd: u32) -> Ro
     }
     if row_total > LARGEST_SUM {
         let before = row.reference;
-        row.reference = max(before, row_max(row, place, t0, area));
+        row.reference = max(before, row_max(row, place, t0));
         let shrink = weight(before - row.reference);
         row.sum *= shrink;
         row.shrink *= shrink;
         moved[odd] = 1u;
-        w = lane_weights(row, place, t0, area, special, masked);
+        w = lane_weights(row, place, t0, special, masked);
         total = lane_total(w);
     }
     row.sum += total;
-    put_lane_weights(w, odd * WEIGHTS_AREA + row.local * WEIGHTS_ROW + row.part * KEYS_A_LANE);
+    put_lane_weights(w, row.local * WEIGHTS_ROW + row.part * KEYS_A_LANE);
     return row;
 }
 
@@ -221,6 +223,7 @@ fn main(
     if CAUSAL_SKIP && place.rows_end < params.q_len {
         place.t_end = min(place.t_end, place.rows_end + params.past_len);
     }
+    place.last = max(place.t_end, t_begin + 1u) - 1u;
     let tiles = (max(place.t_end, t_begin) - t_begin + KEY_TILE - 1u) / KEY_TILE;
 
     var row = Row(local_index / LANES_A_ROW, 0u, local_index % LANES_A_ROW, LOWEST, 0.0, 1.0);
@@ -229,43 +232,35 @@ fn main(
 
     var keys_ahead = load_keys(place, t_begin, local_index);
     let q = load_queries(row, place, first_row);
-    // The first two products with values are of zeros.
-    for (var i = local_index; i < WEIGHTS_AREA / 2u; i += WORKGROUP_SIZE) {
-        put_weights(i * 4u, vec4<f16>());
-    }
-    for (var i = local_index; i < TILE_AREA / 2u; i += WORKGROUP_SIZE) {
-        put_values(i * 4u, vec4<f16>());
-    }
     if local_index < 2u {
         moved[local_index] = 0u;
     }
     store_keys(keys_ahead, 0u, local_index);
-    keys_ahead = load_keys(place, t_begin + KEY_TILE, local_index);
-    var values_ahead = Ahead();
+    store_values(load_values(place, t_begin, local_index), 0u, local_index);
 
     var o = Outputs();
-    for (var i = 0u; i < tiles + 2u; i++) {
+    for (var i = 0u; i < tiles; i++) {
         let odd = i & 1u;
         let t0 = t_begin + i * KEY_TILE;
         workgroupBarrier();
+        keys_ahead = load_keys(place, t0 + KEY_TILE, local_index);
+        let values_ahead = load_values(place, t0 + KEY_TILE, local_index);
+        put_tile_scores(q, first_row, odd);
+        workgroupBarrier();
+        row = weigh(row, place, t0, i == 0u, odd);
+        workgroupBarrier();
         // Once, or not at all; written as a loop since naga can't tell that an index is the same in all lanes.
         while moved[odd] != 0u {
-            o = scale_outputs(o, row, first_row, odd * SCORES_AREA);
+            o = scale_outputs(o, row, first_row);
             row.shrink = 1.0;
             if local_index == 0u {
                 moved[odd] = 0u;
             }
             workgroupBarrier();
         }
+        o = add_values(o, first_row, odd);
         store_keys(keys_ahead, (odd ^ 1u) * TILE_AREA, local_index);
         store_values(values_ahead, (odd ^ 1u) * TILE_AREA, local_index);
-        keys_ahead = load_keys(place, t0 + 2u * KEY_TILE, local_index);
-        values_ahead = load_values(place, t0, local_index);
-        add_scores(q, first_row, odd);
-        if i >= 1u && i <= tiles {
-            row = weigh(row, place, t0 - KEY_TILE, i == 1u, odd ^ 1u);
-        }
-        o = add_values(o, first_row, odd);
     }
 
     if LANES_A_ROW > 1u {

@@ -1,7 +1,7 @@
 // What a lane loads of the next tile of keys, or values, while others are in use: 2 vec4.
 struct Ahead {
-    x0: vec4<f16>,
-    x1: vec4<f16>,
+    x0: vec2<u32>,
+    x1: vec2<u32>,
 }
 
 fn load_keys(place: Place, t0: u32, local_index: u32) -> Ahead {
@@ -11,9 +11,9 @@ fn load_keys(place: Place, t0: u32, local_index: u32) -> Ahead {
     );
 }
 
-fn store_key(area: u32, i: u32, x: vec4<f16>) {
+fn store_key(area: u32, i: u32, x: vec2<u32>) {
     if i < TILE_LENGTH {
-        put_keys(area + tile_entry(i), x);
+        put_keys(area + tile_entry(i), from_words(within(x, i, params.head_size)));
     }
 }
 
@@ -29,9 +29,9 @@ fn load_values(place: Place, t0: u32, local_index: u32) -> Ahead {
     );
 }
 
-fn store_value(area: u32, i: u32, x: vec4<f16>) {
+fn store_value(area: u32, i: u32, x: vec2<u32>) {
     if i < TILE_LENGTH {
-        put_values(area + tile_entry(i), x);
+        put_values(area + tile_entry(i), from_words(within(x, i, params.v_head_size)));
     }
 }
 

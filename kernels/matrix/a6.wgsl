@@ -1,11 +1,11 @@
 // What a lane loads of the next tile of keys, or values, while others are in use: 6 vec4.
 struct Ahead {
-    x0: vec4<f16>,
-    x1: vec4<f16>,
-    x2: vec4<f16>,
-    x3: vec4<f16>,
-    x4: vec4<f16>,
-    x5: vec4<f16>,
+    x0: vec2<u32>,
+    x1: vec2<u32>,
+    x2: vec2<u32>,
+    x3: vec2<u32>,
+    x4: vec2<u32>,
+    x5: vec2<u32>,
 }
 
 fn load_keys(place: Place, t0: u32, local_index: u32) -> Ahead {
@@ -19,9 +19,9 @@ fn load_keys(place: Place, t0: u32, local_index: u32) -> Ahead {
     );
 }
 
-fn store_key(area: u32, i: u32, x: vec4<f16>) {
+fn store_key(area: u32, i: u32, x: vec2<u32>) {
     if i < TILE_LENGTH {
-        put_keys(area + tile_entry(i), x);
+        put_keys(area + tile_entry(i), from_words(within(x, i, params.head_size)));
     }
 }
 
@@ -45,9 +45,9 @@ fn load_values(place: Place, t0: u32, local_index: u32) -> Ahead {
     );
 }
 
-fn store_value(area: u32, i: u32, x: vec4<f16>) {
+fn store_value(area: u32, i: u32, x: vec2<u32>) {
     if i < TILE_LENGTH {
-        put_values(area + tile_entry(i), x);
+        put_values(area + tile_entry(i), from_words(within(x, i, params.v_head_size)));
     }
 }
 

@@ -4,8 +4,8 @@ struct LaneWeights {
     x1: vec4<f32>,
 }
 
-fn lane_weights(row: Row, place: Place, t0: u32, area: u32, special: bool, masked: bool) -> LaneWeights {
-    let at = area + row.local * SCORES_ROW + row.part * KEYS_A_LANE;
+fn lane_weights(row: Row, place: Place, t0: u32, special: bool, masked: bool) -> LaneWeights {
+    let at = row.local * SCORES_ROW + row.part * KEYS_A_LANE;
     let t = t0 + row.part * KEYS_A_LANE;
     return LaneWeights(
         weight4(get_scores(at), row, place, t, special, masked),

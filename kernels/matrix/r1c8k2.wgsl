@@ -77,22 +77,22 @@ fn value_matrix(odd: u32, key_block: u32, column_block: u32) -> RightMatrix {
     return coopLoadT<RightMatrix>(&values[at / UNIT], TILE_ROW / UNIT);
 }
 
-fn weight_matrix(odd: u32, first_row: u32, key_block: u32) -> LeftMatrix {
-    let at = odd * WEIGHTS_AREA + first_row * WEIGHTS_ROW + key_block * SIDE;
+fn weight_matrix(first_row: u32, key_block: u32) -> LeftMatrix {
+    let at = first_row * WEIGHTS_ROW + key_block * SIDE;
     return coopLoadT<LeftMatrix>(&weights[at / UNIT], WEIGHTS_ROW / UNIT);
 }
 
-fn put_sum(sum: SumMatrix, area: u32, first_row: u32, key_block: u32) {
-    let at = area + first_row * SCORES_ROW + key_block * SIDE;
+fn put_sum(sum: SumMatrix, first_row: u32, key_block: u32) {
+    let at = first_row * SCORES_ROW + key_block * SIDE;
     coopStoreT(sum, &scores[at / UNIT], SCORES_ROW / UNIT);
 }
 
-fn get_sum(area: u32, first_row: u32) -> SumMatrix {
-    return coopLoadT<SumMatrix>(&scores[(area + first_row * SCORES_ROW) / UNIT], SCORES_ROW / UNIT);
+fn get_sum(first_row: u32) -> SumMatrix {
+    return coopLoadT<SumMatrix>(&scores[first_row * SCORES_ROW / UNIT], SCORES_ROW / UNIT);
 }
 
 // Q times the keys of a tile, to where scores are kept.
-fn add_scores(q: Queries, first_row: u32, odd: u32) {
+fn put_tile_scores(q: Queries, first_row: u32, odd: u32) {
     var s0k0 = SumMatrix();
     let k0c0 = key_matrix(odd, 0u, 0u);
     s0k0 = coopMultiplyAdd(q.r0c0, k0c0, s0k0);
@@ -110,7 +110,7 @@ fn add_scores(q: Queries, first_row: u32, odd: u32) {
     s0k0 = coopMultiplyAdd(q.r0c6, k0c6, s0k0);
     let k0c7 = key_matrix(odd, 0u, 7u);
     s0k0 = coopMultiplyAdd(q.r0c7, k0c7, s0k0);
-    put_sum(s0k0, odd * SCORES_AREA, first_row, 0u);
+    put_sum(s0k0, first_row, 0u);
     var s0k1 = SumMatrix();
     let k1c0 = key_matrix(odd, 1u, 0u);
     s0k1 = coopMultiplyAdd(q.r0c0, k1c0, s0k1);
@@ -128,13 +128,13 @@ fn add_scores(q: Queries, first_row: u32, odd: u32) {
     s0k1 = coopMultiplyAdd(q.r0c6, k1c6, s0k1);
     let k1c7 = key_matrix(odd, 1u, 7u);
     s0k1 = coopMultiplyAdd(q.r0c7, k1c7, s0k1);
-    put_sum(s0k1, odd * SCORES_AREA, first_row, 1u);
+    put_sum(s0k1, first_row, 1u);
 }
 
 // O plus the weights of a tile times its values.
 fn add_values(before: Outputs, first_row: u32, odd: u32) -> Outputs {
     var o = before;
-    let w0k0 = weight_matrix(odd, first_row, 0u);
+    let w0k0 = weight_matrix(first_row, 0u);
     let v0c0 = value_matrix(odd, 0u, 0u);
     o.r0c0 = coopMultiplyAdd(w0k0, v0c0, o.r0c0);
     let v0c1 = value_matrix(odd, 0u, 1u);
@@ -151,7 +151,7 @@ fn add_values(before: Outputs, first_row: u32, odd: u32) -> Outputs {
     o.r0c6 = coopMultiplyAdd(w0k0, v0c6, o.r0c6);
     let v0c7 = value_matrix(odd, 0u, 7u);
     o.r0c7 = coopMultiplyAdd(w0k0, v0c7, o.r0c7);
-    let w0k1 = weight_matrix(odd, first_row, 1u);
+    let w0k1 = weight_matrix(first_row, 1u);
     let v1c0 = value_matrix(odd, 1u, 0u);
     o.r0c0 = coopMultiplyAdd(w0k1, v1c0, o.r0c0);
     let v1c1 = value_matrix(odd, 1u, 1u);
@@ -171,91 +171,91 @@ fn add_values(before: Outputs, first_row: u32, odd: u32) -> Outputs {
     return o;
 }
 
-// O with every row multiplied by what its lanes ask for, by way of an area of scores.
-fn scale_outputs(before: Outputs, row: Row, first_row: u32, area: u32) -> Outputs {
+// O with every row multiplied by what its lanes ask for, by way of where scores are.
+fn scale_outputs(before: Outputs, row: Row, first_row: u32) -> Outputs {
     var o = before;
-    put_sum(o.r0c0, area, first_row, 0u);
+    put_sum(o.r0c0, first_row, 0u);
     workgroupBarrier();
-    scale_staged(row, area);
+    scale_staged(row);
     workgroupBarrier();
-    o.r0c0 = get_sum(area, first_row);
+    o.r0c0 = get_sum(first_row);
     workgroupBarrier();
-    put_sum(o.r0c1, area, first_row, 0u);
+    put_sum(o.r0c1, first_row, 0u);
     workgroupBarrier();
-    scale_staged(row, area);
+    scale_staged(row);
     workgroupBarrier();
-    o.r0c1 = get_sum(area, first_row);
+    o.r0c1 = get_sum(first_row);
     workgroupBarrier();
-    put_sum(o.r0c2, area, first_row, 0u);
+    put_sum(o.r0c2, first_row, 0u);
     workgroupBarrier();
-    scale_staged(row, area);
+    scale_staged(row);
     workgroupBarrier();
-    o.r0c2 = get_sum(area, first_row);
+    o.r0c2 = get_sum(first_row);
     workgroupBarrier();
-    put_sum(o.r0c3, area, first_row, 0u);
+    put_sum(o.r0c3, first_row, 0u);
     workgroupBarrier();
-    scale_staged(row, area);
+    scale_staged(row);
     workgroupBarrier();
-    o.r0c3 = get_sum(area, first_row);
+    o.r0c3 = get_sum(first_row);
     workgroupBarrier();
-    put_sum(o.r0c4, area, first_row, 0u);
+    put_sum(o.r0c4, first_row, 0u);
     workgroupBarrier();
-    scale_staged(row, area);
+    scale_staged(row);
     workgroupBarrier();
-    o.r0c4 = get_sum(area, first_row);
+    o.r0c4 = get_sum(first_row);
     workgroupBarrier();
-    put_sum(o.r0c5, area, first_row, 0u);
+    put_sum(o.r0c5, first_row, 0u);
     workgroupBarrier();
-    scale_staged(row, area);
+    scale_staged(row);
     workgroupBarrier();
-    o.r0c5 = get_sum(area, first_row);
+    o.r0c5 = get_sum(first_row);
     workgroupBarrier();
-    put_sum(o.r0c6, area, first_row, 0u);
+    put_sum(o.r0c6, first_row, 0u);
     workgroupBarrier();
-    scale_staged(row, area);
+    scale_staged(row);
     workgroupBarrier();
-    o.r0c6 = get_sum(area, first_row);
+    o.r0c6 = get_sum(first_row);
     workgroupBarrier();
-    put_sum(o.r0c7, area, first_row, 0u);
+    put_sum(o.r0c7, first_row, 0u);
     workgroupBarrier();
-    scale_staged(row, area);
+    scale_staged(row);
     workgroupBarrier();
-    o.r0c7 = get_sum(area, first_row);
+    o.r0c7 = get_sum(first_row);
     workgroupBarrier();
     return o;
 }
 
 fn store_outputs(o: Outputs, row: Row, place: Place, split: u32, first_row: u32) {
     workgroupBarrier();
-    put_sum(o.r0c0, 0u, first_row, 0u);
+    put_sum(o.r0c0, first_row, 0u);
     workgroupBarrier();
     store_staged(row, place, split, 0u);
     workgroupBarrier();
-    put_sum(o.r0c1, 0u, first_row, 0u);
+    put_sum(o.r0c1, first_row, 0u);
     workgroupBarrier();
     store_staged(row, place, split, 1u);
     workgroupBarrier();
-    put_sum(o.r0c2, 0u, first_row, 0u);
+    put_sum(o.r0c2, first_row, 0u);
     workgroupBarrier();
     store_staged(row, place, split, 2u);
     workgroupBarrier();
-    put_sum(o.r0c3, 0u, first_row, 0u);
+    put_sum(o.r0c3, first_row, 0u);
     workgroupBarrier();
     store_staged(row, place, split, 3u);
     workgroupBarrier();
-    put_sum(o.r0c4, 0u, first_row, 0u);
+    put_sum(o.r0c4, first_row, 0u);
     workgroupBarrier();
     store_staged(row, place, split, 4u);
     workgroupBarrier();
-    put_sum(o.r0c5, 0u, first_row, 0u);
+    put_sum(o.r0c5, first_row, 0u);
     workgroupBarrier();
     store_staged(row, place, split, 5u);
     workgroupBarrier();
-    put_sum(o.r0c6, 0u, first_row, 0u);
+    put_sum(o.r0c6, first_row, 0u);
     workgroupBarrier();
     store_staged(row, place, split, 6u);
     workgroupBarrier();
-    put_sum(o.r0c7, 0u, first_row, 0u);
+    put_sum(o.r0c7, first_row, 0u);
     workgroupBarrier();
     store_staged(row, place, split, 7u);
 }

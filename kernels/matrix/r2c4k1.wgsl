@@ -65,22 +65,22 @@ fn value_matrix(odd: u32, key_block: u32, column_block: u32) -> RightMatrix {
     return coopLoadT<RightMatrix>(&values[at / UNIT], TILE_ROW / UNIT);
 }
 
-fn weight_matrix(odd: u32, first_row: u32, key_block: u32) -> LeftMatrix {
-    let at = odd * WEIGHTS_AREA + first_row * WEIGHTS_ROW + key_block * SIDE;
+fn weight_matrix(first_row: u32, key_block: u32) -> LeftMatrix {
+    let at = first_row * WEIGHTS_ROW + key_block * SIDE;
     return coopLoadT<LeftMatrix>(&weights[at / UNIT], WEIGHTS_ROW / UNIT);
 }
 
-fn put_sum(sum: SumMatrix, area: u32, first_row: u32, key_block: u32) {
-    let at = area + first_row * SCORES_ROW + key_block * SIDE;
+fn put_sum(sum: SumMatrix, first_row: u32, key_block: u32) {
+    let at = first_row * SCORES_ROW + key_block * SIDE;
     coopStoreT(sum, &scores[at / UNIT], SCORES_ROW / UNIT);
 }
 
-fn get_sum(area: u32, first_row: u32) -> SumMatrix {
-    return coopLoadT<SumMatrix>(&scores[(area + first_row * SCORES_ROW) / UNIT], SCORES_ROW / UNIT);
+fn get_sum(first_row: u32) -> SumMatrix {
+    return coopLoadT<SumMatrix>(&scores[first_row * SCORES_ROW / UNIT], SCORES_ROW / UNIT);
 }
 
 // Q times the keys of a tile, to where scores are kept.
-fn add_scores(q: Queries, first_row: u32, odd: u32) {
+fn put_tile_scores(q: Queries, first_row: u32, odd: u32) {
     var s0k0 = SumMatrix();
     var s1k0 = SumMatrix();
     let k0c0 = key_matrix(odd, 0u, 0u);
@@ -95,15 +95,15 @@ fn add_scores(q: Queries, first_row: u32, odd: u32) {
     let k0c3 = key_matrix(odd, 0u, 3u);
     s0k0 = coopMultiplyAdd(q.r0c3, k0c3, s0k0);
     s1k0 = coopMultiplyAdd(q.r1c3, k0c3, s1k0);
-    put_sum(s0k0, odd * SCORES_AREA, first_row, 0u);
-    put_sum(s1k0, odd * SCORES_AREA, first_row + SIDE, 0u);
+    put_sum(s0k0, first_row, 0u);
+    put_sum(s1k0, first_row + SIDE, 0u);
 }
 
 // O plus the weights of a tile times its values.
 fn add_values(before: Outputs, first_row: u32, odd: u32) -> Outputs {
     var o = before;
-    let w0k0 = weight_matrix(odd, first_row, 0u);
-    let w1k0 = weight_matrix(odd, first_row + SIDE, 0u);
+    let w0k0 = weight_matrix(first_row, 0u);
+    let w1k0 = weight_matrix(first_row + SIDE, 0u);
     let v0c0 = value_matrix(odd, 0u, 0u);
     o.r0c0 = coopMultiplyAdd(w0k0, v0c0, o.r0c0);
     o.r1c0 = coopMultiplyAdd(w1k0, v0c0, o.r1c0);
@@ -119,63 +119,63 @@ fn add_values(before: Outputs, first_row: u32, odd: u32) -> Outputs {
     return o;
 }
 
-// O with every row multiplied by what its lanes ask for, by way of an area of scores.
-fn scale_outputs(before: Outputs, row: Row, first_row: u32, area: u32) -> Outputs {
+// O with every row multiplied by what its lanes ask for, by way of where scores are.
+fn scale_outputs(before: Outputs, row: Row, first_row: u32) -> Outputs {
     var o = before;
-    put_sum(o.r0c0, area, first_row, 0u);
-    put_sum(o.r1c0, area, first_row + SIDE, 0u);
+    put_sum(o.r0c0, first_row, 0u);
+    put_sum(o.r1c0, first_row + SIDE, 0u);
     workgroupBarrier();
-    scale_staged(row, area);
+    scale_staged(row);
     workgroupBarrier();
-    o.r0c0 = get_sum(area, first_row);
-    o.r1c0 = get_sum(area, first_row + SIDE);
+    o.r0c0 = get_sum(first_row);
+    o.r1c0 = get_sum(first_row + SIDE);
     workgroupBarrier();
-    put_sum(o.r0c1, area, first_row, 0u);
-    put_sum(o.r1c1, area, first_row + SIDE, 0u);
+    put_sum(o.r0c1, first_row, 0u);
+    put_sum(o.r1c1, first_row + SIDE, 0u);
     workgroupBarrier();
-    scale_staged(row, area);
+    scale_staged(row);
     workgroupBarrier();
-    o.r0c1 = get_sum(area, first_row);
-    o.r1c1 = get_sum(area, first_row + SIDE);
+    o.r0c1 = get_sum(first_row);
+    o.r1c1 = get_sum(first_row + SIDE);
     workgroupBarrier();
-    put_sum(o.r0c2, area, first_row, 0u);
-    put_sum(o.r1c2, area, first_row + SIDE, 0u);
+    put_sum(o.r0c2, first_row, 0u);
+    put_sum(o.r1c2, first_row + SIDE, 0u);
     workgroupBarrier();
-    scale_staged(row, area);
+    scale_staged(row);
     workgroupBarrier();
-    o.r0c2 = get_sum(area, first_row);
-    o.r1c2 = get_sum(area, first_row + SIDE);
+    o.r0c2 = get_sum(first_row);
+    o.r1c2 = get_sum(first_row + SIDE);
     workgroupBarrier();
-    put_sum(o.r0c3, area, first_row, 0u);
-    put_sum(o.r1c3, area, first_row + SIDE, 0u);
+    put_sum(o.r0c3, first_row, 0u);
+    put_sum(o.r1c3, first_row + SIDE, 0u);
     workgroupBarrier();
-    scale_staged(row, area);
+    scale_staged(row);
     workgroupBarrier();
-    o.r0c3 = get_sum(area, first_row);
-    o.r1c3 = get_sum(area, first_row + SIDE);
+    o.r0c3 = get_sum(first_row);
+    o.r1c3 = get_sum(first_row + SIDE);
     workgroupBarrier();
     return o;
 }
 
 fn store_outputs(o: Outputs, row: Row, place: Place, split: u32, first_row: u32) {
     workgroupBarrier();
-    put_sum(o.r0c0, 0u, first_row, 0u);
-    put_sum(o.r1c0, 0u, first_row + SIDE, 0u);
+    put_sum(o.r0c0, first_row, 0u);
+    put_sum(o.r1c0, first_row + SIDE, 0u);
     workgroupBarrier();
     store_staged(row, place, split, 0u);
     workgroupBarrier();
-    put_sum(o.r0c1, 0u, first_row, 0u);
-    put_sum(o.r1c1, 0u, first_row + SIDE, 0u);
+    put_sum(o.r0c1, first_row, 0u);
+    put_sum(o.r1c1, first_row + SIDE, 0u);
     workgroupBarrier();
     store_staged(row, place, split, 1u);
     workgroupBarrier();
-    put_sum(o.r0c2, 0u, first_row, 0u);
-    put_sum(o.r1c2, 0u, first_row + SIDE, 0u);
+    put_sum(o.r0c2, first_row, 0u);
+    put_sum(o.r1c2, first_row + SIDE, 0u);
     workgroupBarrier();
     store_staged(row, place, split, 2u);
     workgroupBarrier();
-    put_sum(o.r0c3, 0u, first_row, 0u);
-    put_sum(o.r1c3, 0u, first_row + SIDE, 0u);
+    put_sum(o.r0c3, first_row, 0u);
+    put_sum(o.r1c3, first_row + SIDE, 0u);
     workgroupBarrier();
     store_staged(row, place, split, 3u);
 }

@@ -59,7 +59,7 @@ fn lane_with_checks(gpu: &Arc<Gpu>, choice: Lane, dtype: DType) -> Result<(), St
         }
     }
     failures.done()?;
-    missing(choice, dtype, &seen)
+    missing(real, choice, dtype, &seen)
 }
 
 /// A short or a long query, as the lane takes it, over keys enough for splits, with nothing else.
@@ -85,7 +85,7 @@ fn full(dtype: DType, head_size: u32, choice: Lane) -> AttentionProblem {
 }
 
 /// Kernels of a lane, and with the short lane those around attention, that no plan here holds.
-fn missing(choice: Lane, dtype: DType, seen: &BTreeSet<&str>) -> Result<(), String> {
+fn missing(caps: &DeviceCaps, choice: Lane, dtype: DType, seen: &BTreeSet<&str>) -> Result<(), String> {
     let mut families = vec![choice.name()];
     if choice == Lane::Short {
         families.extend(["combine", "present", "scores"]);
@@ -93,8 +93,17 @@ fn missing(choice: Lane, dtype: DType, seen: &BTreeSet<&str>) -> Result<(), Stri
     let prefixes = families.into_iter().map(|family| format!("{family}_{}", dtype.name()));
     let prefixes: Vec<String> = prefixes.collect();
     let of_lane = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix.as_str()));
-    let missing: Vec<&str> =
-        KERNELS.iter().map(|kernel| kernel.name).filter(|name| of_lane(name) && !seen.contains(name)).collect();
+    // Each kernel on matrices is for one size of subgroups and of matrices.
+    let runs_here = |name: &str| {
+        let sides = caps.coop_matrices.iter().map(|shape| shape.m);
+        choice != Lane::Matrix
+            || sides.into_iter().any(|side| name.contains(&format!("_l{}_m{side}r", caps.min_subgroup_size)))
+    };
+    let missing: Vec<&str> = KERNELS
+        .iter()
+        .map(|kernel| kernel.name)
+        .filter(|name| of_lane(name) && runs_here(name) && !seen.contains(name))
+        .collect();
     if missing.is_empty() {
         Ok(())
     } else {

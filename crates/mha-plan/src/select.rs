@@ -112,6 +112,10 @@ fn lane_choice(
     if problem.beam_width.is_some() && lane != Lane::Short {
         return Err(Refusal::new(format!("cache_indirection needs the lane short or wide, got {}", lane.name())));
     }
+    if lane == Lane::Matrix && problem.dtype != DType::F16 {
+        let dtype = problem.dtype.name();
+        return Err(Refusal::new(format!("cooperative matrices take float16 tensors, got {dtype}")));
+    }
     let (table, reason) = match lane {
         Lane::Apple => profile::apple(caps),
         Lane::Short => (&*profile::SHORT, String::new()),
@@ -209,10 +213,10 @@ fn fits_matrices(row: &TuningRow, caps: &DeviceCaps) -> Result<(), String> {
     Ok(())
 }
 
-/// Bytes of workgroup memory of a workgroup of the matrix lane: scores, weights, keys and values, two of each.
+/// Bytes of workgroup memory of a workgroup of the matrix lane: scores, weights, and two tiles of keys and of values.
 fn matrix_memory(row: &TuningRow) -> u32 {
     let tile = row.key_tile * (row.columns4() * 4 + 8) * 2;
-    2 * (row.tile_rows() * ((row.key_tile + 4) * 4 + (row.key_tile + 8) * 2) + 2 * tile) + 8
+    row.tile_rows() * ((row.key_tile + 4) * 4 + (row.key_tile + 8) * 2) + 4 * tile + 16
 }
 
 /// Bytes of workgroup memory of a lane's workgroup.

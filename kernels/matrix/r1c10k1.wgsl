@@ -1,7 +1,7 @@
-// A subgroup's matrices: 2 blocks of rows by 8 of columns; a tile of keys has 1 block. Named members, as arrays that are
+// A subgroup's matrices: 1 block of rows by 10 of columns; a tile of keys has 1 block. Named members, as arrays that are
 // indexed may land in memory.
-const ROW_BLOCKS: u32 = 2u;
-const COLUMN_BLOCKS: u32 = 8u;
+const ROW_BLOCKS: u32 = 1u;
+const COLUMN_BLOCKS: u32 = 10u;
 const KEY_TILE: u32 = 1u * SIDE;
 
 struct Queries {
@@ -13,14 +13,8 @@ struct Queries {
     r0c5: LeftMatrix,
     r0c6: LeftMatrix,
     r0c7: LeftMatrix,
-    r1c0: LeftMatrix,
-    r1c1: LeftMatrix,
-    r1c2: LeftMatrix,
-    r1c3: LeftMatrix,
-    r1c4: LeftMatrix,
-    r1c5: LeftMatrix,
-    r1c6: LeftMatrix,
-    r1c7: LeftMatrix,
+    r0c8: LeftMatrix,
+    r0c9: LeftMatrix,
 }
 
 struct Outputs {
@@ -32,14 +26,8 @@ struct Outputs {
     r0c5: SumMatrix,
     r0c6: SumMatrix,
     r0c7: SumMatrix,
-    r1c0: SumMatrix,
-    r1c1: SumMatrix,
-    r1c2: SumMatrix,
-    r1c3: SumMatrix,
-    r1c4: SumMatrix,
-    r1c5: SumMatrix,
-    r1c6: SumMatrix,
-    r1c7: SumMatrix,
+    r0c8: SumMatrix,
+    r0c9: SumMatrix,
 }
 
 fn load_query(first_row: u32) -> LeftMatrix {
@@ -51,42 +39,42 @@ fn load_queries(row: Row, place: Place, first_row: u32) -> Queries {
     stage_query(row, place, 0u);
     workgroupBarrier();
     q.r0c0 = load_query(first_row);
-    q.r1c0 = load_query(first_row + SIDE);
     workgroupBarrier();
     stage_query(row, place, 1u);
     workgroupBarrier();
     q.r0c1 = load_query(first_row);
-    q.r1c1 = load_query(first_row + SIDE);
     workgroupBarrier();
     stage_query(row, place, 2u);
     workgroupBarrier();
     q.r0c2 = load_query(first_row);
-    q.r1c2 = load_query(first_row + SIDE);
     workgroupBarrier();
     stage_query(row, place, 3u);
     workgroupBarrier();
     q.r0c3 = load_query(first_row);
-    q.r1c3 = load_query(first_row + SIDE);
     workgroupBarrier();
     stage_query(row, place, 4u);
     workgroupBarrier();
     q.r0c4 = load_query(first_row);
-    q.r1c4 = load_query(first_row + SIDE);
     workgroupBarrier();
     stage_query(row, place, 5u);
     workgroupBarrier();
     q.r0c5 = load_query(first_row);
-    q.r1c5 = load_query(first_row + SIDE);
     workgroupBarrier();
     stage_query(row, place, 6u);
     workgroupBarrier();
     q.r0c6 = load_query(first_row);
-    q.r1c6 = load_query(first_row + SIDE);
     workgroupBarrier();
     stage_query(row, place, 7u);
     workgroupBarrier();
     q.r0c7 = load_query(first_row);
-    q.r1c7 = load_query(first_row + SIDE);
+    workgroupBarrier();
+    stage_query(row, place, 8u);
+    workgroupBarrier();
+    q.r0c8 = load_query(first_row);
+    workgroupBarrier();
+    stage_query(row, place, 9u);
+    workgroupBarrier();
+    q.r0c9 = load_query(first_row);
     workgroupBarrier();
     return q;
 }
@@ -101,193 +89,178 @@ fn value_matrix(odd: u32, key_block: u32, column_block: u32) -> RightMatrix {
     return coopLoadT<RightMatrix>(&values[at / UNIT], TILE_ROW / UNIT);
 }
 
-fn weight_matrix(odd: u32, first_row: u32, key_block: u32) -> LeftMatrix {
-    let at = odd * WEIGHTS_AREA + first_row * WEIGHTS_ROW + key_block * SIDE;
+fn weight_matrix(first_row: u32, key_block: u32) -> LeftMatrix {
+    let at = first_row * WEIGHTS_ROW + key_block * SIDE;
     return coopLoadT<LeftMatrix>(&weights[at / UNIT], WEIGHTS_ROW / UNIT);
 }
 
-fn put_sum(sum: SumMatrix, area: u32, first_row: u32, key_block: u32) {
-    let at = area + first_row * SCORES_ROW + key_block * SIDE;
+fn put_sum(sum: SumMatrix, first_row: u32, key_block: u32) {
+    let at = first_row * SCORES_ROW + key_block * SIDE;
     coopStoreT(sum, &scores[at / UNIT], SCORES_ROW / UNIT);
 }
 
-fn get_sum(area: u32, first_row: u32) -> SumMatrix {
-    return coopLoadT<SumMatrix>(&scores[(area + first_row * SCORES_ROW) / UNIT], SCORES_ROW / UNIT);
+fn get_sum(first_row: u32) -> SumMatrix {
+    return coopLoadT<SumMatrix>(&scores[first_row * SCORES_ROW / UNIT], SCORES_ROW / UNIT);
 }
 
 // Q times the keys of a tile, to where scores are kept.
-fn add_scores(q: Queries, first_row: u32, odd: u32) {
+fn put_tile_scores(q: Queries, first_row: u32, odd: u32) {
     var s0k0 = SumMatrix();
-    var s1k0 = SumMatrix();
     let k0c0 = key_matrix(odd, 0u, 0u);
     s0k0 = coopMultiplyAdd(q.r0c0, k0c0, s0k0);
-    s1k0 = coopMultiplyAdd(q.r1c0, k0c0, s1k0);
     let k0c1 = key_matrix(odd, 0u, 1u);
     s0k0 = coopMultiplyAdd(q.r0c1, k0c1, s0k0);
-    s1k0 = coopMultiplyAdd(q.r1c1, k0c1, s1k0);
     let k0c2 = key_matrix(odd, 0u, 2u);
     s0k0 = coopMultiplyAdd(q.r0c2, k0c2, s0k0);
-    s1k0 = coopMultiplyAdd(q.r1c2, k0c2, s1k0);
     let k0c3 = key_matrix(odd, 0u, 3u);
     s0k0 = coopMultiplyAdd(q.r0c3, k0c3, s0k0);
-    s1k0 = coopMultiplyAdd(q.r1c3, k0c3, s1k0);
     let k0c4 = key_matrix(odd, 0u, 4u);
     s0k0 = coopMultiplyAdd(q.r0c4, k0c4, s0k0);
-    s1k0 = coopMultiplyAdd(q.r1c4, k0c4, s1k0);
     let k0c5 = key_matrix(odd, 0u, 5u);
     s0k0 = coopMultiplyAdd(q.r0c5, k0c5, s0k0);
-    s1k0 = coopMultiplyAdd(q.r1c5, k0c5, s1k0);
     let k0c6 = key_matrix(odd, 0u, 6u);
     s0k0 = coopMultiplyAdd(q.r0c6, k0c6, s0k0);
-    s1k0 = coopMultiplyAdd(q.r1c6, k0c6, s1k0);
     let k0c7 = key_matrix(odd, 0u, 7u);
     s0k0 = coopMultiplyAdd(q.r0c7, k0c7, s0k0);
-    s1k0 = coopMultiplyAdd(q.r1c7, k0c7, s1k0);
-    put_sum(s0k0, odd * SCORES_AREA, first_row, 0u);
-    put_sum(s1k0, odd * SCORES_AREA, first_row + SIDE, 0u);
+    let k0c8 = key_matrix(odd, 0u, 8u);
+    s0k0 = coopMultiplyAdd(q.r0c8, k0c8, s0k0);
+    let k0c9 = key_matrix(odd, 0u, 9u);
+    s0k0 = coopMultiplyAdd(q.r0c9, k0c9, s0k0);
+    put_sum(s0k0, first_row, 0u);
 }
 
 // O plus the weights of a tile times its values.
 fn add_values(before: Outputs, first_row: u32, odd: u32) -> Outputs {
     var o = before;
-    let w0k0 = weight_matrix(odd, first_row, 0u);
-    let w1k0 = weight_matrix(odd, first_row + SIDE, 0u);
+    let w0k0 = weight_matrix(first_row, 0u);
     let v0c0 = value_matrix(odd, 0u, 0u);
     o.r0c0 = coopMultiplyAdd(w0k0, v0c0, o.r0c0);
-    o.r1c0 = coopMultiplyAdd(w1k0, v0c0, o.r1c0);
     let v0c1 = value_matrix(odd, 0u, 1u);
     o.r0c1 = coopMultiplyAdd(w0k0, v0c1, o.r0c1);
-    o.r1c1 = coopMultiplyAdd(w1k0, v0c1, o.r1c1);
     let v0c2 = value_matrix(odd, 0u, 2u);
     o.r0c2 = coopMultiplyAdd(w0k0, v0c2, o.r0c2);
-    o.r1c2 = coopMultiplyAdd(w1k0, v0c2, o.r1c2);
     let v0c3 = value_matrix(odd, 0u, 3u);
     o.r0c3 = coopMultiplyAdd(w0k0, v0c3, o.r0c3);
-    o.r1c3 = coopMultiplyAdd(w1k0, v0c3, o.r1c3);
     let v0c4 = value_matrix(odd, 0u, 4u);
     o.r0c4 = coopMultiplyAdd(w0k0, v0c4, o.r0c4);
-    o.r1c4 = coopMultiplyAdd(w1k0, v0c4, o.r1c4);
     let v0c5 = value_matrix(odd, 0u, 5u);
     o.r0c5 = coopMultiplyAdd(w0k0, v0c5, o.r0c5);
-    o.r1c5 = coopMultiplyAdd(w1k0, v0c5, o.r1c5);
     let v0c6 = value_matrix(odd, 0u, 6u);
     o.r0c6 = coopMultiplyAdd(w0k0, v0c6, o.r0c6);
-    o.r1c6 = coopMultiplyAdd(w1k0, v0c6, o.r1c6);
     let v0c7 = value_matrix(odd, 0u, 7u);
     o.r0c7 = coopMultiplyAdd(w0k0, v0c7, o.r0c7);
-    o.r1c7 = coopMultiplyAdd(w1k0, v0c7, o.r1c7);
+    let v0c8 = value_matrix(odd, 0u, 8u);
+    o.r0c8 = coopMultiplyAdd(w0k0, v0c8, o.r0c8);
+    let v0c9 = value_matrix(odd, 0u, 9u);
+    o.r0c9 = coopMultiplyAdd(w0k0, v0c9, o.r0c9);
     return o;
 }
 
-// O with every row multiplied by what its lanes ask for, by way of an area of scores.
-fn scale_outputs(before: Outputs, row: Row, first_row: u32, area: u32) -> Outputs {
+// O with every row multiplied by what its lanes ask for, by way of where scores are.
+fn scale_outputs(before: Outputs, row: Row, first_row: u32) -> Outputs {
     var o = before;
-    put_sum(o.r0c0, area, first_row, 0u);
-    put_sum(o.r1c0, area, first_row + SIDE, 0u);
+    put_sum(o.r0c0, first_row, 0u);
     workgroupBarrier();
-    scale_staged(row, area);
+    scale_staged(row);
     workgroupBarrier();
-    o.r0c0 = get_sum(area, first_row);
-    o.r1c0 = get_sum(area, first_row + SIDE);
+    o.r0c0 = get_sum(first_row);
     workgroupBarrier();
-    put_sum(o.r0c1, area, first_row, 0u);
-    put_sum(o.r1c1, area, first_row + SIDE, 0u);
+    put_sum(o.r0c1, first_row, 0u);
     workgroupBarrier();
-    scale_staged(row, area);
+    scale_staged(row);
     workgroupBarrier();
-    o.r0c1 = get_sum(area, first_row);
-    o.r1c1 = get_sum(area, first_row + SIDE);
+    o.r0c1 = get_sum(first_row);
     workgroupBarrier();
-    put_sum(o.r0c2, area, first_row, 0u);
-    put_sum(o.r1c2, area, first_row + SIDE, 0u);
+    put_sum(o.r0c2, first_row, 0u);
     workgroupBarrier();
-    scale_staged(row, area);
+    scale_staged(row);
     workgroupBarrier();
-    o.r0c2 = get_sum(area, first_row);
-    o.r1c2 = get_sum(area, first_row + SIDE);
+    o.r0c2 = get_sum(first_row);
     workgroupBarrier();
-    put_sum(o.r0c3, area, first_row, 0u);
-    put_sum(o.r1c3, area, first_row + SIDE, 0u);
+    put_sum(o.r0c3, first_row, 0u);
     workgroupBarrier();
-    scale_staged(row, area);
+    scale_staged(row);
     workgroupBarrier();
-    o.r0c3 = get_sum(area, first_row);
-    o.r1c3 = get_sum(area, first_row + SIDE);
+    o.r0c3 = get_sum(first_row);
     workgroupBarrier();
-    put_sum(o.r0c4, area, first_row, 0u);
-    put_sum(o.r1c4, area, first_row + SIDE, 0u);
+    put_sum(o.r0c4, first_row, 0u);
     workgroupBarrier();
-    scale_staged(row, area);
+    scale_staged(row);
     workgroupBarrier();
-    o.r0c4 = get_sum(area, first_row);
-    o.r1c4 = get_sum(area, first_row + SIDE);
+    o.r0c4 = get_sum(first_row);
     workgroupBarrier();
-    put_sum(o.r0c5, area, first_row, 0u);
-    put_sum(o.r1c5, area, first_row + SIDE, 0u);
+    put_sum(o.r0c5, first_row, 0u);
     workgroupBarrier();
-    scale_staged(row, area);
+    scale_staged(row);
     workgroupBarrier();
-    o.r0c5 = get_sum(area, first_row);
-    o.r1c5 = get_sum(area, first_row + SIDE);
+    o.r0c5 = get_sum(first_row);
     workgroupBarrier();
-    put_sum(o.r0c6, area, first_row, 0u);
-    put_sum(o.r1c6, area, first_row + SIDE, 0u);
+    put_sum(o.r0c6, first_row, 0u);
     workgroupBarrier();
-    scale_staged(row, area);
+    scale_staged(row);
     workgroupBarrier();
-    o.r0c6 = get_sum(area, first_row);
-    o.r1c6 = get_sum(area, first_row + SIDE);
+    o.r0c6 = get_sum(first_row);
     workgroupBarrier();
-    put_sum(o.r0c7, area, first_row, 0u);
-    put_sum(o.r1c7, area, first_row + SIDE, 0u);
+    put_sum(o.r0c7, first_row, 0u);
     workgroupBarrier();
-    scale_staged(row, area);
+    scale_staged(row);
     workgroupBarrier();
-    o.r0c7 = get_sum(area, first_row);
-    o.r1c7 = get_sum(area, first_row + SIDE);
+    o.r0c7 = get_sum(first_row);
+    workgroupBarrier();
+    put_sum(o.r0c8, first_row, 0u);
+    workgroupBarrier();
+    scale_staged(row);
+    workgroupBarrier();
+    o.r0c8 = get_sum(first_row);
+    workgroupBarrier();
+    put_sum(o.r0c9, first_row, 0u);
+    workgroupBarrier();
+    scale_staged(row);
+    workgroupBarrier();
+    o.r0c9 = get_sum(first_row);
     workgroupBarrier();
     return o;
 }
 
 fn store_outputs(o: Outputs, row: Row, place: Place, split: u32, first_row: u32) {
     workgroupBarrier();
-    put_sum(o.r0c0, 0u, first_row, 0u);
-    put_sum(o.r1c0, 0u, first_row + SIDE, 0u);
+    put_sum(o.r0c0, first_row, 0u);
     workgroupBarrier();
     store_staged(row, place, split, 0u);
     workgroupBarrier();
-    put_sum(o.r0c1, 0u, first_row, 0u);
-    put_sum(o.r1c1, 0u, first_row + SIDE, 0u);
+    put_sum(o.r0c1, first_row, 0u);
     workgroupBarrier();
     store_staged(row, place, split, 1u);
     workgroupBarrier();
-    put_sum(o.r0c2, 0u, first_row, 0u);
-    put_sum(o.r1c2, 0u, first_row + SIDE, 0u);
+    put_sum(o.r0c2, first_row, 0u);
     workgroupBarrier();
     store_staged(row, place, split, 2u);
     workgroupBarrier();
-    put_sum(o.r0c3, 0u, first_row, 0u);
-    put_sum(o.r1c3, 0u, first_row + SIDE, 0u);
+    put_sum(o.r0c3, first_row, 0u);
     workgroupBarrier();
     store_staged(row, place, split, 3u);
     workgroupBarrier();
-    put_sum(o.r0c4, 0u, first_row, 0u);
-    put_sum(o.r1c4, 0u, first_row + SIDE, 0u);
+    put_sum(o.r0c4, first_row, 0u);
     workgroupBarrier();
     store_staged(row, place, split, 4u);
     workgroupBarrier();
-    put_sum(o.r0c5, 0u, first_row, 0u);
-    put_sum(o.r1c5, 0u, first_row + SIDE, 0u);
+    put_sum(o.r0c5, first_row, 0u);
     workgroupBarrier();
     store_staged(row, place, split, 5u);
     workgroupBarrier();
-    put_sum(o.r0c6, 0u, first_row, 0u);
-    put_sum(o.r1c6, 0u, first_row + SIDE, 0u);
+    put_sum(o.r0c6, first_row, 0u);
     workgroupBarrier();
     store_staged(row, place, split, 6u);
     workgroupBarrier();
-    put_sum(o.r0c7, 0u, first_row, 0u);
-    put_sum(o.r1c7, 0u, first_row + SIDE, 0u);
+    put_sum(o.r0c7, first_row, 0u);
     workgroupBarrier();
     store_staged(row, place, split, 7u);
+    workgroupBarrier();
+    put_sum(o.r0c8, first_row, 0u);
+    workgroupBarrier();
+    store_staged(row, place, split, 8u);
+    workgroupBarrier();
+    put_sum(o.r0c9, first_row, 0u);
+    workgroupBarrier();
+    store_staged(row, place, split, 9u);
 }
