@@ -116,6 +116,11 @@ fn lane_choice(
         let dtype = problem.dtype.name();
         return Err(Refusal::new(format!("cooperative matrices take float16 tensors, got {dtype}")));
     }
+    // Their operands are float16, so a sum with a bias would be rounded once more than the operator does.
+    if lane == Lane::Matrix && problem.projection_bias != ProjectionBias::None {
+        let bias = problem.projection_bias;
+        return Err(Refusal::new(format!("cooperative matrices take inputs without a projection bias, got {bias:?}")));
+    }
     let (table, reason) = match lane {
         Lane::Apple => profile::apple(caps),
         Lane::Short => (&*profile::SHORT, String::new()),
