@@ -1,9 +1,21 @@
-// The lane for short queries (decoding). Keys are spread over everything there is: over workgroups by key splits, within
-// a workgroup over groups of LANES lanes that take blocks of four keys in turn. Keys and values come straight from
-// storage, as each is used once. The groups' results are merged in workgroup memory, the splits' by the combine kernel.
+// The lane for short queries (decoding), which reads each key and value once and does little else: what counts is that
+// memory is asked for unbroken ranges, and for many at a time. Keys are spread over everything there is: over workgroups
+// by key splits, within a workgroup over groups of LANES lanes that take blocks of four keys in turn. A group reads whole
+// rows, the keys and values of a block before it computes anything. The groups' results are merged in workgroup memory,
+// the splits' by the combine kernel.
 override WORKGROUP_SIZE: u32;
 // Keys that no row may see need no pass, where their weight is exactly 0.
 override CAUSAL_SKIP: bool;
+override PAST: bool;
+override KV_BIAS: bool;
+override QUERY_BIAS: bool;
+override PARTIAL: bool;
+
+// How far a score may pass the reference before the row is scaled down. Weights then stay below 2^8 and sums are as
+// accurate, while the test almost never holds after a row's first keys.
+const SLACK: f32 = 5.5;
+// vec4 of columns that a group holds of a row.
+const COLUMNS4: u32 = LANES * PIECES * PIECE4;
 
 // Named, as naga 30 cannot process the override of an unnamed array length.
 override GROUPS: u32 = WORKGROUP_SIZE / LANES;
@@ -14,44 +26,94 @@ override GROUP_VALUES: u32 = GROUP_ROWS * COLUMNS4;
 var<workgroup> group_stats: array<vec2<f32>, GROUP_ROWS>;
 var<workgroup> group_values: array<vec4<f32>, GROUP_VALUES>;
 
-// The block of keys at hand: its head, and the end of this workgroup's keys.
+// Where this lane stands.
 var<private> batch_row: u32;
 var<private> head: u32;
-var<private> keys_end: u32;
-var<private> lane_group: u32;
+var<private> lane_of_group: u32;
 
-// `at` is key · COLUMNS4 + column of vec4, as if all keys lay in one tile.
-fn tile_key(at: u32) -> vec4<f32> {
-    let t = at / COLUMNS4;
-    let h = at % COLUMNS4 * 4u;
-    if t < keys_end && h < params.head_size {
-        return source_key4(batch_row, head, t, h);
+// Keys or values t.x to t.w.
+struct Block {
+    k0: PackedSlice,
+    k1: PackedSlice,
+    k2: PackedSlice,
+    k3: PackedSlice,
+    t: vec4<u32>,
+}
+
+fn add_dot(sum: f32, a: vec4<f32>, b: vec4<f32>) -> f32 {
+    return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))));
+}
+
+// Which vec4 of a row begins this lane's piece `part`.
+fn piece_column4(part: u32) -> u32 {
+    return (part * LANES + lane_of_group) * PIECE4;
+}
+
+fn query_piece(s: u32, part: u32) -> Piece {
+    let h = piece_column4(part) * 4u;
+    let columns = params.head_size - h;
+    var x: Piece;
+    if h < params.head_size {
+        x = unpacked(query_packed(element(params.query, batch_row, head, s) + h, columns));
+        if QUERY_BIAS {
+            let at = params.query_bias_offset + head * params.head_size + h;
+            x = sum_pieces(x, unpacked(bias_packed(at, columns)));
+        }
     }
-    return vec4<f32>();
+    return x;
 }
 
-fn tile_value(at: u32) -> vec4<f32> {
-    let t = at / COLUMNS4;
-    let h = at % COLUMNS4 * 4u;
-    if t < keys_end && h < params.v_head_size {
-        return source_value4(batch_row, head, t, h);
+// Of key t, without its bias.
+fn key_piece(t: u32, part: u32) -> Packed {
+    let h = piece_column4(part) * 4u;
+    let columns = params.head_size - h;
+    var x: Packed;
+    if h < params.head_size {
+        if PAST && t < params.past_len {
+            x = past_key_packed(element(params.past_key, past_batch(batch_row, t), head, t) + h, columns);
+        } else {
+            x = key_packed(element(params.key, batch_row, head, t - params.past_len) + h, columns);
+        }
     }
-    return vec4<f32>();
+    return x;
 }
 
-// Finished rows of a group go to workgroup memory.
-fn store_row_stats(b: u32, n: u32, s: u32, end: u32, split: u32, lane: u32, reference: f32, sum: f32) {
-    if lane == 0u {
-        group_stats[group_row(s, lane_group)] = vec2<f32>(reference, sum);
+// Of value t, without its bias.
+fn value_piece(t: u32, part: u32) -> Packed {
+    let h = piece_column4(part) * 4u;
+    let columns = params.v_head_size - h;
+    var x: Packed;
+    if h < params.v_head_size {
+        if PAST && t < params.past_len {
+            x = past_value_packed(element(params.past_value, past_batch(batch_row, t), head, t) + h, columns);
+        } else {
+            x = value_packed(element(params.value, batch_row, head, t - params.past_len) + h, columns);
+        }
     }
+    return x;
 }
 
-fn store_row_part(b: u32, n: u32, s: u32, end: u32, split: u32, part: u32, lane: u32, x: vec4<f32>, sum: f32) {
-    group_values[group_row(s, lane_group) * COLUMNS4 + part * LANES + lane] = x;
+// New keys and values have a bias, past ones do not.
+fn with_key_bias(x: Piece, t: u32, part: u32) -> Piece {
+    let h = piece_column4(part) * 4u;
+    if KV_BIAS && t >= params.past_len && h < params.head_size {
+        let at = params.key_bias_offset + head * params.head_size + h;
+        return sum_pieces(x, unpacked(bias_packed(at, params.head_size - h)));
+    }
+    return x;
 }
 
-fn group_row(s: u32, group: u32) -> u32 {
-    return (s - params.origin.z) % ROWS * GROUPS + group;
+fn with_value_bias(x: Piece, t: u32, part: u32) -> Piece {
+    let h = piece_column4(part) * 4u;
+    if KV_BIAS && t >= params.past_len && h < params.v_head_size {
+        let at = params.value_bias_offset + head * params.v_head_size + h;
+        return sum_pieces(x, unpacked(bias_packed(at, params.v_head_size - h)));
+    }
+    return x;
+}
+
+fn group_row(row: u32, group: u32) -> u32 {
+    return row * GROUPS + group;
 }
 
 fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
@@ -68,59 +130,61 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
     }
     batch_row = b;
     head = n;
-    keys_end = t_end;
-    lane_group = group;
+    lane_of_group = lane;
 
-    let q = load_rows(b, n, first, rows_end, lane, score_factor());
-    var o = Rows();
+    let q = load_queries(first, rows_end, score_factor());
+    var o = RowSlices();
     var reference = same_numbers(LOWEST);
     var sum = same_numbers(0.0);
-    let block_at = vec4<u32>(rotated(0u, lane), rotated(1u, lane), rotated(2u, lane), rotated(3u, lane)) * COLUMNS4 + lane;
 
-    // Every group makes the same number of turns, so that its lanes stay together for the exchange.
+    // Every group makes the same number of turns, so that its lanes stay together for the exchange. Keys from t_end on are
+    // read as the last one before it, and weigh nothing.
     for (var t0 = t_begin; t0 < t_end; t0 += GROUPS * 4u) {
-        let t = t0 + group * 4u;
-        let at = block_at + t * COLUMNS4;
-        var p = scatter_rows(block_scores(q, at));
+        let t = vec4<u32>(t0 + group * 4u) + vec4<u32>(0u, 1u, 2u, 3u);
+        let at = min(t, vec4<u32>(t_end - 1u));
+        let k = Block(key_slice(at.x), key_slice(at.y), key_slice(at.z), key_slice(at.w), at);
+        let v = Block(value_slice(at.x), value_slice(at.y), value_slice(at.z), value_slice(at.w), at);
+
+        let own = t.x + (lane & 3u);
+        var p = own_scores(block_scores(q, k), lane);
         if CAUSAL || ATTENTION_BIAS || PADDING_MASK != 0u {
-            p = mask_rows(p, b, n, first, rows_end, t, t_end - 1u, lane);
+            p = mask_rows(p, b, n, first, rows_end, min(own, t_end - 1u));
         }
-        p = rows_below(p, t_end, t, lane, LOWEST);
-        if any_lane(rows_grew(p, reference)) {
+        p = select_rows(LOWEST, p, own < t_end);
+        if subgroupAny(rows_grew(p, reference)) {
             let after = rows_max(p, reference);
             let shrink = shrink_factors(reference, after);
             reference = after;
             sum = scale_numbers(sum, shrink);
             o = scale_rows(o, shrink);
         }
-        p = weigh_rows(p, reference);
-        p = rows_below(p, t_end, t, lane, 0.0);
-        sum = add_weights(sum, p);
-        o = add_values(o, gather_rows(p), at);
+        p = select_rows(0.0, weigh_rows(p, reference), own < t_end);
+        sum = add_numbers(sum, p);
+        o = add_values(o, all_weights(p), v);
     }
-    store_rows(b, n, first, rows_end, params.first_split + split, lane, o, reference, group_sums(sum));
+    store_rows(group, lane, o, reference, sum);
     workgroupBarrier();
     for (var i = local_index; i < ROWS * COLUMNS4; i += WORKGROUP_SIZE) {
-        let s = first + i / COLUMNS4;
-        if s < rows_end {
-            merge_column(b, n, s, i % COLUMNS4, params.first_split + split);
+        let row = i / COLUMNS4;
+        if first + row < rows_end {
+            merge_column(b, n, first + row, row, i % COLUMNS4, params.first_split + split);
         }
     }
 }
 
 // Merges one vec4 of a row over all groups, and stores it.
-fn merge_column(b: u32, n: u32, s: u32, column: u32, split: u32) {
+fn merge_column(b: u32, n: u32, s: u32, row: u32, column: u32, split: u32) {
     var row_max = LOWEST;
     for (var g = 0u; g < GROUPS; g++) {
-        row_max = max(row_max, group_stats[group_row(s, g)].x);
+        row_max = max(row_max, group_stats[group_row(row, g)].x);
     }
     var sum = 0.0;
     var x = vec4<f32>();
     for (var g = 0u; g < GROUPS; g++) {
-        let row = group_row(s, g);
-        let factor = weight(group_stats[row].x - row_max);
-        sum += group_stats[row].y * factor;
-        x += group_values[row * COLUMNS4 + column] * factor;
+        let stats = group_stats[group_row(row, g)];
+        let factor = weight(stats.x - row_max);
+        sum += stats.y * factor;
+        x += group_values[group_row(row, g) * COLUMNS4 + column] * factor;
     }
     let h = column * 4u;
     if PARTIAL {
@@ -134,4 +198,16 @@ fn merge_column(b: u32, n: u32, s: u32, column: u32, split: u32) {
     } else if h < params.v_head_size {
         store_output4(element(params.output, b, n, s) + h, params.v_head_size - h, x / sum);
     }
+}
+
+// Lanes are placed by their subgroup position, because nothing promises that it follows the local index.
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(local_invocation_index) local_index: u32,
+    @builtin(subgroup_id) subgroup: u32,
+    @builtin(subgroup_size) subgroup_size: u32,
+    @builtin(subgroup_invocation_id) subgroup_lane: u32,
+) {
+    attend(workgroup, local_index, (subgroup * subgroup_size + subgroup_lane) / LANES, subgroup_lane % LANES);
 }

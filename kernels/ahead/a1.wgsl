@@ -1,7 +1,7 @@
 // What a lane loads of the next tile while the present one is in use: 1 vec4 of keys and of values.
 struct Ahead {
-    k0: vec4<f32>,
-    v0: vec4<f32>,
+    k0: Tile4,
+    v0: Tile4,
 }
 
 fn load_ahead(b: u32, n: u32, t0: u32, t_end: u32, local_index: u32) -> Ahead {
@@ -11,7 +11,7 @@ fn load_ahead(b: u32, n: u32, t0: u32, t_end: u32, local_index: u32) -> Ahead {
     );
 }
 
-fn store_entry(at: u32, k: vec4<f32>, v: vec4<f32>) {
+fn store_entry(at: u32, k: Tile4, v: Tile4) {
     if at < TILE_LENGTH {
         key_tile[at] = k;
         value_tile[at] = v;

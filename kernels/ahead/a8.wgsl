@@ -1,21 +1,21 @@
 // What a lane loads of the next tile while the present one is in use: 8 vec4 of keys and of values.
 struct Ahead {
-    k0: vec4<f32>,
-    k1: vec4<f32>,
-    k2: vec4<f32>,
-    k3: vec4<f32>,
-    k4: vec4<f32>,
-    k5: vec4<f32>,
-    k6: vec4<f32>,
-    k7: vec4<f32>,
-    v0: vec4<f32>,
-    v1: vec4<f32>,
-    v2: vec4<f32>,
-    v3: vec4<f32>,
-    v4: vec4<f32>,
-    v5: vec4<f32>,
-    v6: vec4<f32>,
-    v7: vec4<f32>,
+    k0: Tile4,
+    k1: Tile4,
+    k2: Tile4,
+    k3: Tile4,
+    k4: Tile4,
+    k5: Tile4,
+    k6: Tile4,
+    k7: Tile4,
+    v0: Tile4,
+    v1: Tile4,
+    v2: Tile4,
+    v3: Tile4,
+    v4: Tile4,
+    v5: Tile4,
+    v6: Tile4,
+    v7: Tile4,
 }
 
 fn load_ahead(b: u32, n: u32, t0: u32, t_end: u32, local_index: u32) -> Ahead {
@@ -39,7 +39,7 @@ fn load_ahead(b: u32, n: u32, t0: u32, t_end: u32, local_index: u32) -> Ahead {
     );
 }
 
-fn store_entry(at: u32, k: vec4<f32>, v: vec4<f32>) {
+fn store_entry(at: u32, k: Tile4, v: Tile4) {
     if at < TILE_LENGTH {
         key_tile[at] = k;
         value_tile[at] = v;

@@ -2,10 +2,6 @@
 const LANES: u32 = 1u;
 alias Owned = vec4<f32>;
 
-fn scatter_sum(s: vec4<f32>, lane: u32) -> Owned {
-    return s;
-}
-
 // The rotated order: which key of a block component j of a lane's vec4 stands for.
 fn rotated(j: u32, lane: u32) -> u32 {
     return j;
@@ -16,10 +12,6 @@ fn scatter_rotated(s: vec4<f32>) -> Owned {
 }
 
 fn gather_rotated(p: Owned) -> vec4<f32> {
-    return p;
-}
-
-fn gather(p: Owned) -> vec4<f32> {
     return p;
 }
 

@@ -3,19 +3,6 @@
 const LANES: u32 = 4u;
 alias Owned = f32;
 
-// Sums the four lanes' parts of four scores; lane i gets the sum of component i. Three shuffled values in place of the
-// eight that four full sums take.
-fn scatter_sum(s: vec4<f32>, lane: u32) -> Owned {
-    let upper = (lane & 2u) != 0u;
-    let pair = select(s.xy, s.zw, upper) + subgroupShuffleXor(select(s.zw, s.xy, upper), 2u);
-    let odd = (lane & 1u) != 0u;
-    return select(pair.x, pair.y, odd) + subgroupShuffleXor(select(pair.y, pair.x, odd), 1u);
-}
-
-fn gather(p: Owned) -> vec4<f32> {
-    return vec4<f32>(quadBroadcast(p, 0u), quadBroadcast(p, 1u), quadBroadcast(p, 2u), quadBroadcast(p, 3u));
-}
-
 // The rotated order: which key of a block component j of a lane's vec4 stands for. Each lane then owns its component 0,
 // and the exchange needs no selection.
 fn rotated(j: u32, lane: u32) -> u32 {

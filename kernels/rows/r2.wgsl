@@ -36,28 +36,45 @@ fn load_part(b: u32, n: u32, first: u32, end: u32, part: u32, lane: u32, factor:
     return q;
 }
 
-// s plus the products of one part of Q with that part of the four keys at `at`.
+// s plus the products of one part of Q with that part of the four keys at `at`. Column by column over all rows and keys,
+// so that a sum is not needed again before it is ready.
 fn part_scores(s: RowVectors, q: RowVectors, at: vec4<u32>) -> RowVectors {
     let k0 = tile_key(at.x);
     let k1 = tile_key(at.y);
     let k2 = tile_key(at.z);
     let k3 = tile_key(at.w);
-    return RowVectors(
-        add_dots(s.r0, q.r0, k0, k1, k2, k3),
-        add_dots(s.r1, q.r1, k0, k1, k2, k3),
-    );
+    var x = s;
+    let kx = vec4<f32>(k0.x, k1.x, k2.x, k3.x);
+    x.r0 = fma(vec4<f32>(q.r0.x), kx, x.r0);
+    x.r1 = fma(vec4<f32>(q.r1.x), kx, x.r1);
+    let ky = vec4<f32>(k0.y, k1.y, k2.y, k3.y);
+    x.r0 = fma(vec4<f32>(q.r0.y), ky, x.r0);
+    x.r1 = fma(vec4<f32>(q.r1.y), ky, x.r1);
+    let kz = vec4<f32>(k0.z, k1.z, k2.z, k3.z);
+    x.r0 = fma(vec4<f32>(q.r0.z), kz, x.r0);
+    x.r1 = fma(vec4<f32>(q.r1.z), kz, x.r1);
+    let kw = vec4<f32>(k0.w, k1.w, k2.w, k3.w);
+    x.r0 = fma(vec4<f32>(q.r0.w), kw, x.r0);
+    x.r1 = fma(vec4<f32>(q.r1.w), kw, x.r1);
+    return x;
 }
 
-// One part of O plus that part of the four values at `at`, weighted.
+// One part of O plus that part of the four values at `at`, weighted: key by key over all rows.
 fn part_values(o: RowVectors, w: RowVectors, at: vec4<u32>) -> RowVectors {
     let v0 = tile_value(at.x);
     let v1 = tile_value(at.y);
     let v2 = tile_value(at.z);
     let v3 = tile_value(at.w);
-    return RowVectors(
-        add_weighted(o.r0, w.r0, v0, v1, v2, v3),
-        add_weighted(o.r1, w.r1, v0, v1, v2, v3),
-    );
+    var x = o;
+    x.r0 = fma(vec4<f32>(w.r0.x), v0, x.r0);
+    x.r1 = fma(vec4<f32>(w.r1.x), v0, x.r1);
+    x.r0 = fma(vec4<f32>(w.r0.y), v1, x.r0);
+    x.r1 = fma(vec4<f32>(w.r1.y), v1, x.r1);
+    x.r0 = fma(vec4<f32>(w.r0.z), v2, x.r0);
+    x.r1 = fma(vec4<f32>(w.r1.z), v2, x.r1);
+    x.r0 = fma(vec4<f32>(w.r0.w), v3, x.r0);
+    x.r1 = fma(vec4<f32>(w.r1.w), v3, x.r1);
+    return x;
 }
 
 fn scale_part(x: RowVectors, factor: RowNumbers) -> RowVectors {

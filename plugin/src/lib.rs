@@ -6,6 +6,7 @@
 #![deny(unsafe_code)]
 
 mod describe;
+mod device;
 mod logging;
 mod ops;
 mod session;

@@ -14,14 +14,14 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "library_only: checks something that only the library has; skipped with --stock")
+    config.addinivalue_line("markers", "plugin_only: checks something that only the library has; skipped with --stock")
 
 
 def pytest_collection_modifyitems(config, items):
     if config.getoption("--stock"):
         skip = pytest.mark.skip(reason="--stock: checks something that only the library has")
         for item in items:
-            if item.get_closest_marker("library_only"):
+            if item.get_closest_marker("plugin_only"):
                 item.add_marker(skip)
 
 

@@ -214,7 +214,7 @@ def test_refused_with_static_shapes(broken, library):
     assert_refused(broken, library, static_shapes=True)
 
 
-@pytest.mark.library_only
+@pytest.mark.plugin_only
 @BROKEN
 def test_refused_in_half_precision_on_the_other_path(broken, library):
     assert_refused(broken, library, dtype="f16", path=PATHS[1])

@@ -12,7 +12,7 @@ import pytest
 from harness import PATHS, REPOSITORY
 from mha_cases import ALL, build_model, case_of, qkv
 
-pytestmark = pytest.mark.library_only
+pytestmark = pytest.mark.plugin_only
 
 EXAMPLES = REPOSITORY / "plugin" / "examples"
 

@@ -12,7 +12,7 @@ import pytest
 from harness import NO_ADAPTER, run_python, said
 
 pytestmark = [
-    pytest.mark.library_only,
+    pytest.mark.plugin_only,
     pytest.mark.skipif(sys.platform == "darwin", reason="Metal's adapter cannot be hidden from a process"),
 ]
 

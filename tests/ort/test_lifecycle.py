@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 from harness import NO_ADAPTER, PATHS, differences, run_python, said, session, session_options
 from mha_cases import DOMAIN, KV, build_model, case_of, make_inputs, past, qkv
 
-pytestmark = pytest.mark.library_only
+pytestmark = pytest.mark.plugin_only
 
 CASE = case_of("lifecycle", qkv(1, 9, 9, 2, 16) | past(1, 2, 5, 16), KV, num_heads=2, unidirectional=1)
 

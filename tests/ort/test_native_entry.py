@@ -8,7 +8,7 @@ import pytest
 
 from harness import run_python, said
 
-pytestmark = pytest.mark.library_only
+pytestmark = pytest.mark.plugin_only
 
 
 def test_loads_where_there_is_no_onnxruntime(library):
@@ -33,6 +33,13 @@ def test_needs_only_system_libraries(library):
     assert needed
     system = ("libc.so", "libm.so", "libgcc_s.so", "libdl.so", "libpthread.so", "librt.so", "ld-linux", "libstdc++.so")
     assert [name for name in needed if not name.startswith(system)] == []
+
+
+@pytest.mark.skipif(sys.platform != "linux" or shutil.which("readelf") is None, reason="readelf on Linux is needed")
+def test_stays_loaded(library):
+    """Its devices and threads outlive the last session, which is when ONNX Runtime unloads it."""
+    dynamic = subprocess.run(["readelf", "-d", str(library)], capture_output=True, text=True, check=True).stdout
+    assert "NODELETE" in dynamic
 
 
 @pytest.mark.skipif(shutil.which("nm") is None, reason="nm (binutils) is not installed")

@@ -13,7 +13,7 @@ from harness import OPTION_PREFIX, PATHS, VERBOSE, differences, run_case, sessio
 from mha_cases import NODE_NAME, build_model, case_of, make_inputs, qkv
 from test_errors import ANY
 
-pytestmark = pytest.mark.library_only
+pytestmark = pytest.mark.plugin_only
 
 CASE = case_of("options", qkv(1, 5, 7, 2, 8), num_heads=2)
 ACCEPTED = {"path": ["baseline", "apple"], "adapter": ["auto"], "fallback": ["cpu", "error"]}

@@ -11,7 +11,7 @@ import pytest
 
 from harness import REPOSITORY, run_python, said
 
-pytestmark = pytest.mark.library_only
+pytestmark = pytest.mark.plugin_only
 
 VENV = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")) / "venvs" / "ort-1.23"
 OLD_PYTHON = VENV / "bin" / "python"

@@ -16,7 +16,7 @@ def test_cpu_kernel_agrees(problem_seed):
     assert not differences(case, feeds, run_case(*for_cpu_kernel(case, feeds))), describe(case)
 
 
-@pytest.mark.library_only
+@pytest.mark.plugin_only
 def test_problem(problem_seed, library, path):
     case, feeds = problem(problem_seed)
     wrong = differences(case, feeds, run_case(case, feeds, library=library, path=path))

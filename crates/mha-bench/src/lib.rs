@@ -6,5 +6,5 @@ pub mod run;
 pub mod shape;
 
 pub use error::BenchError;
-pub use run::{Measurement, Subject, measure};
+pub use run::{Effort, Measurement, Subject, measure};
 pub use shape::Shape;

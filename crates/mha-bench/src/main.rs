@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use mha_bench::{BenchError, Shape, Subject, measure};
-use mha_gpu::{Gpu, GpuSettings};
+use mha_bench::{BenchError, Effort, Shape, Subject, measure};
+use mha_gpu::{Gpu, GpuSettings, Timestamps};
 use mha_spec::{AdapterChoice, DType};
 
 /// Measures attention on a GPU.
@@ -26,6 +26,9 @@ struct Arguments {
     /// Launches that count.
     #[arg(long, default_value_t = 20)]
     repeats: usize,
+    /// Rows of every head that are checked against float64.
+    #[arg(long, default_value_t = 8)]
+    checked_rows: u32,
     /// Part of an adapter's name.
     #[arg(long)]
     adapter: Option<String>,
@@ -53,18 +56,23 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let subjects = with_rows(subjects, arguments.rows.as_deref())?;
     let dtypes = arguments.dtypes.iter().map(|name| dtype(name)).collect::<Result<Vec<_>, _>>()?;
     let adapter = arguments.adapter.clone().map_or(AdapterChoice::Auto, AdapterChoice::Name);
-    let gpu = Gpu::open(&adapter, &GpuSettings { timestamps: true, ..GpuSettings::default() })?;
+    let gpu = Gpu::open(&adapter, &GpuSettings { timestamps: Timestamps::Call, ..GpuSettings::default() })?;
 
     println!("{}", gpu.describe());
     println!(
         "| shape | dtype | subject | GPU ms (10 % to 90 %) | TFLOP/s | GB/s | call ms | largest error | kernel |\n\
          |---|---|---|---|---|---|---|---|---|"
     );
+    let effort = Effort {
+        score_deviation: arguments.score_deviation,
+        repeats: arguments.repeats,
+        checked_rows: arguments.checked_rows,
+    };
     let mut rows = Vec::new();
     for shape in &shapes {
         for &dtype in &dtypes {
             for subject in &subjects {
-                match measure(&gpu, shape, dtype, subject, arguments.score_deviation, arguments.repeats) {
+                match measure(&gpu, shape, dtype, subject, &effort) {
                     Ok(row) => {
                         let [low, high] = row.gpu_ms_spread;
                         println!(

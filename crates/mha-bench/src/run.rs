@@ -12,8 +12,6 @@ use crate::error::BenchError;
 use crate::inputs::Inputs;
 use crate::shape::Shape;
 
-/// Rows of every head that are checked against float64.
-const CHECKED_ROWS: u32 = 8;
 /// GPU time of work that is thrown away before anything counts: a GPU fresh from idle runs up to six times slow.
 const WARM_UP: Duration = Duration::from_millis(300);
 /// Launches of the plan itself that are thrown away too.
@@ -67,6 +65,17 @@ impl Subject {
     }
 }
 
+/// How a measurement is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// Standard deviation of the scores.
+    pub score_deviation: f32,
+    /// Launches that count.
+    pub repeats: usize,
+    /// Rows of every head that are checked against float64.
+    pub checked_rows: u32,
+}
+
 /// A row of a benchmark table.
 #[derive(Clone, Debug, Serialize)]
 pub struct Measurement {
@@ -78,7 +87,7 @@ pub struct Measurement {
     pub subject: String,
     /// The kernel that answered, and why.
     pub decision: String,
-    /// Median GPU time in milliseconds, first step's begin to last step's end.
+    /// Median GPU time in milliseconds of the one compute pass that holds all steps.
     pub gpu_ms: f64,
     /// Tenth and ninetieth percentile of the same.
     pub gpu_ms_spread: [f64; 2],
@@ -101,12 +110,11 @@ pub fn measure(
     shape: &Shape,
     dtype: DType,
     subject: &Subject,
-    score_deviation: f32,
-    repeats: usize,
+    effort: &Effort,
 ) -> Result<Measurement, BenchError> {
     let problem = shape.problem(dtype);
     let plan = plan(&problem, gpu.caps(), &subject.options())?;
-    let inputs = Inputs::random(shape, dtype, score_deviation, 1);
+    let inputs = Inputs::random(shape, dtype, effort.score_deviation, 1);
     let [q, k, v] = inputs.bytes();
     let given = [(Tensor::Query, q), (Tensor::Key, k), (Tensor::Value, v)];
     // Poisoned: what a kernel leaves unwritten is an error of NaN.
@@ -115,16 +123,16 @@ pub fn measure(
     gpu.measure(&plan, &given, &mut [(Tensor::Output, &mut output)], 1)?;
     output.fill(0xFF);
     warm_up(gpu)?;
-    let launches = gpu.measure(&plan, &given, &mut [(Tensor::Output, &mut output)], DISCARDED + repeats)?;
+    let launches = gpu.measure(&plan, &given, &mut [(Tensor::Output, &mut output)], DISCARDED + effort.repeats)?;
     let mut times: Vec<f64> = launches[DISCARDED..]
         .iter()
-        .filter_map(|steps| steps.iter().map(|step| step.start + step.time).max())
+        .filter_map(|launch| launch.gpu_time)
         .map(|time| time.as_secs_f64() * 1e3)
         .collect();
     times.sort_by(f64::total_cmp);
 
     let mut calls = Vec::new();
-    for _ in 0..repeats.clamp(3, 9) {
+    for _ in 0..effort.repeats.clamp(3, 9) {
         let begin = Instant::now();
         gpu.run(&plan, &given, &mut [(Tensor::Output, &mut output)])?;
         calls.push(begin.elapsed().as_secs_f64() * 1e3);
@@ -143,7 +151,7 @@ pub fn measure(
         call_ms: at(&calls, 0.5),
         tflops: shape.flops() / gpu_ms / 1e9,
         gigabytes: shape.bytes(dtype) / gpu_ms / 1e6,
-        largest_error: inputs.largest_error(shape, &output, CHECKED_ROWS),
+        largest_error: inputs.largest_error(shape, &output, effort.checked_rows),
     })
 }
 
@@ -160,8 +168,8 @@ fn warm_up(gpu: &Gpu) -> Result<(), BenchError> {
     let mut busy = Duration::ZERO;
     let mut launches = 1;
     while busy < WARM_UP {
-        let steps = gpu.measure(&plan, &given, &mut [(Tensor::Output, &mut output)], launches)?;
-        busy = steps.iter().flatten().map(|step| step.time).sum();
+        let reports = gpu.measure(&plan, &given, &mut [(Tensor::Output, &mut output)], launches)?;
+        busy = reports.iter().filter_map(|report| report.gpu_time).sum();
         let one = busy / u32::try_from(launches).unwrap_or(1);
         launches = (WARM_UP.as_nanos() / one.as_nanos().max(1)) as usize + launches / 4 + 1;
     }

@@ -8,7 +8,7 @@ use mha_plan::DeviceKind;
 use mha_spec::AdapterChoice;
 
 use crate::probe;
-use crate::settings::GpuSettings;
+use crate::settings::{GpuSettings, Timestamps};
 
 /// One adapter of the machine, for lists and messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,7 +164,7 @@ fn unusable(
     if offered < needed {
         return Some(format!("kernels bind up to {needed} storage buffers, it allows {offered}"));
     }
-    if settings.timestamps && !features.contains(wgpu::Features::TIMESTAMP_QUERY) {
+    if settings.timestamps != Timestamps::Off && !features.contains(wgpu::Features::TIMESTAMP_QUERY) {
         return Some("measuring GPU time needs timestamp queries, it has none".into());
     }
     None
@@ -225,7 +225,7 @@ mod tests {
         let all = wgpu::Features::all();
         let limits = wgpu::Limits { max_storage_buffers_per_shader_stage: 64, ..wgpu::Limits::default() };
         let default = GpuSettings::default();
-        let timed = GpuSettings { timestamps: true, ..GpuSettings::default() };
+        let timed = GpuSettings { timestamps: Timestamps::Call, ..GpuSettings::default() };
 
         assert_eq!(unusable(all, &limits, compute, &default), None);
         assert_eq!(unusable(all, &limits, compute, &timed), None);

@@ -10,6 +10,7 @@ use crate::LOG;
 use crate::adapters::{self, AdapterKey, AdapterSummary, Candidate};
 use crate::buffers::Pools;
 use crate::context::Context;
+use crate::disk_cache::DiskCache;
 use crate::error::{GpuError, OpenError};
 use crate::launch::Placeholders;
 use crate::pipelines::Pipelines;
@@ -99,7 +100,9 @@ impl Gpu {
     /// # Errors
     /// [`GpuError::Unsupported`] or [`GpuError::Shader`] with the name of the first kernel that can't be compiled.
     pub fn prepare<'a>(&self, blueprints: impl IntoIterator<Item = &'a Blueprint>) -> Result<(), GpuError> {
-        blueprints.into_iter().try_for_each(|blueprint| self.pipelines.get(blueprint).map(drop))
+        let prepared = blueprints.into_iter().try_for_each(|blueprint| self.pipelines.get(blueprint).map(drop));
+        self.pipelines.save();
+        prepared
     }
 
     /// Answers a plan for tensors in host memory, and returns when `outputs` are written.
@@ -117,6 +120,7 @@ impl Gpu {
         outputs: &mut [(Tensor, &mut [u8])],
     ) -> Result<RunReport, GpuError> {
         let result = transfer::run(self, plan, inputs, outputs);
+        self.pipelines.save();
         if let Err(GpuError::OutOfMemory { .. }) = result {
             // What the call had got hold of is idle now; others may need it more. The call's own error counts.
             let _ = self.pools.release_idle();
@@ -162,10 +166,12 @@ impl Gpu {
         let caps = probe::device_caps(&adapter.get_info(), features, &device.limits(), &coop_matrices);
         let context = Arc::new(Context::new(device, queue));
         let mapped_storage = features.contains(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS) && !settings.staged_transfers;
+        let directory = settings.pipeline_cache.as_deref();
+        let disk_cache = directory.and_then(|directory| DiskCache::open(&context, &adapter.get_info(), directory));
         let placeholders = Placeholders::new(&context).map_err(|error| error.to_string())?;
         Ok(Gpu {
             summary: candidate.summary.clone(),
-            pipelines: Pipelines::new(Arc::clone(&context), caps.clone(), settings.checks),
+            pipelines: Pipelines::new(Arc::clone(&context), caps.clone(), settings.checks, disk_cache),
             pools: Pools::new(Arc::clone(&context), caps.max_buffer_size, mapped_storage),
             caps,
             settings: settings.clone(),

@@ -12,6 +12,8 @@ use crate::context::Context;
 use crate::error::GpuError;
 use crate::gpu::Gpu;
 use crate::pipelines::{PARAMS_BINDING, Pipeline};
+use crate::settings::Timestamps;
+use crate::transfer::RunReport;
 use crate::upload::{Download, Upload};
 
 /// GPU time of one step of a plan.
@@ -30,7 +32,8 @@ pub(crate) struct Launch<'a> {
     gpu: &'a Gpu,
     plan: &'a Plan,
     pipelines: Vec<Arc<Pipeline>>,
-    scratch: Vec<PooledBuffer>,
+    /// Shared by launches that follow one another.
+    scratch: Arc<[PooledBuffer]>,
     /// The parameter blocks of all steps. The caller fills it with [`params_bytes`](Self::params_bytes) and records it.
     pub params: Upload,
     /// The same bytes on the host.
@@ -41,10 +44,19 @@ pub(crate) struct Launch<'a> {
 
 impl<'a> Launch<'a> {
     pub fn new(gpu: &'a Gpu, plan: &'a Plan) -> Result<Self, GpuError> {
+        let pools = &gpu.pools;
+        let scratch = plan.scratch.iter().map(|&bytes| pools.take(&pools.scratch, bytes));
+        Self::with_scratch(gpu, plan, scratch.collect::<Result<_, _>>()?)
+    }
+
+    /// Another launch of the same plan, to run after this one.
+    pub fn again(&self) -> Result<Self, GpuError> {
+        Self::with_scratch(self.gpu, self.plan, Arc::clone(&self.scratch))
+    }
+
+    fn with_scratch(gpu: &'a Gpu, plan: &'a Plan, scratch: Arc<[PooledBuffer]>) -> Result<Self, GpuError> {
         let pipelines = plan.steps.iter().map(|step| gpu.pipelines.get(&step.blueprint)).collect::<Result<_, _>>()?;
         let pools = &gpu.pools;
-        let scratch = plan.scratch.iter().map(|&bytes| pools.take(&pools.scratch, bytes)).collect::<Result<_, _>>()?;
-
         let alignment = gpu.context.device.limits().min_uniform_buffer_offset_alignment as usize;
         let params_stride = size_of::<AttentionParams>().next_multiple_of(alignment);
         let mut params_bytes = vec![0; params_stride * plan.steps.len()];
@@ -52,7 +64,11 @@ impl<'a> Launch<'a> {
             slot[..size_of::<AttentionParams>()].copy_from_slice(bytemuck::bytes_of(&step.params));
         }
         let params = Upload::new(pools, &pools.params, params_bytes.len() as u64)?;
-        let timing = if gpu.settings().timestamps { Some(Timing::new(gpu, plan.steps.len())?) } else { None };
+        let timing = match gpu.settings().timestamps {
+            Timestamps::Off => None,
+            Timestamps::Call => Some(Timing::new(gpu, plan.steps.len().min(1))?),
+            Timestamps::Steps => Some(Timing::new(gpu, plan.steps.len())?),
+        };
         Ok(Self { gpu, plan, pipelines, scratch, params, params_bytes, params_stride, timing })
     }
 
@@ -72,7 +88,7 @@ impl<'a> Launch<'a> {
 
         // A pass for each step where their times are wanted, else one for all: wgpu orders the dispatches of a pass
         // where one writes what another touches.
-        let steps_per_pass = if self.timing.is_some() { 1 } else { groups.len().max(1) };
+        let steps_per_pass = if self.times_steps() { 1 } else { groups.len().max(1) };
         for (pass_index, pass_groups) in groups.chunks(steps_per_pass).enumerate() {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
                 label: Some("attention"),
@@ -92,19 +108,26 @@ impl<'a> Launch<'a> {
         Ok(())
     }
 
-    /// GPU times of the steps, once the submission is done; none where they were not asked for.
-    pub fn step_times(self, submission: wgpu::SubmissionIndex) -> Result<Vec<StepTime>, GpuError> {
-        let Some(timing) = self.timing else {
-            return Ok(Vec::new());
+    /// The GPU times that were asked for, once the submission is done.
+    pub fn report(mut self, submission: wgpu::SubmissionIndex) -> Result<RunReport, GpuError> {
+        let Some(timing) = self.timing.take() else {
+            return Ok(RunReport::default());
         };
-        let spans = timing.read(&self.gpu.context, submission, self.plan.steps.len())?;
+        let spans = timing.read(&self.gpu.context, submission)?;
         let first = spans.first().map_or(Duration::ZERO, |span| span.0);
-        let times = self.pipelines.iter().zip(spans).map(|(pipeline, (begin, end))| StepTime {
+        let gpu_time = spans.iter().map(|(_, end)| end.saturating_sub(first)).max();
+        let timed_steps = if self.times_steps() { self.pipelines.as_slice() } else { &[] };
+        let steps = timed_steps.iter().zip(spans).map(|(pipeline, (begin, end))| StepTime {
             kernel: pipeline.kernel.name,
             start: begin.saturating_sub(first),
             time: end.saturating_sub(begin),
         });
-        Ok(times.collect())
+        Ok(RunReport { gpu_time, steps: steps.collect() })
+    }
+
+    /// Whether each step is timed, in a pass of its own.
+    fn times_steps(&self) -> bool {
+        self.gpu.settings().timestamps == Timestamps::Steps
     }
 
     fn bind_group(
@@ -192,8 +215,9 @@ fn slice(buffer: &wgpu::Buffer, offset: u64, size: u64) -> wgpu::BindingResource
     wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size: NonZeroU64::new(size) })
 }
 
-/// Timestamp queries around each step.
+/// Timestamp queries around each compute pass.
 struct Timing {
+    passes: usize,
     /// WebGPU limits the queries of a set, so long plans need several.
     sets: Vec<wgpu::QuerySet>,
     resolved: wgpu::Buffer,
@@ -201,24 +225,24 @@ struct Timing {
 }
 
 impl Timing {
-    const STEPS_PER_SET: usize = wgpu::QUERY_SET_MAX_QUERIES as usize / 2;
-    const BYTES_PER_STEP: usize = 2 * size_of::<u64>();
+    const PASSES_PER_SET: usize = wgpu::QUERY_SET_MAX_QUERIES as usize / 2;
+    const BYTES_PER_PASS: usize = 2 * size_of::<u64>();
 
-    fn new(gpu: &Gpu, steps: usize) -> Result<Self, GpuError> {
+    fn new(gpu: &Gpu, passes: usize) -> Result<Self, GpuError> {
         let device = &gpu.context.device;
-        let bytes = (steps.max(1) * Self::BYTES_PER_STEP) as u64;
+        let bytes = (passes.max(1) * Self::BYTES_PER_PASS) as u64;
         let (sets, resolved) = gpu.context.scoped(
-            || format!("create timestamp queries for {steps} steps"),
+            || format!("create timestamp queries for {passes} passes"),
             || {
-                let sets = (0..steps).step_by(Self::STEPS_PER_SET).map(|first| {
+                let sets = (0..passes).step_by(Self::PASSES_PER_SET).map(|first| {
                     device.create_query_set(&wgpu::QuerySetDescriptor {
-                        label: Some("step times"),
+                        label: Some("GPU times"),
                         ty: wgpu::QueryType::Timestamp,
-                        count: 2 * (steps - first).min(Self::STEPS_PER_SET) as u32,
+                        count: 2 * (passes - first).min(Self::PASSES_PER_SET) as u32,
                     })
                 });
                 let resolved = device.create_buffer(&wgpu::BufferDescriptor {
-                    label: Some("step times"),
+                    label: Some("GPU times"),
                     size: bytes.next_multiple_of(16),
                     usage: wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC,
                     mapped_at_creation: false,
@@ -226,13 +250,13 @@ impl Timing {
                 (sets.collect(), resolved)
             },
         )?;
-        Ok(Self { sets, resolved, download: Download::new(&gpu.pools, bytes)? })
+        Ok(Self { passes, sets, resolved, download: Download::new(&gpu.pools, bytes)? })
     }
 
-    fn writes(&self, step: usize) -> wgpu::ComputePassTimestampWrites<'_> {
-        let first = 2 * (step % Self::STEPS_PER_SET) as u32;
+    fn writes(&self, pass: usize) -> wgpu::ComputePassTimestampWrites<'_> {
+        let first = 2 * (pass % Self::PASSES_PER_SET) as u32;
         wgpu::ComputePassTimestampWrites {
-            query_set: &self.sets[step / Self::STEPS_PER_SET],
+            query_set: &self.sets[pass / Self::PASSES_PER_SET],
             beginning_of_pass_write_index: Some(first),
             end_of_pass_write_index: Some(first + 1),
         }
@@ -240,25 +264,24 @@ impl Timing {
 
     fn record(&self, encoder: &mut wgpu::CommandEncoder) {
         for (index, set) in self.sets.iter().enumerate() {
-            let offset = index * Self::STEPS_PER_SET * Self::BYTES_PER_STEP;
+            let offset = index * Self::PASSES_PER_SET * Self::BYTES_PER_PASS;
             encoder.resolve_query_set(set, 0..set.count(), &self.resolved, offset as u64);
         }
         encoder.copy_buffer_to_buffer(&self.resolved, 0, self.download.buffer(), 0, self.resolved.size());
         self.download.record(encoder);
     }
 
-    /// Begin and end of each step on the GPU's clock.
+    /// Begin and end of each pass on the GPU's clock.
     fn read(
         mut self,
         context: &Context,
         submission: wgpu::SubmissionIndex,
-        steps: usize,
     ) -> Result<Vec<(Duration, Duration)>, GpuError> {
-        let mut ticks = vec![[0_u64; 2]; steps.max(1)];
+        let mut ticks = vec![[0_u64; 2]; self.passes.max(1)];
         let bytes = bytemuck::cast_slice_mut(&mut ticks);
         crate::upload::read(context, submission, [(&mut self.download, bytes)])?;
         let period = f64::from(context.queue.get_timestamp_period());
         let time = |ticks: u64| Duration::from_nanos((ticks as f64 * period) as u64);
-        Ok(ticks.iter().take(steps).map(|&[begin, end]| (time(begin), time(end))).collect())
+        Ok(ticks.iter().take(self.passes).map(|&[begin, end]| (time(begin), time(end))).collect())
     }
 }

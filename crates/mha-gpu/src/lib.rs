@@ -10,6 +10,8 @@
 mod adapters;
 mod buffers;
 mod context;
+mod copies;
+mod disk_cache;
 mod error;
 mod gpu;
 mod launch;
@@ -23,10 +25,11 @@ mod transfer;
 mod upload;
 
 pub use adapters::{AdapterSummary, list_adapters};
+pub use disk_cache::platform_cache_directory;
 pub use error::{GpuError, OpenError};
 pub use gpu::Gpu;
 pub use launch::StepTime;
-pub use settings::GpuSettings;
+pub use settings::{GpuSettings, Timestamps};
 pub use transfer::RunReport;
 
 /// Target of every log line of this crate.

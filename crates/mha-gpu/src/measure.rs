@@ -4,23 +4,23 @@ use mha_plan::{Plan, Tensor};
 
 use crate::error::GpuError;
 use crate::gpu::Gpu;
-use crate::launch::{Launch, StepTime};
-use crate::transfer::check_tensors;
+use crate::launch::Launch;
+use crate::transfer::{RunReport, check_tensors};
 use crate::upload::{self, Download, Upload};
 
 impl Gpu {
     /// Uploads the inputs once, launches the plan `repeats` times back to back, downloads the outputs of the last, and
-    /// gives the times of every launch's steps. The device stays busy between launches, so its clocks stay up.
+    /// gives the times of every launch. The device stays busy between launches, so its clocks stay up.
     ///
     /// # Errors
-    /// As [`Gpu::run`]; times are empty without [`GpuSettings::timestamps`](crate::GpuSettings::timestamps).
+    /// As [`Gpu::run`]; there are no times without [`GpuSettings::timestamps`](crate::GpuSettings::timestamps).
     pub fn measure(
         &self,
         plan: &Plan,
         inputs: &[(Tensor, &[u8])],
         outputs: &mut [(Tensor, &mut [u8])],
         repeats: usize,
-    ) -> Result<Vec<Vec<StepTime>>, GpuError> {
+    ) -> Result<Vec<RunReport>, GpuError> {
         check_tensors(plan, inputs, outputs)?;
         let (pools, context) = (&self.pools, &self.context);
         let bytes_of =
@@ -38,7 +38,8 @@ impl Gpu {
                 downloads.push((*tensor, Download::new(pools, bytes)?, &mut **data));
             }
         }
-        let mut launches = (0..repeats).map(|_| Launch::new(self, plan)).collect::<Result<Vec<_>, _>>()?;
+        let first = Launch::new(self, plan)?;
+        let mut launches = (0..repeats).map(|_| first.again()).collect::<Result<Vec<_>, _>>()?;
         for launch in &mut launches {
             upload::write(context, [(&mut launch.params, launch.params_bytes.as_slice())])?;
         }
@@ -61,15 +62,13 @@ impl Gpu {
         };
         let copies = record(&|encoder| {
             uploads.iter().for_each(|(_, upload, _)| upload.record(encoder));
+            launches.iter().for_each(|launch| launch.params.record(encoder));
             Ok(())
         })?;
         context.submit(copies)?;
         let mut submissions = Vec::with_capacity(repeats);
         for launch in &launches {
-            let commands = record(&|encoder| {
-                launch.params.record(encoder);
-                launch.record(encoder, &tensors)
-            })?;
+            let commands = record(&|encoder| launch.record(encoder, &tensors))?;
             submissions.push(context.submit(commands)?);
         }
         let copies = record(&|encoder| {
@@ -78,6 +77,6 @@ impl Gpu {
         })?;
         let last = context.submit(copies)?;
         upload::read(context, last, downloads.iter_mut().map(|(_, download, data)| (download, &mut **data)))?;
-        launches.into_iter().zip(submissions).map(|(launch, submission)| launch.step_times(submission)).collect()
+        launches.into_iter().zip(submissions).map(|(launch, submission)| launch.report(submission)).collect()
     }
 }

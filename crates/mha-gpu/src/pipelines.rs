@@ -1,14 +1,17 @@
 //! Compiled pipelines, one for each [`Blueprint`], kept as long as the device.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::num::NonZeroU64;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mha_kernels::{AttentionParams, KernelId, KernelInfo};
 use mha_plan::{Blueprint, DeviceCaps};
 
 use crate::context::Context;
+use crate::disk_cache::DiskCache;
 use crate::error::GpuError;
 
 /// Binding of the parameter block; storage bindings follow.
@@ -33,13 +36,21 @@ pub(crate) struct Pipelines {
     context: Arc<Context>,
     caps: DeviceCaps,
     checks: bool,
+    disk_cache: Option<DiskCache>,
     modules: OnceMap<KernelId, Module>,
     pipelines: OnceMap<Blueprint, Pipeline>,
 }
 
 impl Pipelines {
-    pub fn new(context: Arc<Context>, caps: DeviceCaps, checks: bool) -> Self {
-        Self { context, caps, checks, modules: OnceMap::default(), pipelines: OnceMap::default() }
+    pub fn new(context: Arc<Context>, caps: DeviceCaps, checks: bool, disk_cache: Option<DiskCache>) -> Self {
+        Self { context, caps, checks, disk_cache, modules: OnceMap::default(), pipelines: OnceMap::default() }
+    }
+
+    /// Keeps what was compiled since the last time for later processes, where that is wanted.
+    pub fn save(&self) {
+        if let Some(disk_cache) = &self.disk_cache {
+            disk_cache.save();
+        }
     }
 
     /// The pipeline of a blueprint. Compiles it the first time; threads that ask meanwhile wait for that.
@@ -95,18 +106,27 @@ impl Pipelines {
                     constants: &constants,
                     zero_initialize_workgroup_memory: self.checks,
                 },
-                cache: None,
+                cache: self.disk_cache.as_ref().map(DiskCache::cache),
             })
         })?;
+        if let Some(disk_cache) = &self.disk_cache {
+            disk_cache.changed();
+        }
         Ok(Pipeline { kernel, pipeline, group_layout: module.group_layout.clone() })
     }
 
     /// Runs a step of compilation; what the compiler refuses becomes an error that names the kernel.
     fn compiling<T>(&self, kernel: &'static KernelInfo, step: impl FnOnce() -> T) -> Result<T, GpuError> {
-        self.context.scoped(|| format!("compile kernel {}", kernel.name), step).map_err(|error| match error {
-            GpuError::Refused { message, .. } => GpuError::Shader { kernel: kernel.name, message },
-            other => other,
-        })
+        // wgpu's compiler panics on some sources that it should refuse; it holds nothing half-made at that point.
+        let step = || catch_unwind(AssertUnwindSafe(step));
+        let compiled = self.context.scoped(|| format!("compile kernel {}", kernel.name), step);
+        let message = match compiled {
+            Ok(Ok(value)) => return Ok(value),
+            Ok(Err(panic)) => format!("the compiler failed: {}", panic_message(&*panic)),
+            Err(GpuError::Refused { message, .. }) => message,
+            Err(other) => return Err(other),
+        };
+        Err(GpuError::Shader { kernel: kernel.name, message })
     }
 
     fn require_features(&self, kernel: &'static KernelInfo) -> Result<(), GpuError> {
@@ -122,6 +142,12 @@ impl Pipelines {
             None => Ok(()),
         }
     }
+}
+
+/// What a panic said.
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it gave no reason")
 }
 
 /// The one place where a blueprint's constants become WGSL override values, which WebGPU passes as doubles.
@@ -191,7 +217,7 @@ mod tests {
 
     fn pipelines() -> Pipelines {
         let gpu = gpu();
-        Pipelines::new(Arc::clone(&gpu.context), gpu.caps().clone(), true)
+        Pipelines::new(Arc::clone(&gpu.context), gpu.caps().clone(), true, None)
     }
 
     /// A kernel outside the catalogue.
@@ -252,10 +278,22 @@ mod tests {
     }
 
     #[test]
+    fn a_panic_of_the_compiler_is_an_error() {
+        let pipelines = pipelines();
+        let kernel = kernel(FILL);
+        let error = pipelines.compiling::<()>(kernel, || panic!("no such {}", "thing")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "kernel test_kernel must compile for this device: the compiler failed: no such thing"
+        );
+        assert!(pipelines.compile_module(kernel).is_ok());
+    }
+
+    #[test]
     fn a_missing_feature_is_named() {
         let gpu = gpu();
         let caps = DeviceCaps { f16: false, ..gpu.caps().clone() };
-        let pipelines = Pipelines::new(Arc::clone(&gpu.context), caps, true);
+        let pipelines = Pipelines::new(Arc::clone(&gpu.context), caps, true, None);
         let kernel: &'static KernelInfo = Box::leak(Box::new(KernelInfo { uses_f16: true, ..*kernel(FILL) }));
         let error = pipelines.compile_module(kernel).err().unwrap().to_string();
         assert!(error.starts_with("kernel test_kernel needs a device with 16-bit floats"), "{error}");

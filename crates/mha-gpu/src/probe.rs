@@ -1,12 +1,12 @@
 //! wgpu's description of a device, turned into the plain facts that planning depends on.
 
+use mha_kernels::KERNELS;
 use mha_plan::{CoopMatrix, DeviceCaps, DeviceKind};
 
 /// Features taken wherever an adapter offers them; kernels that need one say so in the catalogue.
 const WANTED: wgpu::Features = wgpu::Features::SHADER_F16
     .union(wgpu::Features::SUBGROUP)
     .union(wgpu::Features::TIMESTAMP_QUERY)
-    .union(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX)
     .union(wgpu::Features::PIPELINE_CACHE);
 
 /// Features to request from an adapter.
@@ -14,7 +14,12 @@ pub(crate) fn wanted_features(offered: wgpu::Features, kind: DeviceKind) -> wgpu
     // Where the host shares the device's memory, mapping storage saves a copy; elsewhere it would keep it off the GPU.
     let shares_memory = matches!(kind, DeviceKind::Integrated | DeviceKind::Software);
     let mappable = if shares_memory { wgpu::Features::MAPPABLE_PRIMARY_BUFFERS } else { wgpu::Features::empty() };
-    offered & (WANTED | mappable)
+    // Experimental in wgpu: asked for only where a kernel of the catalogue is written for it.
+    let coop = match KERNELS.iter().any(|kernel| kernel.uses_coop) {
+        true => wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX,
+        false => wgpu::Features::empty(),
+    };
+    offered & (WANTED | mappable | coop)
 }
 
 /// Facts about a device opened with these features and limits.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mha_plan::{DeviceKind, Plan, PlanOptions, Tensor};
 use mha_spec::{AdapterChoice, AttentionProblem, DType, Layout, PaddingMask, Past, PresentOutputs, ProjectionBias};
 
-use crate::{Gpu, GpuError, GpuSettings, list_adapters};
+use crate::{Gpu, GpuError, GpuSettings, Timestamps, list_adapters};
 
 const HEADS: usize = 2;
 const HEAD_SIZE: usize = 8;
@@ -65,7 +65,7 @@ fn check_mean(gpu: &Gpu, q_len: usize, kv_len: usize, seed: usize) -> Result<(),
     let inputs = [(Tensor::Query, &query), (Tensor::Key, &key), (Tensor::Value, &value)];
     let inputs = inputs.map(|(tensor, data)| (tensor, bytemuck::cast_slice(data.as_slice())));
     let report = gpu.run(&plan, &inputs, &mut [(Tensor::Output, bytemuck::cast_slice_mut(&mut output))])?;
-    assert_eq!(report.steps.len(), if gpu.settings().timestamps { plan.steps.len() } else { 0 });
+    assert_eq!(report.steps.len(), if gpu.settings().timestamps == Timestamps::Steps { plan.steps.len() } else { 0 });
 
     for (index, (got, expected)) in output.iter().zip(mean_of_values(q_len, &value)).enumerate() {
         assert!((got - expected).abs() <= expected.abs() * 1e-5, "element {index}: {got}, expected {expected}");
@@ -305,8 +305,14 @@ fn a_device_lost_under_its_users_fails_their_calls_without_a_panic() {
 }
 
 #[test]
-fn steps_are_timed_where_asked_for() {
-    let settings = GpuSettings { timestamps: true, ..GpuSettings::default() };
+fn calls_and_steps_are_timed_where_asked_for() {
+    for timestamps in [Timestamps::Call, Timestamps::Steps] {
+        check_times(timestamps);
+    }
+}
+
+fn check_times(timestamps: Timestamps) {
+    let settings = GpuSettings { timestamps, ..GpuSettings::default() };
     let gpu = match Gpu::open(&AdapterChoice::Auto, &settings) {
         Ok(gpu) => gpu,
         Err(error) => {
@@ -316,16 +322,56 @@ fn steps_are_timed_where_asked_for() {
             return;
         }
     };
-    let plan = plan(&gpu, 64, 256);
+    let mut plan = plan(&gpu, 64, 256);
+    plan.steps.extend(plan.steps.clone());
     let query = vec![0_u8; 4 * 64 * WIDTH];
     let keys = vec![0_u8; 4 * 256 * WIDTH];
     let mut output = query.clone();
     let inputs = [(Tensor::Query, query.as_slice()), (Tensor::Key, &keys), (Tensor::Value, &keys)];
     let report = gpu.run(&plan, &inputs, &mut [(Tensor::Output, &mut output)]).unwrap();
-    assert_eq!(report.steps.len(), plan.steps.len());
     let total = report.gpu_time.expect("it was asked for");
+    assert!(!total.is_zero());
+    if timestamps == Timestamps::Call {
+        assert!(report.steps.is_empty());
+        return;
+    }
+    assert_eq!(report.steps.len(), plan.steps.len());
     assert!(report.steps.iter().all(|step| !step.time.is_zero() && step.start + step.time <= total), "{report:?}");
     assert_eq!(report.steps[0].kernel, plan.steps[0].blueprint.kernel.info().name);
+}
+
+#[test]
+fn compiled_pipelines_outlive_the_device_where_the_backend_can() {
+    let directory = tempfile::tempdir().unwrap();
+    let files = || -> Vec<_> {
+        let files = std::fs::read_dir(directory.path()).unwrap();
+        files.map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
+    };
+    // Each time another device, as a later process would have.
+    let call = |max_workgroups| {
+        let pipeline_cache = Some(directory.path().into());
+        let settings = GpuSettings { pipeline_cache, max_workgroups: Some(max_workgroups), ..GpuSettings::default() };
+        let gpu = open(settings);
+        check_mean(&gpu, 3, 5, 1).unwrap();
+        gpu
+    };
+    let gpu = call(65_005);
+    if !gpu.context.device.features().contains(wgpu::Features::PIPELINE_CACHE) {
+        eprintln!("skipped: {} keeps no pipelines", gpu.describe());
+        return;
+    }
+    assert_eq!(files().len(), 1);
+    call(65_006);
+    assert_eq!(files().len(), 1);
+
+    let path = std::fs::read_dir(directory.path()).unwrap().next().unwrap().unwrap().path();
+    std::fs::write(&path, b"nothing that this program wrote").unwrap();
+    call(65_007);
+    assert!(files()[0].starts_with(b"ORTWGPU"), "a damaged file is replaced");
+
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    call(65_008);
 }
 
 #[test]

@@ -13,9 +13,9 @@ use crate::upload::{self, Download, Upload};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunReport {
     /// GPU time from the beginning of the first step to the end of the last, without transfers. Measured only under
-    /// [`GpuSettings::timestamps`](crate::GpuSettings::timestamps).
+    /// [`Timestamps::Call`](crate::Timestamps::Call) and [`Timestamps::Steps`](crate::Timestamps::Steps).
     pub gpu_time: Option<Duration>,
-    /// The same for each step, in the plan's order.
+    /// The same for each step, in the plan's order; empty but under [`Timestamps::Steps`](crate::Timestamps::Steps).
     pub steps: Vec<StepTime>,
 }
 
@@ -74,8 +74,7 @@ pub(crate) fn run(
     let results = downloads.iter_mut().map(|(_, download, data)| (download, &mut **data));
     upload::read(context, submission.clone(), results)?;
 
-    let steps = launch.step_times(submission)?;
-    Ok(RunReport { gpu_time: steps.iter().map(|step| step.start + step.time).max(), steps })
+    launch.report(submission)
 }
 
 /// Bytes of a tensor that the plan reads or writes.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::buffers::{Pool, PooledBuffer, Pools};
 use crate::context::Context;
+use crate::copies;
 use crate::error::GpuError;
 
 /// Granularity of copies, and of the zeros that follow a tensor's last byte.
@@ -56,16 +57,20 @@ pub(crate) fn write<'a>(
         (upload.mappable(), bytes)
     });
     Mappings::request(context, wgpu::MapMode::Write, targets)?.finish(context)?;
-    for (upload, data) in uploads {
-        let bytes = upload.bytes;
-        let target = upload.mappable();
-        let mut view = target.get_mapped_range_mut(..padded(bytes)).map_err(map_refused)?;
-        let (mut head, mut tail) = view.slice(..).split_at(data.len());
-        head.copy_from_slice(data);
-        tail.fill(0);
-        drop(view);
-        target.unmap();
+    let mut views = Vec::with_capacity(uploads.len());
+    for (upload, _) in &mut uploads {
+        let bytes = padded(upload.bytes);
+        views.push(upload.mappable().get_mapped_range_mut(..bytes).map_err(map_refused)?);
     }
+    let mut copies = Vec::with_capacity(uploads.len());
+    for (view, (_, data)) in views.iter_mut().zip(&uploads) {
+        let (head, mut tail) = view.slice(..).split_at(data.len());
+        tail.fill(0);
+        copies.push((head, *data));
+    }
+    copies::to_mapped(copies);
+    drop(views);
+    uploads.iter_mut().for_each(|(upload, _)| upload.mappable().unmap());
     Ok(())
 }
 
@@ -117,14 +122,18 @@ pub(crate) fn read<'a>(
     let mappings = Mappings::request(context, wgpu::MapMode::Read, sources)?;
     context.wait(submission)?;
     mappings.finish(context)?;
-    for (download, data) in downloads {
-        let bytes = download.bytes;
-        let source = download.mappable();
-        let view = source.get_mapped_range(..padded(bytes)).map_err(map_refused)?;
-        data.copy_from_slice(&view[..data.len()]);
-        drop(view);
-        source.unmap();
+    let mut views = Vec::with_capacity(downloads.len());
+    for (download, _) in &mut downloads {
+        let bytes = padded(download.bytes);
+        views.push(download.mappable().get_mapped_range(..bytes).map_err(map_refused)?);
     }
+    let copies = downloads.iter_mut().zip(&views).map(|((_, data), view)| {
+        let length = data.len();
+        (&mut **data, &view[..length])
+    });
+    copies::from_mapped(copies.collect());
+    drop(views);
+    downloads.iter_mut().for_each(|(download, _)| download.mappable().unmap());
     Ok(())
 }
 

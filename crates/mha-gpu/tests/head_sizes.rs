@@ -27,6 +27,9 @@ const PAIRS: [(u32, u32); 12] = [
     (33, 34),
 ];
 
+/// Sizes for short queries, on both sides of each width that their kernel comes in.
+const SHORT_QUERY_SIZES: [u32; 13] = [1, 3, 8, 33, 63, 64, 65, 72, 127, 128, 160, 255, 256];
+
 fn main() -> ExitCode {
     let mut tests = Vec::new();
     for choice in PathChoice::ALL {
@@ -41,27 +44,30 @@ fn main() -> ExitCode {
                     failures.done()
                 }
             };
-            let sizes = || HEAD_SIZES.into_iter().chain(WIDE_HEAD_SIZES);
-            let long = sizes().map(|size| long(dtype, size, size)).collect();
+            let long = HEAD_SIZES.into_iter().chain(WIDE_HEAD_SIZES).map(|size| long(dtype, size)).collect();
             tests.push(test(name("long_query"), dtype, run(long)));
-            let short = sizes().map(|size| short(dtype, size)).collect();
+            let short = SHORT_QUERY_SIZES.into_iter().map(|size| short(dtype, size)).collect();
             tests.push(test(name("short_query"), dtype, run(short)));
-            let pairs = PAIRS.into_iter().map(|(size, v_size)| self::long(dtype, size, v_size)).collect();
+            let pairs = PAIRS.into_iter().map(|(size, v_size)| pair(dtype, size, v_size)).collect();
             tests.push(test(name("value_of_another_size"), dtype, run(pairs)));
         }
     }
     common::main(GpuSettings::default(), tests)
 }
 
-/// A query longer than any tile is high, keys that fill no tile, every output.
-fn long(dtype: DType, head_size: u32, v_head_size: u32) -> AttentionProblem {
+/// A query longer than most tiles are high, keys that fill no tile.
+fn long(dtype: DType, head_size: u32) -> AttentionProblem {
+    AttentionProblem { dtype, ..plain(1, 2, 35, 41, head_size) }
+}
+
+/// The same with biased keys and values of different widths, and every output.
+fn pair(dtype: DType, head_size: u32, v_head_size: u32) -> AttentionProblem {
     AttentionProblem {
-        dtype,
         v_head_size,
         projection_bias: ProjectionBias::QueryKeyValue,
         present: PresentOutputs { key: true, value: true },
         qk: Some(dtype),
-        ..plain(1, 2, 35, 41, head_size)
+        ..long(dtype, head_size)
     }
 }
 

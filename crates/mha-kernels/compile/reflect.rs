@@ -18,8 +18,11 @@ pub struct Facts {
 pub fn facts(source: &str) -> Result<Facts, String> {
     let mut module = naga::front::wgsl::parse_str(source).map_err(|e| e.emit_to_string(source))?;
     naga::compact::compact(&mut module, naga::compact::KeepUnused::No);
-    let validate = |capabilities| Validator::new(ValidationFlags::all(), capabilities).validate(&module);
-    validate(Capabilities::all()).map_err(|e| e.emit_to_string(source))?;
+    let validate = |capabilities| {
+        let mut validator = Validator::new(ValidationFlags::all(), capabilities);
+        validator.validate(&module).map(drop).map_err(|error| error.emit_to_string(source))
+    };
+    validate(Capabilities::all())?;
     let needs = |capability| validate(Capabilities::all() - capability).is_err();
 
     let mut bindings: Vec<(u32, bool)> = module

@@ -41,13 +41,19 @@ impl Cell {
         cell
     }
 
-    /// Two halves along an axis that has two entries or more.
-    fn halves(&self, axis: Axis) -> Option<(Cell, Cell)> {
+    /// Two halves along an axis that has two entries or more. Batch rows are parted between groups of `batch_group`, where
+    /// there are several, as the rows of a beam search read their whole group.
+    fn halves(&self, axis: Axis, batch_group: u32) -> Option<(Cell, Cell)> {
         let range = self.range(axis);
         if range.len() < 2 {
             return None;
         }
-        let middle = range.start + (range.end - range.start) / 2;
+        let mut middle = range.start + (range.end - range.start) / 2;
+        if axis == Axis::Batch {
+            let between = middle.next_multiple_of(batch_group);
+            let before = middle / batch_group * batch_group;
+            middle = [before, between].into_iter().find(|m| range.start < *m && *m < range.end).unwrap_or(middle);
+        }
         Some((self.with(axis, range.start..middle), self.with(axis, middle..range.end)))
     }
 
@@ -61,9 +67,14 @@ impl Cell {
 }
 
 /// Divides `cell` along `axes` until no need passes its limit. `needs` gives the ratios of needs to limits. Halving goes
-/// along the first axis that takes a quarter off the total of what is too large, else along the first that takes off
-/// anything; where none does, the cell is given back as the error.
-pub fn divide(cell: Cell, axes: &[Axis], needs: &dyn Fn(&Cell) -> Vec<f64>) -> Result<Vec<Cell>, Cell> {
+/// along the first axis that takes a quarter off the total of what is too large in both halves, else along the first that
+/// takes anything off one of them; where none does, the cell is given back as the error.
+pub fn divide(
+    cell: Cell,
+    axes: &[Axis],
+    batch_group: u32,
+    needs: &dyn Fn(&Cell) -> Vec<f64>,
+) -> Result<Vec<Cell>, Cell> {
     let excess = |cell: &Cell| -> f64 { needs(cell).into_iter().filter(|&need| need > 1.0).sum() };
     let mut done = Vec::new();
     let mut open = vec![cell];
@@ -73,11 +84,12 @@ pub fn divide(cell: Cell, axes: &[Axis], needs: &dyn Fn(&Cell) -> Vec<f64>) -> R
             done.push(cell);
             continue;
         }
-        let halves_within = |most: f64| {
-            let within = |(a, b): &(Cell, Cell)| excess(a).max(excess(b)) <= most;
-            axes.iter().find_map(|&axis| cell.halves(axis).filter(within))
+        let halves_where = |good: &dyn Fn(f64, f64) -> bool| {
+            let good = |(a, b): &(Cell, Cell)| good(excess(a), excess(b));
+            axes.iter().find_map(|&axis| cell.halves(axis, batch_group).filter(good))
         };
-        match halves_within(0.75 * now).or_else(|| halves_within(now.next_down())) {
+        let much = |a: f64, b: f64| a.max(b) <= 0.75 * now;
+        match halves_where(&much).or_else(|| halves_where(&|a, b| a.min(b) < now)) {
             // The first half is done first, so that cells come out in order.
             Some((a, b)) => open.extend([b, a]),
             None => return Err(cell),
@@ -93,7 +105,7 @@ mod tests {
     #[test]
     fn division_covers_the_cell_once_in_order() {
         let cell = Cell { b: 0..3, n: 0..5, s: 0..7, t: 0..9 };
-        let cells = divide(cell, &[Axis::Batch, Axis::Head, Axis::Query], &|c| {
+        let cells = divide(cell, &[Axis::Batch, Axis::Head, Axis::Query], 1, &|c| {
             vec![(c.b.len() * c.n.len() * c.s.len()) as f64 / 6.0]
         })
         .unwrap();
@@ -113,9 +125,17 @@ mod tests {
     }
 
     #[test]
+    fn batch_rows_part_between_groups() {
+        let cell = Cell { b: 0..9, n: 0..1, s: 0..1, t: 0..1 };
+        let group_span = |c: &Cell| vec![f64::from(c.b.end.next_multiple_of(3) - c.b.start / 3 * 3) / 3.0];
+        let cells = divide(cell, &[Axis::Batch], 3, &group_span).unwrap();
+        assert_eq!(cells.into_iter().map(|c| c.b).collect::<Vec<_>>(), [0..3, 3..6, 6..9]);
+    }
+
+    #[test]
     fn what_no_axis_shrinks_is_given_back() {
         let cell = Cell { b: 0..1, n: 0..4, s: 0..4, t: 0..1 };
-        let stuck = divide(cell, &[Axis::Batch, Axis::Head, Axis::Query], &|_| vec![2.0]).unwrap_err();
+        let stuck = divide(cell, &[Axis::Batch, Axis::Head, Axis::Query], 1, &|_| vec![2.0]).unwrap_err();
         assert_eq!(stuck.n, 0..4);
     }
 

@@ -70,8 +70,6 @@ pub struct Step {
     pub grid: [u32; 3],
     /// What it reads and writes.
     pub bindings: Vec<Binding>,
-    /// Whether it reads what an earlier step of the plan wrote.
-    pub after_earlier: bool,
 }
 
 /// How to answer one problem on one device.

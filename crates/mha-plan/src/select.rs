@@ -2,7 +2,7 @@
 
 use mha_kernels::KernelId;
 use mha_spec::options::PathChoice;
-use mha_spec::{AttentionProblem, DType, ProjectionBias};
+use mha_spec::{AttentionProblem, DType, PaddingMask, ProjectionBias};
 
 use crate::caps::{CoopMatrix, DeviceCaps, DeviceKind};
 use crate::plan::Plan;
@@ -26,6 +26,10 @@ pub enum Lane {
     Wide,
     /// `attention_matrix.wgsl`: prefill on cooperative matrices.
     Matrix,
+    /// `attention_seed_before.wgsl`: the kernel that the original report found slow. Pinned only, for benchmarks.
+    SeedBefore,
+    /// `attention_seed_after.wgsl`: the kernel that it proposed. Pinned only, for benchmarks.
+    SeedAfter,
 }
 
 impl Lane {
@@ -37,11 +41,14 @@ impl Lane {
             Lane::Short => "short",
             Lane::Wide => "wide",
             Lane::Matrix => "matrix",
+            Lane::SeedBefore => "seed-before",
+            Lane::SeedAfter => "seed-after",
         }
     }
 
     /// All lanes.
-    pub const ALL: [Lane; 5] = [Lane::Rows, Lane::Apple, Lane::Short, Lane::Wide, Lane::Matrix];
+    pub const ALL: [Lane; 7] =
+        [Lane::Rows, Lane::Apple, Lane::Short, Lane::Wide, Lane::Matrix, Lane::SeedBefore, Lane::SeedAfter];
 }
 
 /// What the caller asks of the planner.
@@ -109,6 +116,9 @@ fn lane_choice(
         let kernel = named(&format!("wide_{}", problem.dtype.name()))?;
         return Ok(Choice { lane, kernel, row: None, workgroup_size: 64, splits: 1, why });
     }
+    if matches!(lane, Lane::SeedBefore | Lane::SeedAfter) {
+        return seed_choice(lane, problem, caps, why);
+    }
     if problem.beam_width.is_some() && lane != Lane::Short {
         return Err(Refusal::new(format!("cache_indirection needs the lane short or wide, got {}", lane.name())));
     }
@@ -131,14 +141,15 @@ fn lane_choice(
     let rows = if pinned.is_empty() { &table.rows } else { pinned };
     let covering = || rows.iter().filter(|row| row.dtype == problem.dtype && row.max_head_size >= head_size);
     let fitting = || covering().filter(|row| fits(lane, row, problem, caps).is_ok());
-    let row = match lane {
-        // The narrowest head class that covers, and in it the first tile that holds all rows.
-        Lane::Short => fitting().next().map(|first| {
-            let class = || fitting().filter(|row| row.max_head_size == first.max_head_size);
-            class().find(|row| row.rows >= problem.q_len).or_else(|| class().last()).unwrap_or(first)
-        }),
-        _ => fitting().next(),
-    };
+    // The narrowest head class that covers and the lanes of its first row; within it, a choice by the problem's size.
+    let row = fitting().next().map(|first| {
+        let class = || fitting().filter(|row| (row.max_head_size, row.lanes) == (first.max_head_size, first.lanes));
+        let suits = |row: &&TuningRow| match lane {
+            Lane::Short => row.rows >= problem.q_len,
+            _ => row_workgroups(problem, row) * u64::from(row.workgroup_size) >= wanted_lanes(caps),
+        };
+        class().find(suits).or_else(|| class().next_back()).unwrap_or(first)
+    });
     let Some(row) = row else {
         let refusal = match covering().next() {
             None => {
@@ -149,17 +160,16 @@ fn lane_choice(
         };
         return Err(Refusal::new(refusal));
     };
-    let access = if problem.head_size % 4 == 0 && problem.v_head_size % 4 == 0 { "vec4" } else { "scalar" };
-    let dtype = problem.dtype.name();
-    let kernel = match lane {
-        Lane::Apple => {
-            // A tile in f16 would round key + bias once more than the operator does.
-            let adds_bias = problem.projection_bias == ProjectionBias::QueryKeyValue;
-            let staged = if adds_bias { "f32" } else { dtype };
-            format!("apple_{dtype}_{access}_{staged}_l{}_{}", row.lanes, row.tile)
-        }
-        _ => format!("{}_{dtype}_{access}_l{}_{}", lane.name(), row.lanes, row.tile),
+    let packs = lane == Lane::Short && problem.dtype == DType::F16;
+    let access = if packs && problem.head_size.is_multiple_of(8) && problem.v_head_size.is_multiple_of(8) {
+        "vec8"
+    } else {
+        access(problem)
     };
+    let dtype = problem.dtype.name();
+    // A tile in f16 would round key + bias once more than the operator does.
+    let tile = if adds_bias(problem) { row.tile.trim_end_matches('h') } else { &row.tile };
+    let kernel = format!("{}_{dtype}_{access}_l{}_{tile}", lane.name(), row.lanes);
     let why = if reason.is_empty() { why } else { format!("{why}; {reason}") };
     Ok(Choice {
         lane,
@@ -169,6 +179,40 @@ fn lane_choice(
         why: format!("{why}; {} row {} lanes x {} keys {}", table.name, row.lanes, row.tile, row.key_tile),
         row: Some(row.clone()),
     })
+}
+
+/// The kernels of the original report: plain problems of the head sizes that benchmarks use.
+fn seed_choice(lane: Lane, problem: &AttentionProblem, caps: &DeviceCaps, why: String) -> Result<Choice, Refusal> {
+    let plain = problem.past_len() == 0
+        && problem.projection_bias == ProjectionBias::None
+        && problem.padding_mask == PaddingMask::None
+        && problem.attention_bias.is_none()
+        && !problem.causal
+        && problem.v_head_size == problem.head_size;
+    if !plain {
+        return Err(Refusal::new(format!("lane {} runs plain attention only, got other features", lane.name())));
+    }
+    if lane == Lane::SeedBefore && (!caps.subgroups || caps.min_subgroup_size < 16) {
+        let least = caps.min_subgroup_size;
+        return Err(Refusal::new(format!("lane {} needs subgroups of 16 or more, got {least}", lane.name())));
+    }
+    let (dtype, head_size) = (problem.dtype.name(), problem.head_size);
+    let name = format!("{}_{dtype}_h{head_size}", lane.name().replace('-', "_"));
+    let kernel = KernelId::named(&name)
+        .ok_or_else(|| Refusal::new(format!("lane {} has head sizes 40, 64 and 128, got {head_size}", lane.name())))?;
+    let on_apple = profile::apple_generation(&caps.name).is_some();
+    let workgroup_size = if lane == Lane::SeedAfter && on_apple { 128 } else { 64 };
+    let row = TuningRow {
+        dtype: problem.dtype,
+        max_head_size: head_size,
+        lanes: 1,
+        tile: format!("r1s{}", head_size / 4),
+        rows: 1,
+        key_tile: 0,
+        workgroup_size,
+        splits: Some(1),
+    };
+    Ok(Choice { lane, kernel, workgroup_size, splits: 1, why, row: Some(row) })
 }
 
 /// Why a row can't run on a device.
@@ -191,6 +235,11 @@ fn fits(lane: Lane, row: &TuningRow, problem: &AttentionProblem, caps: &DeviceCa
             "a workgroup of {} lanes is needed, got {} at most",
             row.workgroup_size, caps.max_workgroup_size
         ));
+    }
+    // The short-query lane counts keys in 32 bits, to as much as two turns past the last.
+    let most = u32::MAX - 2 * row.workgroup_size / row.lanes * 4;
+    if lane == Lane::Short && problem.total_len() > most {
+        return Err(format!("lane short takes {most} keys at most, got {}", problem.total_len()));
     }
     let memory = workgroup_memory(lane, row, problem);
     if memory > caps.max_workgroup_memory {
@@ -228,33 +277,55 @@ fn matrix_memory(row: &TuningRow) -> u32 {
 fn workgroup_memory(lane: Lane, row: &TuningRow, problem: &AttentionProblem) -> u32 {
     let tile = row.key_tile * row.columns4();
     match lane {
-        Lane::Rows => 2 * tile * 16,
-        Lane::Apple if problem.projection_bias == ProjectionBias::QueryKeyValue => 2 * tile * 16,
-        Lane::Apple => 2 * tile * 4 * problem.dtype.size() as u32,
+        Lane::Rows | Lane::Apple => 2 * tile * 4 * row.tile_element(adds_bias(problem)),
         Lane::Short => row.workgroup_size / row.lanes * row.rows * (8 + row.columns4() * 16),
         Lane::Wide => 64 * 4,
         Lane::Matrix => matrix_memory(row),
+        // Never chosen by a row: 16 KiB by design.
+        Lane::SeedBefore | Lane::SeedAfter => 16 << 10,
     }
+}
+
+/// Lanes that keep the largest GPUs of a kind busy; on a CPU a few threads share the work.
+fn wanted_lanes(caps: &DeviceCaps) -> u64 {
+    match caps.kind {
+        DeviceKind::Discrete | DeviceKind::Virtual | DeviceKind::Other => 32 << 10,
+        DeviceKind::Integrated => 16 << 10,
+        DeviceKind::Software => 1 << 10,
+    }
+}
+
+/// Workgroups that a prefill lane gives a problem whose keys are not split.
+fn row_workgroups(problem: &AttentionProblem, row: &TuningRow) -> u64 {
+    u64::from(problem.batch) * u64::from(problem.num_heads) * u64::from(problem.q_len.div_ceil(row.tile_rows()))
 }
 
 /// Key splits that give the device enough workgroups, each with keys enough to be worth a merge.
 fn wanted_splits(lane: Lane, problem: &AttentionProblem, row: &TuningRow, caps: &DeviceCaps) -> u32 {
-    // Lanes that keep the largest GPUs of a kind busy; on a CPU a few threads share the work.
-    let lanes_wanted: u64 = match caps.kind {
-        DeviceKind::Discrete | DeviceKind::Virtual | DeviceKind::Other => 64 << 10,
-        DeviceKind::Integrated => 16 << 10,
-        DeviceKind::Software => 1 << 10,
+    let (workgroups, wanted, least_keys) = match lane {
+        // Each key is read once and arithmetic is little: four times the lanes hide the latency of memory.
+        Lane::Short => {
+            let row_blocks = u64::from(problem.q_len.div_ceil(row.rows));
+            let workgroups = u64::from(problem.batch) * u64::from(problem.num_heads) * row_blocks;
+            (workgroups, 4 * wanted_lanes(caps), 2 * row.workgroup_size / row.lanes * 4)
+        }
+        _ => (row_workgroups(problem, row), wanted_lanes(caps), 4 * row.key_tile.max(1)),
     };
-    let (rows, keys_a_turn) = match lane {
-        Lane::Short => (row.rows, row.workgroup_size / row.lanes * 4),
-        _ => (row.tile_rows(), row.key_tile.max(1)),
-    };
-    let row_tiles = u64::from(problem.q_len.div_ceil(rows));
-    let workgroups = (u64::from(problem.batch) * u64::from(problem.num_heads) * row_tiles).max(1);
-    let least_turns = if lane == Lane::Short { 2 } else { 4 };
-    let most = problem.total_len().div_ceil(least_turns * keys_a_turn).max(1);
-    let wanted = lanes_wanted.div_ceil(workgroups * u64::from(row.workgroup_size));
-    u32::try_from(wanted).unwrap_or(most).clamp(1, most)
+    let most = problem.total_len().div_ceil(least_keys).max(1);
+    let lanes = (workgroups * u64::from(row.workgroup_size)).max(1);
+    // To the nearest: half as many again is worth less than a merge costs.
+    u32::try_from((wanted + lanes / 2) / lanes).unwrap_or(most).clamp(1, most)
+}
+
+/// How kernels reach the tensors: by vec4 where every row begins at a multiple of four elements.
+pub(crate) fn access(problem: &AttentionProblem) -> &'static str {
+    let aligned = problem.head_size.is_multiple_of(4) && problem.v_head_size.is_multiple_of(4);
+    if aligned { "vec4" } else { "scalar" }
+}
+
+/// Whether the problem adds a bias to keys and values.
+fn adds_bias(problem: &AttentionProblem) -> bool {
+    problem.projection_bias == ProjectionBias::QueryKeyValue
 }
 
 fn named(name: &str) -> Result<KernelId, Refusal> {

@@ -9,11 +9,14 @@ use crate::caps::DeviceCaps;
 use crate::cells::{Axis, Cell, divide};
 use crate::plan::{Binding, Plan, Step, Tensor};
 use crate::refusal::Refusal;
-use crate::select::{Choice, Lane};
+use crate::select::{Choice, Lane, access};
 use crate::views::{View, Views, tensor_bytes};
 
 /// Lanes of a workgroup of the kernels around attention.
 const COPY_WORKGROUP: u32 = 64;
+/// Most lanes that share the key splits of a column where they are merged, and splits that each should have of them.
+const COMBINE_PARTS: u32 = 16;
+const SPLITS_PER_PART: u32 = 2;
 /// Side of the squares of the scores kernel.
 const SCORES_SIDE: u32 = 16;
 /// Scratch buffers of key splits.
@@ -78,7 +81,7 @@ impl Builder<'_> {
         what: &str,
         needs: &dyn Fn(&Cell) -> Vec<f64>,
     ) -> Result<Vec<Cell>, Refusal> {
-        divide(cell, axes, needs).map_err(|cell| {
+        divide(cell, axes, self.problem.beam_width.unwrap_or(1), needs).map_err(|cell| {
             Refusal::new(format!(
                 "the smallest parts of {what} must fit bindings of {} bytes and {} workgroups, got {:.1} times that for \
                  batch row {}, head {}",
@@ -187,6 +190,8 @@ impl Builder<'_> {
         let constants = kernel.info().overrides.iter().map(|&name| {
             let value = match name {
                 "WORKGROUP_SIZE" => choice.map_or(COPY_WORKGROUP, |c| c.workgroup_size),
+                // Where splits are merged, their number decides.
+                "PARTS" => 1,
                 "KEY_TILE" => choice.and_then(|c| c.row.as_ref()).map_or(0, |row| row.key_tile),
                 "PAST" => u32::from(p.past_len() > 0),
                 "KV_BIAS" => u32::from(p.projection_bias == ProjectionBias::QueryKeyValue),
@@ -229,7 +234,8 @@ impl Builder<'_> {
             chunk = chunk.div_ceil(2);
         }
         let chunks = self.problem.total_len().div_ceil(chunk);
-        let per_chunk = choice.splits.div_ceil(chunks).max(1);
+        // Splits share a grid dimension with the batch rows of a cell, one at the least.
+        let per_chunk = choice.splits.div_ceil(chunks).clamp(1, self.caps.max_workgroups);
         let turn = choice.row.as_ref().map_or(choice.workgroup_size, |row| match choice.lane {
             Lane::Short => row.workgroup_size / row.lanes * 4,
             _ => row.key_tile.max(1),
@@ -238,17 +244,24 @@ impl Builder<'_> {
         let splits = chunk.div_ceil(keys_per_split);
         let total_splits = chunks * splits;
         let partial = total_splits > 1;
+        if partial && !choice.kernel.info().overrides.contains(&"PARTIAL") {
+            let lane = choice.lane.name();
+            return Err(Refusal::new(format!("lane {lane} takes all keys at once, got {total_splits} ranges of keys")));
+        }
+
+        let parts = total_splits.div_ceil(SPLITS_PER_PART).next_power_of_two().min(COMBINE_PARTS);
+        let partial_columns = u64::from(self.problem.v_head_size.next_multiple_of(4));
 
         let partial_bytes = |cell: &Cell| {
             let rows = cell.b.len() as u64 * cell.n.len() as u64 * cell.s.len() as u64;
-            u64::from(total_splits) * rows * u64::from(self.problem.v_head_size).max(2) * 4
+            u64::from(total_splits) * rows * partial_columns * 4
         };
         let needs = |cell: &Cell| {
             let mut needs: Vec<f64> = cell.key_chunks(chunk).flat_map(|part| bindings(&part)).collect();
             needs.extend(self.needs(cell, &[], grid(cell, splits)));
             if partial {
                 needs.push(partial_bytes(cell) as f64 / self.max_binding as f64);
-                needs.extend(self.needs(cell, &[], combine_grid(self.problem, cell)));
+                needs.extend(self.needs(cell, &[], combine_grid(self.problem, cell, parts)));
             }
             needs
         };
@@ -268,7 +281,7 @@ impl Builder<'_> {
                     bindings.extend(self.partials(cell, total_splits));
                 }
                 let grid = grid(&part, splits);
-                self.steps.push(Step { blueprint: blueprint.clone(), params, grid, bindings, after_earlier: false });
+                self.steps.push(Step { blueprint: blueprint.clone(), params, grid, bindings });
             }
             if let (true, Some(kernel)) = (partial, combine) {
                 let output = [self.views.output()];
@@ -283,9 +296,12 @@ impl Builder<'_> {
                     }
                     self.scratch[index] = self.scratch[index].max(binding.size);
                 }
-                let blueprint = self.blueprint(kernel, None, false)?;
-                let grid = combine_grid(self.problem, cell);
-                self.steps.push(Step { blueprint, params, grid, bindings, after_earlier: true });
+                let mut blueprint = self.blueprint(kernel, None, false)?;
+                for (_, value) in blueprint.constants.iter_mut().filter(|(name, _)| *name == "PARTS") {
+                    *value = parts;
+                }
+                let grid = combine_grid(self.problem, cell, parts);
+                self.steps.push(Step { blueprint, params, grid, bindings });
             }
         }
         Ok(())
@@ -296,7 +312,11 @@ impl Builder<'_> {
         let rows = cell.b.len() as u64 * cell.n.len() as u64 * cell.s.len() as u64 * u64::from(splits);
         let binding = |slot, tensor, size| Binding { slot, tensor, offset: 0, size };
         [
-            binding(Slot::PartialValues, PARTIAL_VALUES, rows * u64::from(self.problem.v_head_size) * 4),
+            binding(
+                Slot::PartialValues,
+                PARTIAL_VALUES,
+                rows * u64::from(self.problem.v_head_size.next_multiple_of(4)) * 4,
+            ),
             binding(Slot::PartialStats, PARTIAL_STATS, rows * 8),
         ]
     }
@@ -304,8 +324,7 @@ impl Builder<'_> {
     fn scores(&mut self) -> Result<(), Refusal> {
         let p = self.problem;
         let Some(qk) = p.qk else { return Ok(()) };
-        let access = if p.head_size % 4 == 0 && p.v_head_size % 4 == 0 { "vec4" } else { "scalar" };
-        let name = format!("scores_{}_{access}_{}", p.dtype.name(), qk.name());
+        let name = format!("scores_{}_{}_{}", p.dtype.name(), access(p), qk.name());
         let kernel = KernelId::named(&name)
             .ok_or_else(|| Refusal::new(format!("qk is of the node's type, or float32, got {}", qk.name())))?;
         let mut views = self.inputs();
@@ -321,13 +340,7 @@ impl Builder<'_> {
         for cell in &cells {
             let mut params = self.params(cell);
             let bindings = self.bind(&views, cell, &mut params);
-            self.steps.push(Step {
-                blueprint: blueprint.clone(),
-                params,
-                grid: grid(cell),
-                bindings,
-                after_earlier: false,
-            });
+            self.steps.push(Step { blueprint: blueprint.clone(), params, grid: grid(cell), bindings });
         }
         Ok(())
     }
@@ -374,13 +387,7 @@ impl Builder<'_> {
             // The range of entries that are new.
             params.origin[2] = p.past_len();
             params.end[2] = p.total_len();
-            self.steps.push(Step {
-                blueprint: blueprint.clone(),
-                params,
-                grid: grid(cell),
-                bindings,
-                after_earlier: false,
-            });
+            self.steps.push(Step { blueprint: blueprint.clone(), params, grid: grid(cell), bindings });
         }
         Ok(())
     }
@@ -418,9 +425,9 @@ impl Builder<'_> {
     }
 }
 
-fn combine_grid(problem: &AttentionProblem, cell: &Cell) -> [u32; 3] {
+fn combine_grid(problem: &AttentionProblem, cell: &Cell, parts: u32) -> [u32; 3] {
     let items = cell.s.len() as u64 * u64::from(problem.v_head_size.div_ceil(4));
-    let x = items.div_ceil(u64::from(COPY_WORKGROUP)).min(u64::from(u32::MAX));
+    let x = items.div_ceil(u64::from(COPY_WORKGROUP / parts)).min(u64::from(u32::MAX));
     [x as u32, cell.n.len() as u32, cell.b.len() as u32]
 }
 

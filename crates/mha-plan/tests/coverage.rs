@@ -108,6 +108,13 @@ fn keys_beyond_a_binding_are_merged() {
 }
 
 #[test]
+fn splits_meet_the_grid_too() {
+    let long = problem(Shape { batch: 1, num_heads: 1, q_len: 1, kv_len: 900, head_size: 32, v_head_size: 32 });
+    let caps = DeviceCaps { max_workgroups: 3, ..devices::h100() };
+    check(&long, &caps, &PlanOptions::default());
+}
+
+#[test]
 fn layouts_and_state() {
     let base = problem(Shape { batch: 2, num_heads: 3, q_len: 20, kv_len: 20, head_size: 16, v_head_size: 16 });
     for layout in [Layout::Plain, Layout::PreSplit, Layout::PackedKv, Layout::PackedQkv] {
@@ -134,6 +141,36 @@ fn pinned_lanes_never_change() {
     }
     let options = PlanOptions { lane: Some(Lane::Wide), ..PlanOptions::default() };
     assert!(check(&wide, &devices::h100(), &options).decision.starts_with("wide_f32"));
+}
+
+#[test]
+fn seeds_run_plain_problems_only() {
+    for lane in [Lane::SeedBefore, Lane::SeedAfter] {
+        let options = PlanOptions { lane: Some(lane), ..PlanOptions::default() };
+        let shape = Shape { q_len: 100, kv_len: 100, ..Shape::default() };
+        check(&problem(shape), &devices::h100(), &options);
+        let causal = AttentionProblem { causal: true, ..problem(shape) };
+        assert!(plan(&causal, &devices::h100(), &options).unwrap_err().to_string().contains("plain attention only"));
+        let odd = problem(Shape { head_size: 72, v_head_size: 72, ..shape });
+        assert!(plan(&odd, &devices::h100(), &options).unwrap_err().to_string().ends_with("got 72"));
+    }
+    let options = PlanOptions { lane: Some(Lane::SeedBefore), ..PlanOptions::default() };
+    let refusal = plan(&problem(Shape::default()), &devices::lavapipe(), &options).unwrap_err().to_string();
+    assert_eq!(refusal, "lane seed-before needs subgroups of 16 or more, got 8");
+}
+
+#[test]
+fn every_tuning_row_fits_32_kib_of_workgroup_memory() {
+    for caps in [devices::m1(), devices::m4_max(), devices::intel_integrated()] {
+        for q_len in [1, 3, 9, 16, 40] {
+            for head_size in [8, 40, 64, 80, 128] {
+                let shape = Shape { q_len, head_size, v_head_size: head_size, ..Shape::default() };
+                let plan = check(&problem(shape), &caps, &PlanOptions::default());
+                let short = q_len <= 16;
+                assert!(!short || !plan.decision.contains("r1s") || q_len == 1, "{}", plan.decision);
+            }
+        }
+    }
 }
 
 #[test]

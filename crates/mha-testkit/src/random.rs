@@ -7,10 +7,13 @@ use crate::shapes::{HEAD_SIZES, LENGTHS, Shapes};
 
 /// Consecutive seeds that differ in lengths and contents alone. Types, features and head sizes, on which compiled
 /// kernels depend, are drawn once for all of them.
-pub const FAMILY: u64 = 8;
+pub const FAMILY: u64 = 32;
 
 /// Upper bound of the multiply-adds of a drawn problem, which keeps a software GPU and the reference quick.
-const MAX_WORK: f64 = 3e5;
+const MAX_WORK: f64 = 2e6;
+
+/// Most rows of a query that counts as short.
+const FEW_ROWS: u32 = 16;
 
 /// The problem of a seed. The same seed gives the same problem.
 pub fn problem(seed: u64, dtype: DType) -> AttentionProblem {
@@ -43,7 +46,15 @@ enum Mask {
     QueryKeys,
 }
 
-/// What eight seeds share.
+/// How many query rows: planners pick other kernels for few than for many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rows {
+    One,
+    Few,
+    Many,
+}
+
+/// What the seeds of a family share.
 #[derive(Clone, Debug)]
 struct Family {
     dtype: DType,
@@ -58,8 +69,7 @@ struct Family {
     attention_bias: Option<(bool, bool)>,
     state: State,
     requested: RequestedOutputs,
-    /// A single query row, as in decoding.
-    one_row: bool,
+    rows: Rows,
 }
 
 /// One of `items`.
@@ -87,7 +97,9 @@ impl Family {
         if layout == PreSplit && matches!(state, State::Beams { .. }) {
             state = State::Shared;
         }
-        let head_size = one(rng, &HEAD_SIZES);
+        // Mostly narrow ones, which software GPUs compile fastest.
+        let narrow = HEAD_SIZES.partition_point(|&size| size <= 64);
+        let head_size = if once_in(rng, 4) { one(rng, &HEAD_SIZES) } else { one(rng, &HEAD_SIZES[..narrow]) };
         let other_size = layout == Plain && state == State::None && once_in(rng, 3);
         let presents = match state {
             State::Shared | State::Beams { .. } => (true, true),
@@ -123,15 +135,22 @@ impl Family {
             attention_bias: once_in(rng, 3).then(|| (rng.bool(), rng.bool())),
             state,
             requested: RequestedOutputs { present_key: presents.0, present_value: presents.1, qk },
-            one_row: matches!(state, State::Beams { .. }) && !once_in(rng, 5) || once_in(rng, 4),
+            rows: match state {
+                State::Beams { .. } if !once_in(rng, 5) => Rows::One,
+                _ => one(rng, &[Rows::One, Rows::Few, Rows::Many, Rows::Many]),
+            },
         }
     }
 
     fn member(&self, rng: &mut Rng) -> AttentionProblem {
-        let q_len = if self.one_row { 1 } else { one(rng, &LENGTHS) };
+        let q_len = match self.rows {
+            Rows::One => 1,
+            Rows::Few => one(rng, &LENGTHS[1..LENGTHS.partition_point(|&n| n <= FEW_ROWS)]),
+            Rows::Many => one(rng, &LENGTHS[LENGTHS.partition_point(|&n| n <= FEW_ROWS)..]),
+        };
         let kv_len = match self.layout {
             Layout::PackedQkv => q_len,
-            _ if self.one_row && self.state != State::None => 1,
+            _ if self.rows == Rows::One && self.state != State::None => 1,
             // Self-attention, where causality has no corner cases, is the common call.
             _ if rng.bool() => q_len,
             _ => one(rng, &LENGTHS),

@@ -4,6 +4,7 @@
 //! set it fails instead.
 #![allow(dead_code)] // each test file uses a part
 
+use std::collections::{BTreeSet, VecDeque};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -13,14 +14,28 @@ use mha_plan::{DeviceCaps, Lane, Plan, PlanOptions, Tensor};
 use mha_spec::{AdapterChoice, DType, PathChoice};
 use mha_testkit::{Case, Expected};
 
+/// The lanes that paths choose from. The others are kernels to compare with in benchmarks.
+pub const LANES: [Lane; 4] = [Lane::Rows, Lane::Apple, Lane::Short, Lane::Wide];
+
 /// Both types.
 pub const DTYPES: [DType; 2] = [DType::F32, DType::F16];
+
+/// What a test does with a device.
+type Run = Box<dyn FnOnce(&Arc<Gpu>) -> Result<(), String> + Send>;
 
 /// One test: a name, the types it needs, and what it does with a device.
 pub struct Test {
     name: String,
     dtype: DType,
-    run: Box<dyn FnOnce(&Arc<Gpu>) -> Result<(), String> + Send>,
+    needs: fn(&DeviceCaps) -> Result<(), String>,
+    run: Run,
+}
+
+impl Test {
+    /// A test that devices without something ignore, with the reason, even where `CI` is set.
+    pub fn needing(self, needs: fn(&DeviceCaps) -> Result<(), String>) -> Test {
+        Test { needs, ..self }
+    }
 }
 
 /// A test of problems of one type.
@@ -29,39 +44,56 @@ pub fn test(
     dtype: DType,
     run: impl FnOnce(&Arc<Gpu>) -> Result<(), String> + Send + 'static,
 ) -> Test {
-    Test { name: name.into(), dtype, run: Box::new(run) }
+    Test { name: name.into(), dtype, needs: |_| Ok(()), run: Box::new(run) }
 }
 
-/// The tests' `main`: runs them on the device that `settings` opens.
+/// The tests' `main`: runs them on a device for each type. Kernels are compiled in a device's own queue, and a software
+/// GPU spends its time there, so two devices run tests of both types side by side; the second copies through staging
+/// buffers, as GPUs with memory of their own do.
 pub fn main(settings: GpuSettings, tests: Vec<Test>) -> ExitCode {
     let arguments = Arguments::from_args();
+    let staged = GpuSettings { staged_transfers: true, ..settings.clone() };
     // Listing must not depend on the machine.
-    let gpu = if arguments.list {
-        Err("not opened to list the tests".to_owned())
-    } else {
-        Gpu::open(&AdapterChoice::Auto, &settings).map_err(|error| error.to_string())
+    let open = |settings: &GpuSettings| match arguments.list {
+        true => Err("not opened to list the tests".to_owned()),
+        false => Gpu::open(&AdapterChoice::Auto, settings).map_err(|error| error.to_string()),
     };
-    let must_run = std::env::var_os("CI").is_some();
-    match &gpu {
-        Ok(gpu) => println!("adapter: {}", gpu.describe()),
-        Err(error) if !arguments.list => println!("no adapter: {error}"),
-        Err(_) => {}
+    let devices = [(DType::F32, open(&settings)), (DType::F16, open(&staged))];
+    if let (Ok(gpu), false) = (&devices[0].1, arguments.list) {
+        println!("adapter: {}", gpu.describe());
     }
-    let trials = tests.into_iter().map(|Test { name, dtype, run }| {
-        let gpu = match &gpu {
-            Ok(gpu) if dtype == DType::F16 && !gpu.caps().f16 => {
-                Err(format!("{} has no f16 in shaders", gpu.describe()))
-            }
-            gpu => gpu.clone(),
-        };
-        let ignored = gpu.is_err() && !must_run && !arguments.list;
+    let must_run = std::env::var_os("CI").is_some();
+    let mut skipped = BTreeSet::new();
+    let mut trials = Vec::new();
+    for Test { name, dtype, needs, run } in interleaved(tests) {
+        let gpu =
+            devices.iter().find(|(of, _)| *of == dtype).map(|(_, gpu)| gpu.clone()).expect("a device for each type");
+        let gpu = gpu.and_then(|gpu| match dtype == DType::F16 && !gpu.caps().f16 {
+            true => Err(format!("{} has no f16 in shaders", gpu.describe())),
+            false => Ok(gpu),
+        });
+        let lacks = gpu.as_ref().ok().and_then(|gpu| needs(gpu.caps()).err());
+        let ignored = lacks.is_some() || gpu.is_err() && !must_run && !arguments.list;
+        skipped.extend(lacks);
         if let (true, Err(reason)) = (ignored, &gpu) {
-            println!("ignored {name}: {reason}");
+            skipped.insert(reason.clone());
         }
-        Trial::test(name, move || run(&gpu?).map_err(Failed::from)).with_ignored_flag(ignored)
-    });
-    let trials = trials.collect();
+        trials.push(Trial::test(name, move || run(&gpu?).map_err(Failed::from)).with_ignored_flag(ignored));
+    }
+    skipped.iter().for_each(|reason| println!("ignoring tests: {reason}"));
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// The tests, those of the two types in turns.
+fn interleaved(tests: Vec<Test>) -> Vec<Test> {
+    let (mut wide, mut narrow): (VecDeque<Test>, VecDeque<Test>) =
+        tests.into_iter().partition(|test| test.dtype == DType::F32);
+    let mut all = Vec::new();
+    while !(wide.is_empty() && narrow.is_empty()) {
+        all.extend(wide.pop_front());
+        all.extend(narrow.pop_front());
+    }
+    all
 }
 
 /// Options that pin a path.

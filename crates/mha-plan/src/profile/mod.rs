@@ -16,8 +16,9 @@ pub struct TuningRow {
     pub max_head_size: u32,
     /// Lanes that share a group of query rows.
     pub lanes: u32,
-    /// Register tile, `r<rows>s<vec4 columns of a lane>`, and `a<vec4 loaded ahead>` where the lane loads ahead; on
-    /// matrices, `m<side>r<row blocks>c<column blocks>k<key blocks>a<vec4 loaded ahead>`.
+    /// Register tile, `r<rows>s<vec4 columns of a lane>`, then `a<vec4 loaded ahead>` where the lane loads ahead, and `h`
+    /// where its tiles in workgroup memory hold float16; on matrices,
+    /// `m<side>r<row blocks>c<column blocks>k<key blocks>a<vec4 loaded ahead>`.
     pub tile: String,
     /// Query rows of a group of lanes.
     pub rows: u32,
@@ -43,6 +44,11 @@ impl TuningRow {
     /// The tile of the matrix lane.
     pub fn matrix(&self) -> Option<MatrixTile> {
         matrix_tile(&self.tile)
+    }
+
+    /// Bytes of a tile's element in workgroup memory, where a bias of keys and values may forbid float16.
+    pub fn tile_element(&self, adds_bias: bool) -> u32 {
+        if self.tile.ends_with('h') && !adds_bias { 2 } else { 4 }
     }
 
     fn slice4(&self) -> u32 {
@@ -140,7 +146,7 @@ fn tile_numbers(tile: &str) -> Option<[u32; 3]> {
     if let Some(matrix) = matrix_tile(tile) {
         return Some([matrix.side * matrix.row_blocks, 0, matrix.ahead]);
     }
-    let (rows, rest) = tile.strip_prefix('r')?.split_once('s')?;
+    let (rows, rest) = tile.strip_suffix('h').unwrap_or(tile).strip_prefix('r')?.split_once('s')?;
     let (slice4, ahead) = rest.split_once('a').unwrap_or((rest, "0"));
     Some([rows.parse().ok()?, slice4.parse().ok()?, ahead.parse().ok()?])
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mha_gpu::{Gpu, GpuError, GpuSettings};
+use mha_gpu::{Gpu, GpuError};
 use mha_plan::{Plan, PlanOptions, Tensor};
 use mha_spec::{AttentionProblem, FallbackChoice, Options, check_cache_indirection, output_shapes};
 
@@ -10,6 +10,7 @@ use super::cpu::CpuKernel;
 use super::node::{Node, input_shapes};
 use super::plans::{PlanCache, Planned};
 use super::{input, output, spec_failure};
+use crate::device;
 use crate::logging::{self, TARGET};
 use crate::session::{FallbackCause, Session};
 use crate::sys::{Code, ComputeContext, Failure, Inputs, Kernel, KernelInfo};
@@ -52,7 +53,7 @@ impl AttentionKernel {
         let entries = info.config_entries()?;
         let options = Options::parse(entries.iter().map(|(key, value)| (key.as_str(), value.as_str())))
             .map_err(|error| Failure::new(Code::InvalidArgument, error))?;
-        let device = match Gpu::open(&options.adapter, &GpuSettings::default()) {
+        let device = match device::open(&options.adapter) {
             Ok(gpu) => Device::Gpu(gpu),
             Err(error) => Device::Missing(error.to_string()),
         };
@@ -69,7 +70,7 @@ impl AttentionKernel {
             Device::Missing(reason) => self.fall_back(FallbackCause::NoAdapter, reason).map(drop),
             Device::Gpu(gpu) => {
                 let path = self.options.path;
-                tracing::info!(target: TARGET, "node '{}' runs path {path} on {}", self.node.name, gpu.describe());
+                tracing::info!(target: TARGET, "MultiHeadAttention node '{}' runs path {path} on {}", self.node.name, gpu.describe());
                 let Some(problem) = &self.node.fixed_problem else { return Ok(()) };
                 let prepared = self
                     .plan(gpu, problem)

@@ -1,0 +1,1307 @@
+// language: metal2.4
+#include <metal_stdlib>
+#include <simd/simd.h>
+
+using metal::uint;
+
+struct _mslBufferSizes {
+    uint size1;
+    uint size2;
+    uint size3;
+    uint size4;
+    uint size5;
+    uint size6;
+    uint size7;
+    uint size8;
+    uint size9;
+    uint size10;
+    uint size11;
+};
+
+typedef float Elem;
+typedef metal::float4 Elem4_;
+struct Strides {
+    uint batch;
+    uint head;
+    uint row;
+    uint offset;
+};
+struct AttentionParams {
+    Strides query;
+    Strides key;
+    Strides value;
+    Strides past_key;
+    Strides past_value;
+    Strides output;
+    Strides attention_bias;
+    Strides padding_mask;
+    metal::uint4 origin;
+    metal::uint4 end;
+    uint q_len;
+    uint past_len;
+    uint head_size;
+    uint v_head_size;
+    uint num_heads;
+    uint beam_width;
+    uint beam_stride;
+    uint bias_batch_divisor;
+    uint query_bias_offset;
+    uint key_bias_offset;
+    uint value_bias_offset;
+    uint first_split;
+    uint keys_per_split;
+    uint splits;
+    float scale;
+    float mask_filter_value;
+};
+typedef Elem4_ type_3[1];
+typedef int type_7[1];
+typedef Elem type_8[1];
+typedef metal::float4 type_9[1];
+typedef metal::float2 type_11[1];
+typedef metal::float4 Tile4_;
+struct RowVectors {
+    metal::float4 r0_;
+};
+typedef float Owned;
+struct OwnedRows {
+    Owned r0_;
+};
+struct RowNumbers {
+    float r0_;
+};
+struct type_12 {
+    Tile4_ inner[256];
+};
+struct Rows {
+    RowVectors c0_;
+    RowVectors c1_;
+    RowVectors c2_;
+    RowVectors c3_;
+};
+constant float LOWEST = -340282350000000000000000000000000000000.0;
+constant float LOG2_E = 1.442695;
+constant uint LANES = 4u;
+constant uint SLICE4_ = 4u;
+constant uint COLUMNS4_ = 16u;
+constant float SLACK = 5.5;
+constant uint ROWS = 1u;
+constant bool PAST = false;
+constant bool KV_BIAS = false;
+constant bool QUERY_BIAS = false;
+constant bool CAUSAL = false;
+constant uint PADDING_MASK = 0u;
+constant bool ATTENTION_BIAS = false;
+constant bool LOG2_SCORES = true;
+constant bool PARTIAL = false;
+constant uint KEY_TILE = 16u;
+constant uint TILE_LENGTH = 256u;
+constant uint WORKGROUP_SIZE = 128u;
+constant bool CAUSAL_SKIP = false;
+
+uint element(
+    Strides strides,
+    uint b,
+    uint n,
+    uint row
+) {
+    return ((strides.offset + (b * strides.batch)) + (n * strides.head)) + (row * strides.row);
+}
+
+uint partial_row(
+    uint b_1,
+    uint n_1,
+    uint s,
+    constant AttentionParams& params
+) {
+    uint _e6 = params.end.y;
+    uint _e10 = params.origin.y;
+    uint heads = _e6 - _e10;
+    uint _e15 = params.end.z;
+    uint _e19 = params.origin.z;
+    uint rows = _e15 - _e19;
+    uint _e24 = params.origin.x;
+    uint _e30 = params.origin.y;
+    uint _e37 = params.origin.z;
+    return ((((b_1 - _e24) * heads) + (n_1 - _e30)) * rows) + (s - _e37);
+}
+
+uint partial_rows(
+    constant AttentionParams& params
+) {
+    uint _e3 = params.end.x;
+    uint _e7 = params.origin.x;
+    uint _e12 = params.end.y;
+    uint _e16 = params.origin.y;
+    uint _e22 = params.end.z;
+    uint _e26 = params.origin.z;
+    return ((_e3 - _e7) * (_e12 - _e16)) * (_e22 - _e26);
+}
+
+uint naga_div(uint lhs, uint rhs) {
+    return lhs / metal::select(rhs, 1u, rhs == 0u);
+}
+
+metal::float4 query4_(
+    uint index,
+    uint columns,
+    device type_3 const& query,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Elem4_ _e6 = query[naga_div(index, 4u)];
+    return static_cast<metal::float4>(_e6);
+}
+
+metal::float4 key4_(
+    uint index_1,
+    uint columns_1,
+    device type_3 const& key,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Elem4_ _e6 = key[naga_div(index_1, 4u)];
+    return static_cast<metal::float4>(_e6);
+}
+
+metal::float4 value4_(
+    uint index_2,
+    uint columns_2,
+    device type_3 const& value,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Elem4_ _e6 = value[naga_div(index_2, 4u)];
+    return static_cast<metal::float4>(_e6);
+}
+
+metal::float4 bias4_(
+    uint index_3,
+    uint columns_3,
+    device type_3 const& bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Elem4_ _e6 = bias[naga_div(index_3, 4u)];
+    return static_cast<metal::float4>(_e6);
+}
+
+metal::float4 past_key4_(
+    uint index_4,
+    uint columns_4,
+    device type_3 const& past_key,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Elem4_ _e6 = past_key[naga_div(index_4, 4u)];
+    return static_cast<metal::float4>(_e6);
+}
+
+metal::float4 past_value4_(
+    uint index_5,
+    uint columns_5,
+    device type_3 const& past_value,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Elem4_ _e6 = past_value[naga_div(index_5, 4u)];
+    return static_cast<metal::float4>(_e6);
+}
+
+void store_output4_(
+    uint index_6,
+    uint columns_6,
+    metal::float4 x,
+    device type_3& output,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    output[naga_div(index_6, 4u)] = static_cast<metal::float4>(x);
+    return;
+}
+
+uint past_batch(
+    uint b_2,
+    uint t
+) {
+    return b_2;
+}
+
+metal::float4 source_key4_(
+    uint b_3,
+    uint n_2,
+    uint t_1,
+    uint h,
+    constant AttentionParams& params,
+    device type_3 const& key,
+    device type_3 const& bias,
+    device type_3 const& past_key,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    bool local = {};
+    metal::float4 x_1 = {};
+    uint _e6 = params.head_size;
+    uint columns_7 = _e6 - h;
+    if (PAST) {
+        uint _e13 = params.past_len;
+        local = t_1 < _e13;
+    } else {
+        local = false;
+    }
+    bool _e16 = local;
+    if (_e16) {
+        Strides _e19 = params.past_key;
+        uint _e20 = past_batch(b_3, t_1);
+        uint _e21 = element(_e19, _e20, n_2, t_1);
+        metal::float4 _e23 = past_key4_(_e21 + h, columns_7, past_key, _buffer_sizes);
+        return _e23;
+    }
+    Strides _e26 = params.key;
+    uint _e29 = params.past_len;
+    uint _e31 = element(_e26, b_3, n_2, t_1 - _e29);
+    metal::float4 _e33 = key4_(_e31 + h, columns_7, key, _buffer_sizes);
+    x_1 = _e33;
+    if (KV_BIAS) {
+        metal::float4 _e36 = x_1;
+        uint _e39 = params.key_bias_offset;
+        uint _e42 = params.head_size;
+        metal::float4 _e46 = bias4_((_e39 + (n_2 * _e42)) + h, columns_7, bias, _buffer_sizes);
+        x_1 = _e36 + _e46;
+    }
+    metal::float4 _e48 = x_1;
+    return _e48;
+}
+
+metal::float4 source_value4_(
+    uint b_4,
+    uint n_3,
+    uint t_2,
+    uint h_1,
+    constant AttentionParams& params,
+    device type_3 const& value,
+    device type_3 const& bias,
+    device type_3 const& past_value,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    bool local_1 = {};
+    metal::float4 x_2 = {};
+    uint _e6 = params.v_head_size;
+    uint columns_8 = _e6 - h_1;
+    if (PAST) {
+        uint _e13 = params.past_len;
+        local_1 = t_2 < _e13;
+    } else {
+        local_1 = false;
+    }
+    bool _e16 = local_1;
+    if (_e16) {
+        Strides _e19 = params.past_value;
+        uint _e20 = past_batch(b_4, t_2);
+        uint _e21 = element(_e19, _e20, n_3, t_2);
+        metal::float4 _e23 = past_value4_(_e21 + h_1, columns_8, past_value, _buffer_sizes);
+        return _e23;
+    }
+    Strides _e26 = params.value;
+    uint _e29 = params.past_len;
+    uint _e31 = element(_e26, b_4, n_3, t_2 - _e29);
+    metal::float4 _e33 = value4_(_e31 + h_1, columns_8, value, _buffer_sizes);
+    x_2 = _e33;
+    if (KV_BIAS) {
+        metal::float4 _e36 = x_2;
+        uint _e39 = params.value_bias_offset;
+        uint _e42 = params.v_head_size;
+        metal::float4 _e46 = bias4_((_e39 + (n_3 * _e42)) + h_1, columns_8, bias, _buffer_sizes);
+        x_2 = _e36 + _e46;
+    }
+    metal::float4 _e48 = x_2;
+    return _e48;
+}
+
+metal::float4 source_query4_(
+    uint b_5,
+    uint n_4,
+    uint s_1,
+    uint h_2,
+    constant AttentionParams& params,
+    device type_3 const& query,
+    device type_3 const& bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::float4 x_3 = {};
+    uint _e6 = params.head_size;
+    uint columns_9 = _e6 - h_2;
+    Strides _e10 = params.query;
+    uint _e11 = element(_e10, b_5, n_4, s_1);
+    metal::float4 _e13 = query4_(_e11 + h_2, columns_9, query, _buffer_sizes);
+    x_3 = _e13;
+    if (QUERY_BIAS) {
+        metal::float4 _e16 = x_3;
+        uint _e19 = params.query_bias_offset;
+        uint _e22 = params.head_size;
+        metal::float4 _e26 = bias4_((_e19 + (n_4 * _e22)) + h_2, columns_9, bias, _buffer_sizes);
+        x_3 = _e16 + _e26;
+    }
+    metal::float4 _e28 = x_3;
+    return _e28;
+}
+
+bool is_padding(
+    uint b_6,
+    uint s_2,
+    uint t_3,
+    constant AttentionParams& params,
+    device type_7 const& padding_mask,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Strides _e5 = params.padding_mask;
+    uint _e7 = element(_e5, b_6, 0u, s_2);
+    switch(PADDING_MASK) {
+        case 1u: {
+            int _e12 = padding_mask[_e7];
+            return static_cast<int>(t_3) >= _e12;
+        }
+        case 2u: {
+            int _e17 = padding_mask[_e7 + t_3];
+            return _e17 <= 0;
+        }
+        case 3u: {
+            int _e23 = padding_mask[_e7 + t_3];
+            return _e23 == 0;
+        }
+        default: {
+            return false;
+        }
+    }
+}
+
+bool is_causally_hidden(
+    uint s_3,
+    uint t_4,
+    constant AttentionParams& params
+) {
+    bool local_2 = {};
+    uint _e4 = params.past_len;
+    if (t_4 > (s_3 + _e4)) {
+        uint _e13 = params.q_len;
+        local_2 = (s_3 + 1u) < _e13;
+    } else {
+        local_2 = false;
+    }
+    bool _e16 = local_2;
+    return _e16;
+}
+
+float masked_score(
+    float scaled,
+    uint b_7,
+    uint n_5,
+    uint s_4,
+    uint t_5,
+    constant AttentionParams& params,
+    device type_7 const& padding_mask,
+    device type_8 const& attention_bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    float x_4 = {};
+    bool local_3 = {};
+    float term = 0.0;
+    x_4 = scaled;
+    if (ATTENTION_BIAS) {
+        float _e7 = x_4;
+        Strides _e11 = params.attention_bias;
+        uint _e14 = params.bias_batch_divisor;
+        uint _e16 = element(_e11, naga_div(b_7, _e14), n_5, s_4);
+        Elem _e19 = attention_bias[_e16 + t_5];
+        x_4 = _e7 + static_cast<float>(_e19);
+    }
+    if (true) {
+        local_3 = CAUSAL;
+    } else {
+        local_3 = true;
+    }
+    bool _e31 = local_3;
+    if (_e31) {
+        if (false) {
+            float _e40 = params.mask_filter_value;
+            bool _e41 = is_padding(b_7, s_4, t_5, params, padding_mask, _buffer_sizes);
+            term = _e41 ? _e40 : 0.0;
+        }
+        if (CAUSAL) {
+            float _e45 = term;
+            bool _e47 = is_causally_hidden(s_4, t_5, params);
+            term = _e47 ? LOWEST : _e45;
+        }
+        float _e49 = x_4;
+        float _e50 = term;
+        x_4 = _e49 + _e50;
+    }
+    float _e52 = x_4;
+    return _e52;
+}
+
+float score_factor(
+    constant AttentionParams& params
+) {
+    if (LOG2_SCORES) {
+        float _e3 = params.scale;
+        return _e3 * LOG2_E;
+    }
+    float _e8 = params.scale;
+    return _e8;
+}
+
+float weight(
+    float difference
+) {
+    if (LOG2_SCORES) {
+        return metal::exp2(difference);
+    }
+    return metal::exp2(difference * LOG2_E);
+}
+
+uint partial_index(
+    uint split,
+    uint b_8,
+    uint n_6,
+    uint s_5,
+    constant AttentionParams& params
+) {
+    uint _e4 = partial_rows(params);
+    uint _e6 = partial_row(b_8, n_6, s_5, params);
+    return (split * _e4) + _e6;
+}
+
+void store_partial4_(
+    uint index_7,
+    uint h_3,
+    metal::float4 x_5,
+    constant AttentionParams& params,
+    device type_9& partial_values,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e6 = params.v_head_size;
+    partial_values[(index_7 * naga_div(_e6 + 3u, 4u)) + naga_div(h_3, 4u)] = x_5;
+    return;
+}
+
+metal::float4 query_part(
+    uint b_9,
+    uint n_7,
+    uint s_6,
+    uint part,
+    uint lane,
+    constant AttentionParams& params,
+    device type_3 const& query,
+    device type_3 const& bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint h_4 = ((part * LANES) + lane) * 4u;
+    uint _e12 = params.head_size;
+    if (h_4 < _e12) {
+        metal::float4 _e14 = source_query4_(b_9, n_7, s_6, h_4, params, query, bias, _buffer_sizes);
+        return _e14;
+    }
+    return metal::float4 {};
+}
+
+RowNumbers same_numbers(
+    float x_6
+) {
+    return RowNumbers {x_6};
+}
+
+RowVectors load_part(
+    uint b_10,
+    uint n_8,
+    uint first,
+    uint end,
+    uint part_1,
+    uint lane_1,
+    float factor,
+    constant AttentionParams& params,
+    device type_3 const& query,
+    device type_3 const& bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    RowVectors q = RowVectors {};
+    if (first < end) {
+        metal::float4 _e11 = query_part(b_10, n_8, first, part_1, lane_1, params, query, bias, _buffer_sizes);
+        q.r0_ = _e11 * factor;
+    }
+    RowVectors _e13 = q;
+    return _e13;
+}
+
+metal::float4 tile_key(
+    uint at,
+    threadgroup type_12& key_tile
+) {
+    Tile4_ _e3 = key_tile.inner[at];
+    return static_cast<metal::float4>(_e3);
+}
+
+RowVectors part_scores(
+    RowVectors s_7,
+    RowVectors q_1,
+    metal::uint4 at_1,
+    threadgroup type_12& key_tile
+) {
+    RowVectors x_7 = {};
+    metal::float4 _e4 = tile_key(at_1.x, key_tile);
+    metal::float4 _e6 = tile_key(at_1.y, key_tile);
+    metal::float4 _e8 = tile_key(at_1.z, key_tile);
+    metal::float4 _e10 = tile_key(at_1.w, key_tile);
+    x_7 = s_7;
+    metal::float4 kx = metal::float4(_e4.x, _e6.x, _e8.x, _e10.x);
+    metal::float4 _e22 = x_7.r0_;
+    x_7.r0_ = metal::fma(metal::float4(q_1.r0_.x), kx, _e22);
+    metal::float4 ky = metal::float4(_e4.y, _e6.y, _e8.y, _e10.y);
+    metal::float4 _e34 = x_7.r0_;
+    x_7.r0_ = metal::fma(metal::float4(q_1.r0_.y), ky, _e34);
+    metal::float4 kz = metal::float4(_e4.z, _e6.z, _e8.z, _e10.z);
+    metal::float4 _e46 = x_7.r0_;
+    x_7.r0_ = metal::fma(metal::float4(q_1.r0_.z), kz, _e46);
+    metal::float4 kw = metal::float4(_e4.w, _e6.w, _e8.w, _e10.w);
+    metal::float4 _e58 = x_7.r0_;
+    x_7.r0_ = metal::fma(metal::float4(q_1.r0_.w), kw, _e58);
+    RowVectors _e60 = x_7;
+    return _e60;
+}
+
+metal::float4 tile_value(
+    uint at_2,
+    threadgroup type_12& value_tile
+) {
+    Tile4_ _e3 = value_tile.inner[at_2];
+    return static_cast<metal::float4>(_e3);
+}
+
+RowVectors part_values(
+    RowVectors o,
+    RowVectors w,
+    metal::uint4 at_3,
+    threadgroup type_12& value_tile
+) {
+    RowVectors x_8 = {};
+    metal::float4 _e4 = tile_value(at_3.x, value_tile);
+    metal::float4 _e6 = tile_value(at_3.y, value_tile);
+    metal::float4 _e8 = tile_value(at_3.z, value_tile);
+    metal::float4 _e10 = tile_value(at_3.w, value_tile);
+    x_8 = o;
+    metal::float4 _e17 = x_8.r0_;
+    x_8.r0_ = metal::fma(metal::float4(w.r0_.x), _e4, _e17);
+    metal::float4 _e24 = x_8.r0_;
+    x_8.r0_ = metal::fma(metal::float4(w.r0_.y), _e6, _e24);
+    metal::float4 _e31 = x_8.r0_;
+    x_8.r0_ = metal::fma(metal::float4(w.r0_.z), _e8, _e31);
+    metal::float4 _e38 = x_8.r0_;
+    x_8.r0_ = metal::fma(metal::float4(w.r0_.w), _e10, _e38);
+    RowVectors _e40 = x_8;
+    return _e40;
+}
+
+RowVectors scale_part(
+    RowVectors x_9,
+    RowNumbers factor_1
+) {
+    return RowVectors {x_9.r0_ * factor_1.r0_};
+}
+
+Owned scatter_rotated(
+    metal::float4 s_8
+) {
+    metal::float2 unnamed = metal::simd_shuffle_xor(s_8.zw, 2u);
+    metal::float2 pair = s_8.xy + unnamed;
+    float unnamed_1 = metal::simd_shuffle_xor(pair.y, 1u);
+    return pair.x + unnamed_1;
+}
+
+OwnedRows scatter_rows(
+    RowVectors s_9
+) {
+    Owned _e2 = scatter_rotated(s_9.r0_);
+    return OwnedRows {_e2};
+}
+
+metal::float4 gather_rotated(
+    Owned p
+) {
+    Owned unnamed_2 = metal::quad_shuffle_xor(p, 1u);
+    Owned unnamed_3 = metal::quad_shuffle_xor(p, 2u);
+    Owned unnamed_4 = metal::quad_shuffle_xor(p, 3u);
+    return metal::float4(p, unnamed_2, unnamed_3, unnamed_4);
+}
+
+RowVectors gather_rows(
+    OwnedRows p_1
+) {
+    metal::float4 _e2 = gather_rotated(p_1.r0_);
+    return RowVectors {_e2};
+}
+
+Owned owned_masked(
+    Owned x_10,
+    uint b_11,
+    uint n_9,
+    uint s_10,
+    uint t_6,
+    uint lane_2,
+    uint last,
+    constant AttentionParams& params,
+    device type_7 const& padding_mask,
+    device type_8 const& attention_bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    float _e9 = masked_score(x_10, b_11, n_9, s_10, metal::min(t_6 + lane_2, last), params, padding_mask, attention_bias, _buffer_sizes);
+    return _e9;
+}
+
+OwnedRows mask_rows(
+    OwnedRows p_2,
+    uint b_12,
+    uint n_10,
+    uint first_1,
+    uint end_1,
+    uint t_7,
+    uint last_1,
+    uint lane_3,
+    constant AttentionParams& params,
+    device type_7 const& padding_mask,
+    device type_8 const& attention_bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Owned _e12 = owned_masked(p_2.r0_, b_12, n_10, metal::min(first_1, end_1 - 1u), t_7, lane_3, last_1, params, padding_mask, attention_bias, _buffer_sizes);
+    return OwnedRows {_e12};
+}
+
+Owned owned_below(
+    uint end_2,
+    uint t_8,
+    uint lane_4,
+    Owned inside,
+    float outside
+) {
+    return ((t_8 + lane_4) < end_2) ? inside : outside;
+}
+
+OwnedRows rows_below(
+    OwnedRows p_3,
+    uint end_3,
+    uint t_9,
+    uint lane_5,
+    float outside_1
+) {
+    Owned _e6 = owned_below(end_3, t_9, lane_5, p_3.r0_, outside_1);
+    return OwnedRows {_e6};
+}
+
+float owned_max(
+    Owned x_11
+) {
+    return x_11;
+}
+
+bool rows_grew(
+    OwnedRows p_4,
+    RowNumbers reference
+) {
+    float _e3 = owned_max(p_4.r0_);
+    return _e3 > (reference.r0_ + SLACK);
+}
+
+float group_max(
+    float x_12
+) {
+    float unnamed_5 = metal::quad_shuffle_xor(x_12, 1u);
+    float y = metal::max(x_12, unnamed_5);
+    float unnamed_6 = metal::quad_shuffle_xor(y, 2u);
+    return metal::max(y, unnamed_6);
+}
+
+RowNumbers rows_max(
+    OwnedRows p_5,
+    RowNumbers reference_1
+) {
+    float _e4 = owned_max(p_5.r0_);
+    float _e5 = group_max(_e4);
+    return RowNumbers {metal::max(reference_1.r0_, _e5)};
+}
+
+Owned owned_weight(
+    Owned x_13,
+    float row_max
+) {
+    float _e3 = weight(x_13 - row_max);
+    return _e3;
+}
+
+OwnedRows weigh_rows(
+    OwnedRows p_6,
+    RowNumbers reference_2
+) {
+    Owned _e4 = owned_weight(p_6.r0_, reference_2.r0_);
+    return OwnedRows {_e4};
+}
+
+RowNumbers shrink_factors(
+    RowNumbers before,
+    RowNumbers after
+) {
+    float _e5 = weight(before.r0_ - after.r0_);
+    return RowNumbers {_e5};
+}
+
+RowNumbers scale_numbers(
+    RowNumbers x_14,
+    RowNumbers factor_2
+) {
+    return RowNumbers {x_14.r0_ * factor_2.r0_};
+}
+
+float owned_sum(
+    Owned x_15
+) {
+    return x_15;
+}
+
+RowNumbers add_weights(
+    RowNumbers sum,
+    OwnedRows p_7
+) {
+    float _e4 = owned_sum(p_7.r0_);
+    return RowNumbers {sum.r0_ + _e4};
+}
+
+float group_sum(
+    float x_16
+) {
+    float unnamed_7 = metal::quad_shuffle_xor(x_16, 1u);
+    float y_1 = x_16 + unnamed_7;
+    float unnamed_8 = metal::quad_shuffle_xor(y_1, 2u);
+    return y_1 + unnamed_8;
+}
+
+RowNumbers group_sums(
+    RowNumbers sum_1
+) {
+    float _e2 = group_sum(sum_1.r0_);
+    return RowNumbers {_e2};
+}
+
+void store_row_stats(
+    uint b_13,
+    uint n_11,
+    uint s_11,
+    uint end_4,
+    uint split_1,
+    uint lane_6,
+    float reference_3,
+    float sum_2,
+    constant AttentionParams& params,
+    device type_11& partial_stats,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    bool local_4 = {};
+    bool local_5 = {};
+    if (PARTIAL) {
+        local_4 = s_11 < end_4;
+    } else {
+        local_4 = false;
+    }
+    bool _e13 = local_4;
+    if (_e13) {
+        local_5 = lane_6 == 0u;
+    } else {
+        local_5 = false;
+    }
+    bool _e19 = local_5;
+    if (_e19) {
+        uint _e21 = partial_index(split_1, b_13, n_11, s_11, params);
+        partial_stats[_e21] = metal::float2(reference_3, sum_2);
+        return;
+    } else {
+        return;
+    }
+}
+
+void store_stats(
+    uint b_14,
+    uint n_12,
+    uint first_2,
+    uint end_5,
+    uint split_2,
+    uint lane_7,
+    RowNumbers reference_4,
+    RowNumbers sum_3,
+    constant AttentionParams& params,
+    device type_11& partial_stats,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    store_row_stats(b_14, n_12, first_2, end_5, split_2, lane_7, reference_4.r0_, sum_3.r0_, params, partial_stats, _buffer_sizes);
+    return;
+}
+
+void store_row_part(
+    uint b_15,
+    uint n_13,
+    uint s_12,
+    uint end_6,
+    uint split_3,
+    uint part_2,
+    uint lane_8,
+    metal::float4 x_17,
+    float sum_4,
+    constant AttentionParams& params,
+    device type_3& output,
+    device type_9& partial_values,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    bool local_6 = {};
+    uint h_5 = ((part_2 * LANES) + lane_8) * 4u;
+    if (s_12 < end_6) {
+        uint _e19 = params.v_head_size;
+        local_6 = h_5 < _e19;
+    } else {
+        local_6 = false;
+    }
+    bool _e22 = local_6;
+    if (_e22) {
+        if (PARTIAL) {
+            uint _e24 = partial_index(split_3, b_15, n_13, s_12, params);
+            store_partial4_(_e24, h_5, x_17, params, partial_values, _buffer_sizes);
+            return;
+        } else {
+            Strides _e27 = params.output;
+            uint _e28 = element(_e27, b_15, n_13, s_12);
+            uint _e32 = params.v_head_size;
+            store_output4_(_e28 + h_5, _e32 - h_5, x_17 / metal::float4(sum_4), output, _buffer_sizes);
+            return;
+        }
+    } else {
+        return;
+    }
+}
+
+void store_part(
+    uint b_16,
+    uint n_14,
+    uint first_3,
+    uint end_7,
+    uint split_4,
+    uint part_3,
+    uint lane_9,
+    RowVectors o_1,
+    RowNumbers sum_5,
+    constant AttentionParams& params,
+    device type_3& output,
+    device type_9& partial_values,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    store_row_part(b_16, n_14, first_3, end_7, split_4, part_3, lane_9, o_1.r0_, sum_5.r0_, params, output, partial_values, _buffer_sizes);
+    return;
+}
+
+Rows load_rows(
+    uint b_17,
+    uint n_15,
+    uint first_4,
+    uint end_8,
+    uint lane_10,
+    float factor_3,
+    constant AttentionParams& params,
+    device type_3 const& query,
+    device type_3 const& bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Rows q_2 = {};
+    RowVectors _e9 = load_part(b_17, n_15, first_4, end_8, 0u, lane_10, factor_3, params, query, bias, _buffer_sizes);
+    q_2.c0_ = _e9;
+    RowVectors _e12 = load_part(b_17, n_15, first_4, end_8, 1u, lane_10, factor_3, params, query, bias, _buffer_sizes);
+    q_2.c1_ = _e12;
+    RowVectors _e15 = load_part(b_17, n_15, first_4, end_8, 2u, lane_10, factor_3, params, query, bias, _buffer_sizes);
+    q_2.c2_ = _e15;
+    RowVectors _e18 = load_part(b_17, n_15, first_4, end_8, 3u, lane_10, factor_3, params, query, bias, _buffer_sizes);
+    q_2.c3_ = _e18;
+    Rows _e19 = q_2;
+    return _e19;
+}
+
+RowVectors block_scores(
+    Rows q_3,
+    metal::uint4 at_4,
+    threadgroup type_12& key_tile
+) {
+    RowVectors s_13 = RowVectors {};
+    RowVectors _e4 = s_13;
+    RowVectors _e6 = part_scores(_e4, q_3.c0_, at_4, key_tile);
+    s_13 = _e6;
+    RowVectors _e7 = s_13;
+    RowVectors _e12 = part_scores(_e7, q_3.c1_, at_4 + metal::uint4(4u), key_tile);
+    s_13 = _e12;
+    RowVectors _e13 = s_13;
+    RowVectors _e18 = part_scores(_e13, q_3.c2_, at_4 + metal::uint4(8u), key_tile);
+    s_13 = _e18;
+    RowVectors _e19 = s_13;
+    RowVectors _e24 = part_scores(_e19, q_3.c3_, at_4 + metal::uint4(12u), key_tile);
+    s_13 = _e24;
+    RowVectors _e25 = s_13;
+    return _e25;
+}
+
+Rows add_values(
+    Rows o_2,
+    RowVectors w_1,
+    metal::uint4 at_5,
+    threadgroup type_12& value_tile
+) {
+    Rows sum_6 = {};
+    RowVectors _e6 = part_values(o_2.c0_, w_1, at_5, value_tile);
+    sum_6.c0_ = _e6;
+    RowVectors _e12 = part_values(o_2.c1_, w_1, at_5 + metal::uint4(4u), value_tile);
+    sum_6.c1_ = _e12;
+    RowVectors _e18 = part_values(o_2.c2_, w_1, at_5 + metal::uint4(8u), value_tile);
+    sum_6.c2_ = _e18;
+    RowVectors _e24 = part_values(o_2.c3_, w_1, at_5 + metal::uint4(12u), value_tile);
+    sum_6.c3_ = _e24;
+    Rows _e25 = sum_6;
+    return _e25;
+}
+
+Rows scale_rows(
+    Rows o_3,
+    RowNumbers factor_4
+) {
+    Rows x_18 = {};
+    RowVectors _e5 = scale_part(o_3.c0_, factor_4);
+    x_18.c0_ = _e5;
+    RowVectors _e8 = scale_part(o_3.c1_, factor_4);
+    x_18.c1_ = _e8;
+    RowVectors _e11 = scale_part(o_3.c2_, factor_4);
+    x_18.c2_ = _e11;
+    RowVectors _e14 = scale_part(o_3.c3_, factor_4);
+    x_18.c3_ = _e14;
+    Rows _e15 = x_18;
+    return _e15;
+}
+
+void store_rows(
+    uint b_18,
+    uint n_16,
+    uint first_5,
+    uint end_9,
+    uint split_5,
+    uint lane_11,
+    Rows o_4,
+    RowNumbers reference_5,
+    RowNumbers sum_7,
+    constant AttentionParams& params,
+    device type_3& output,
+    device type_9& partial_values,
+    device type_11& partial_stats,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    store_stats(b_18, n_16, first_5, end_9, split_5, lane_11, reference_5, sum_7, params, partial_stats, _buffer_sizes);
+    store_part(b_18, n_16, first_5, end_9, split_5, 0u, lane_11, o_4.c0_, sum_7, params, output, partial_values, _buffer_sizes);
+    store_part(b_18, n_16, first_5, end_9, split_5, 1u, lane_11, o_4.c1_, sum_7, params, output, partial_values, _buffer_sizes);
+    store_part(b_18, n_16, first_5, end_9, split_5, 2u, lane_11, o_4.c2_, sum_7, params, output, partial_values, _buffer_sizes);
+    store_part(b_18, n_16, first_5, end_9, split_5, 3u, lane_11, o_4.c3_, sum_7, params, output, partial_values, _buffer_sizes);
+    return;
+}
+
+uint naga_mod(uint lhs, uint rhs) {
+    return lhs % metal::select(rhs, 1u, rhs == 0u);
+}
+
+void stage_tile(
+    uint b_19,
+    uint n_17,
+    uint t0_,
+    uint t_end,
+    uint local_index_1,
+    constant AttentionParams& params,
+    device type_3 const& key,
+    device type_3 const& value,
+    device type_3 const& bias,
+    device type_3 const& past_key,
+    device type_3 const& past_value,
+    threadgroup type_12& key_tile,
+    threadgroup type_12& value_tile,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint i = {};
+    metal::float4 k = {};
+    metal::float4 v = {};
+    i = local_index_1;
+    bool loop_init = true;
+    while(true) {
+        if (!loop_init) {
+            uint _e43 = i;
+            i = _e43 + WORKGROUP_SIZE;
+        }
+        loop_init = false;
+        uint _e6 = i;
+        if (_e6 < TILE_LENGTH) {
+        } else {
+            break;
+        }
+        {
+            uint _e9 = i;
+            uint t_10 = t0_ + naga_div(_e9, COLUMNS4_);
+            uint _e13 = i;
+            uint h_6 = naga_mod(_e13, COLUMNS4_) * 4u;
+            k = metal::float4 {};
+            v = metal::float4 {};
+            if (t_10 < t_end) {
+                uint _e25 = params.head_size;
+                if (h_6 < _e25) {
+                    metal::float4 _e27 = source_key4_(b_19, n_17, t_10, h_6, params, key, bias, past_key, _buffer_sizes);
+                    k = _e27;
+                }
+                uint _e30 = params.v_head_size;
+                if (h_6 < _e30) {
+                    metal::float4 _e32 = source_value4_(b_19, n_17, t_10, h_6, params, value, bias, past_value, _buffer_sizes);
+                    v = _e32;
+                }
+            }
+            uint _e34 = i;
+            metal::float4 _e36 = k;
+            key_tile.inner[_e34] = static_cast<metal::float4>(_e36);
+            uint _e39 = i;
+            metal::float4 _e41 = v;
+            value_tile.inner[_e39] = static_cast<metal::float4>(_e41);
+        }
+    }
+    return;
+}
+
+uint rotated(
+    uint j,
+    uint lane_12
+) {
+    return j ^ (lane_12 & 3u);
+}
+
+bool any_lane(
+    bool x_19
+) {
+    bool unnamed_9 = metal::simd_any(x_19);
+    return unnamed_9;
+}
+
+void attend(
+    metal::uint3 workgroup_1,
+    uint local_index_2,
+    uint group,
+    uint lane_13,
+    constant AttentionParams& params,
+    device type_3 const& query,
+    device type_3 const& key,
+    device type_3 const& value,
+    device type_3 const& bias,
+    device type_3 const& past_key,
+    device type_3 const& past_value,
+    device type_3& output,
+    device type_7 const& padding_mask,
+    device type_8 const& attention_bias,
+    device type_9& partial_values,
+    device type_11& partial_stats,
+    threadgroup type_12& key_tile,
+    threadgroup type_12& value_tile,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint t_end_1 = {};
+    bool local_7 = {};
+    Rows o_5 = Rows {};
+    RowNumbers reference_6 = {};
+    RowNumbers sum_8 = {};
+    uint t0_1 = {};
+    uint step = {};
+    OwnedRows p_8 = {};
+    bool local_8 = {};
+    bool local_9 = {};
+    uint _e15 = params.end.z;
+    uint _e19 = params.origin.z;
+    uint tiles = naga_div(((_e15 - _e19) + 32u) - 1u, 32u);
+    uint row_tile = CAUSAL_SKIP ? ((tiles - 1u) - workgroup_1.x) : workgroup_1.x;
+    uint _e35 = params.origin.y;
+    uint n_18 = _e35 + workgroup_1.y;
+    uint _e41 = params.origin.x;
+    uint _e45 = params.splits;
+    uint b_20 = _e41 + naga_div(workgroup_1.z, _e45);
+    uint _e51 = params.splits;
+    uint split_6 = naga_mod(workgroup_1.z, _e51);
+    uint _e56 = params.origin.z;
+    uint rows_begin = _e56 + (row_tile * 32u);
+    uint _e63 = params.end.z;
+    uint rows_end = metal::min(rows_begin + 32u, _e63);
+    uint _e68 = params.origin.w;
+    uint _e71 = params.keys_per_split;
+    uint t_begin = _e68 + (split_6 * _e71);
+    uint _e76 = params.keys_per_split;
+    uint _e81 = params.end.w;
+    t_end_1 = metal::min(t_begin + _e76, _e81);
+    if (CAUSAL_SKIP) {
+        uint _e89 = params.q_len;
+        local_7 = rows_end < _e89;
+    } else {
+        local_7 = false;
+    }
+    bool _e92 = local_7;
+    if (_e92) {
+        uint _e93 = t_end_1;
+        uint _e96 = params.past_len;
+        t_end_1 = metal::min(_e93, rows_end + _e96);
+    }
+    uint first_6 = rows_begin + (group * ROWS);
+    float _e102 = score_factor(params);
+    Rows _e103 = load_rows(b_20, n_18, first_6, rows_end, lane_13, _e102, params, query, bias, _buffer_sizes);
+    RowNumbers _e107 = same_numbers(LOWEST);
+    reference_6 = _e107;
+    RowNumbers _e110 = same_numbers(0.0);
+    sum_8 = _e110;
+    uint _e113 = rotated(0u, lane_13);
+    uint _e115 = rotated(1u, lane_13);
+    uint _e117 = rotated(2u, lane_13);
+    uint _e119 = rotated(3u, lane_13);
+    metal::uint4 block_at = (metal::uint4(_e113, _e115, _e117, _e119) * COLUMNS4_) + metal::uint4(lane_13);
+    t0_1 = t_begin;
+    bool loop_init_1 = true;
+    while(true) {
+        if (!loop_init_1) {
+            uint _e211 = t0_1;
+            t0_1 = _e211 + KEY_TILE;
+        }
+        loop_init_1 = false;
+        uint _e126 = t0_1;
+        uint _e127 = t_end_1;
+        if (_e126 < _e127) {
+        } else {
+            break;
+        }
+        {
+            metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+            uint _e129 = t0_1;
+            uint _e130 = t_end_1;
+            stage_tile(b_20, n_18, _e129, _e130, local_index_2, params, key, value, bias, past_key, past_value, key_tile, value_tile, _buffer_sizes);
+            metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+            uint _e132 = t_end_1;
+            uint _e133 = t0_1;
+            uint step_end = metal::min(KEY_TILE, _e132 - _e133);
+            step = 0u;
+            bool loop_init_2 = true;
+            while(true) {
+                if (!loop_init_2) {
+                    uint _e208 = step;
+                    step = _e208 + 4u;
+                }
+                loop_init_2 = false;
+                uint _e138 = step;
+                if (_e138 < step_end) {
+                } else {
+                    break;
+                }
+                {
+                    uint _e140 = t0_1;
+                    uint _e141 = step;
+                    uint t_11 = _e140 + _e141;
+                    uint _e143 = step;
+                    metal::uint4 at_6 = block_at + metal::uint4(_e143 * COLUMNS4_);
+                    RowVectors _e148 = block_scores(_e103, at_6, key_tile);
+                    OwnedRows _e149 = scatter_rows(_e148);
+                    p_8 = _e149;
+                    if (true) {
+                        local_8 = ATTENTION_BIAS;
+                    } else {
+                        local_8 = true;
+                    }
+                    bool _e158 = local_8;
+                    if (!(_e158)) {
+                        local_9 = false;
+                    } else {
+                        local_9 = true;
+                    }
+                    bool _e167 = local_9;
+                    if (_e167) {
+                        OwnedRows _e168 = p_8;
+                        uint _e169 = t_end_1;
+                        OwnedRows _e172 = mask_rows(_e168, b_20, n_18, first_6, rows_end, t_11, _e169 - 1u, lane_13, params, padding_mask, attention_bias, _buffer_sizes);
+                        p_8 = _e172;
+                    }
+                    uint _e175 = t_end_1;
+                    bool is_tail = (t_11 + 4u) > _e175;
+                    if (is_tail) {
+                        OwnedRows _e177 = p_8;
+                        uint _e178 = t_end_1;
+                        OwnedRows _e180 = rows_below(_e177, _e178, t_11, lane_13, LOWEST);
+                        p_8 = _e180;
+                    }
+                    OwnedRows _e181 = p_8;
+                    RowNumbers _e182 = reference_6;
+                    bool _e183 = rows_grew(_e181, _e182);
+                    bool _e184 = any_lane(_e183);
+                    if (_e184) {
+                        OwnedRows _e185 = p_8;
+                        RowNumbers _e186 = reference_6;
+                        RowNumbers _e187 = rows_max(_e185, _e186);
+                        RowNumbers _e188 = reference_6;
+                        RowNumbers _e189 = shrink_factors(_e188, _e187);
+                        reference_6 = _e187;
+                        RowNumbers _e190 = sum_8;
+                        RowNumbers _e191 = scale_numbers(_e190, _e189);
+                        sum_8 = _e191;
+                        Rows _e192 = o_5;
+                        Rows _e193 = scale_rows(_e192, _e189);
+                        o_5 = _e193;
+                    }
+                    OwnedRows _e194 = p_8;
+                    RowNumbers _e195 = reference_6;
+                    OwnedRows _e196 = weigh_rows(_e194, _e195);
+                    p_8 = _e196;
+                    if (is_tail) {
+                        OwnedRows _e197 = p_8;
+                        uint _e198 = t_end_1;
+                        OwnedRows _e200 = rows_below(_e197, _e198, t_11, lane_13, 0.0);
+                        p_8 = _e200;
+                    }
+                    RowNumbers _e201 = sum_8;
+                    OwnedRows _e202 = p_8;
+                    RowNumbers _e203 = add_weights(_e201, _e202);
+                    sum_8 = _e203;
+                    Rows _e204 = o_5;
+                    OwnedRows _e205 = p_8;
+                    RowVectors _e206 = gather_rows(_e205);
+                    Rows _e207 = add_values(_e204, _e206, at_6, value_tile);
+                    o_5 = _e207;
+                }
+            }
+        }
+    }
+    uint _e216 = params.first_split;
+    Rows _e218 = o_5;
+    RowNumbers _e219 = reference_6;
+    RowNumbers _e220 = sum_8;
+    RowNumbers _e221 = group_sums(_e220);
+    store_rows(b_20, n_18, first_6, rows_end, _e216 + split_6, lane_13, _e218, _e219, _e221, params, output, partial_values, partial_stats, _buffer_sizes);
+    return;
+}
+
+struct main_Input {
+};
+[[max_total_threads_per_threadgroup(128)]] kernel void main_(
+  metal::uint3 workgroup [[threadgroup_position_in_grid]]
+, uint local_index [[thread_index_in_threadgroup]]
+, uint subgroup [[simdgroup_index_in_threadgroup]]
+, uint subgroup_size [[threads_per_simdgroup]]
+, uint subgroup_lane [[thread_index_in_simdgroup]]
+, constant AttentionParams& params [[user(fake0)]]
+, device type_3 const& query [[user(fake0)]]
+, device type_3 const& key [[user(fake0)]]
+, device type_3 const& value [[user(fake0)]]
+, device type_3 const& bias [[user(fake0)]]
+, device type_3 const& past_key [[user(fake0)]]
+, device type_3 const& past_value [[user(fake0)]]
+, device type_3& output [[user(fake0)]]
+, device type_7 const& padding_mask [[user(fake0)]]
+, device type_8 const& attention_bias [[user(fake0)]]
+, device type_9& partial_values [[user(fake0)]]
+, device type_11& partial_stats [[user(fake0)]]
+, threadgroup type_12& key_tile
+, threadgroup type_12& value_tile
+, constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
+) {
+    attend(workgroup, local_index, naga_div((subgroup * subgroup_size) + subgroup_lane, LANES), naga_mod(subgroup_lane, LANES), params, query, key, value, bias, past_key, past_value, output, padding_mask, attention_bias, partial_values, partial_stats, key_tile, value_tile, _buffer_sizes);
+    return;
+}

@@ -1,0 +1,1 @@
+const HEAD_SIZE: u32 = 40u;

@@ -1,0 +1,1 @@
+const STEP: u32 = 16u;
