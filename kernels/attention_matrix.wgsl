@@ -1,54 +1,42 @@
 // The prefill lane on cooperative matrices. A subgroup takes ROW_BLOCKS blocks of query rows and keeps their Q and O in
-// matrices; keys pass in tiles. No element of a matrix can be reached, so scores go through workgroup memory, where
-// LANES_A_ROW lanes make weights of each row: any lane can take any row, as barriers order all of it.
+// matrices; keys pass through workgroup memory in small tiles. No element of a matrix can be reached, so scores go
+// through workgroup memory, where LANES_A_ROW lanes make weights of each row. Every tile takes two turns between
+// barriers, so that matrices and softmax have something to do at the same time: in the first, weights are made of the
+// tile's scores while the next tile is multiplied by Q; in the second, weights are multiplied by values.
 override WORKGROUP_SIZE: u32;
 override CAUSAL_SKIP: bool;
 override PARTIAL: bool;
 
-// Weights are float16, of which 65504 is the largest: a row is scaled down before a tile's weights sum to more.
+// Weights are float16, of which 65504 is the largest. Past this sum of a lane's weights of a tile, a row is scaled down.
 const LARGEST_SUM: f32 = 32768.0;
 
-const TILE_ROWS_OF_SUBGROUP: u32 = ROW_BLOCKS * SIDE;
-const LANES_A_ROW: u32 = LANES / TILE_ROWS_OF_SUBGROUP;
-const KEYS_A_LANE: u32 = KEY_TILE / LANES_A_ROW;
+const LANES_A_ROW: u32 = LANES / SIDE;
+// Two vec4 of keys for each lane of a row.
+const KEY_TILE: u32 = LANES_A_ROW * 8u;
 const COLUMNS: u32 = COLUMN_BLOCKS * SIDE;
-const COLUMNS4: u32 = COLUMNS / 4u;
-const TILE_LENGTH: u32 = KEY_TILE * COLUMNS4;
-// Row lengths in workgroup memory, padded to spread rows over its banks.
-const SCORES_ROW: u32 = KEY_TILE + 4u;
-const WEIGHTS_ROW: u32 = KEY_TILE + 8u;
+// Pieces of eight columns, which is what a lane moves at a time.
+const PIECES: u32 = COLUMNS / 8u;
+const TILE_LENGTH: u32 = KEY_TILE * PIECES;
+// Rows in workgroup memory, padded so that neighbours are on different banks. Row i of each block of query rows stand side
+// by side.
+const SCORES_ROW: u32 = ROW_BLOCKS * KEY_TILE + 8u;
 const TILE_ROW: u32 = COLUMNS + 8u;
-const TILE_AREA: u32 = KEY_TILE * TILE_ROW;
 
 // Named, as naga 30 cannot process the override of an unnamed array length. All in numbers.
-override ROWS: u32 = WORKGROUP_SIZE / LANES_A_ROW;
-override SCORES_LENGTH: u32 = ROWS * SCORES_ROW / UNIT;
-override WEIGHTS_LENGTH: u32 = ROWS * WEIGHTS_ROW / UNIT;
-const TILES_LENGTH: u32 = 2u * TILE_AREA / UNIT;
+override SUBGROUPS: u32 = WORKGROUP_SIZE / LANES;
+override ROWS: u32 = SUBGROUPS * ROW_BLOCKS * SIDE;
+override SCORES_LENGTH: u32 = SUBGROUPS * SIDE * SCORES_ROW / UNIT;
+const TILE_AREA: u32 = KEY_TILE * TILE_ROW / UNIT;
 
+// Each takes a multiple of 16 bytes, since matrices are loaded from addresses that are.
 var<workgroup> scores: array<Score, SCORES_LENGTH>;
-var<workgroup> weights: array<Half, WEIGHTS_LENGTH>;
-var<workgroup> keys: array<Half, TILES_LENGTH>;
-var<workgroup> values: array<Half, TILES_LENGTH>;
-// Whether a row was given a new reference in an even or odd tile, so that O must follow. Two are used; as every area here
-// it takes a multiple of 16 bytes, since matrices are loaded from addresses that are.
-var<workgroup> moved: array<u32, 4>;
+var<workgroup> weights: array<Half, SCORES_LENGTH>;
+var<workgroup> keys: array<Half, TILE_AREA>;
+var<workgroup> values: array<Half, TILE_AREA>;
+// Whether some row's weights of this tile are too large. One is used.
+var<workgroup> lost: array<atomic<u32>, 4>;
 
-// A lane's part in the softmax: one row of the workgroup's, and which of its keys.
-struct Row {
-    // Of the workgroup, and of the problem.
-    local: u32,
-    s: u32,
-    part: u32,
-    // Weights are relative to it.
-    reference: f32,
-    // Of this lane's keys.
-    sum: f32,
-    // What O has yet to be multiplied by.
-    shrink: f32,
-}
-
-// Where keys t0 on stand in the problem.
+// Where a lane stands in the problem and in the workgroup.
 struct Place {
     b: u32,
     n: u32,
@@ -58,66 +46,131 @@ struct Place {
     t_end: u32,
     // A key that there is, even where the range is empty.
     last: u32,
+    split: u32,
+    local_index: u32,
+    // Of the subgroup, in scores and weights, and of this lane's row in each block.
+    area: u32,
+    row_area: u32,
+    // Which of the row's lanes this is.
+    part: u32,
 }
 
-// Entry i of the key tile that begins at key t0. Loaded on every path, so that nothing waits for it before it is stored:
-// past the last key it is some other key, whose weights are 0; past the last column it is zeroed when stored.
-fn next_key(place: Place, t0: u32, i: u32) -> vec2<u32> {
-    let t = min(t0 + i / COLUMNS4, place.last);
-    let h = min(i % COLUMNS4, (params.head_size - 1u) / 4u) * 4u;
-    if PAST || KV_BIAS {
-        return to_words(source_key4(place.b, place.n, t, h));
+// A lane's part in the softmax of one row.
+struct Row {
+    s: u32,
+    // Weights are relative to it.
+    reference: f32,
+    // Of this lane's keys: before this tile, and of this tile.
+    sum: f32,
+    total: f32,
+    // What O has yet to be multiplied by.
+    shrink: f32,
+}
+
+// A lane's scores, or weights, of one row in a tile.
+struct LaneKeys {
+    low: vec4<f32>,
+    high: vec4<f32>,
+}
+
+// Piece i of the key tile at key t0. Loaded on every path, so that nothing waits for it before it is stored: past the last
+// key it is some other key, whose weights are 0; past the last column it is zeroed when stored.
+fn next_key(place: Place, t0: u32, i: u32) -> vec4<u32> {
+    let t = min(t0 + i / PIECES, place.last);
+    let h = min(i % PIECES, (params.head_size - 1u) / 8u) * 8u;
+    if PAST {
+        let low = source_key4(place.b, place.n, t, h);
+        var high = vec4<f32>();
+        if h + 4u < params.head_size {
+            high = source_key4(place.b, place.n, t, h + 4u);
+        }
+        return piece_of(low, high);
     }
-    return key_words(element(params.key, place.b, place.n, t) + h, params.head_size - h);
+    return key_piece(element(params.key, place.b, place.n, t) + h, params.head_size - h);
 }
 
-fn next_value(place: Place, t0: u32, i: u32) -> vec2<u32> {
-    let t = min(t0 + i / COLUMNS4, place.last);
-    let h = min(i % COLUMNS4, (params.v_head_size - 1u) / 4u) * 4u;
-    if PAST || KV_BIAS {
-        return to_words(source_value4(place.b, place.n, t, h));
+fn next_value(place: Place, t0: u32, i: u32) -> vec4<u32> {
+    let t = min(t0 + i / PIECES, place.last);
+    let h = min(i % PIECES, (params.v_head_size - 1u) / 8u) * 8u;
+    if PAST {
+        let low = source_value4(place.b, place.n, t, h);
+        var high = vec4<f32>();
+        if h + 4u < params.v_head_size {
+            high = source_value4(place.b, place.n, t, h + 4u);
+        }
+        return piece_of(low, high);
     }
-    return value_words(element(params.value, place.b, place.n, t) + h, params.v_head_size - h);
+    return value_piece(element(params.value, place.b, place.n, t) + h, params.v_head_size - h);
 }
 
-// x, or zeros where entry i of a tile lies past the last column.
-fn within(x: vec2<u32>, i: u32, columns: u32) -> vec2<u32> {
-    return select(vec2<u32>(), x, i % COLUMNS4 * 4u < columns);
+fn store_key(i: u32, piece: vec4<u32>) {
+    if i < TILE_LENGTH {
+        let x = select(vec4<u32>(), piece, i % PIECES * 8u < params.head_size);
+        let at = i / PIECES * TILE_ROW + i % PIECES * 8u;
+        put_keys(at, halves(x.xy));
+        put_keys(at + 4u, halves(x.zw));
+    }
 }
 
-// Where entry i of a tile lies in workgroup memory.
-fn tile_entry(i: u32) -> u32 {
-    return i / COLUMNS4 * TILE_ROW + i % COLUMNS4 * 4u;
+// Columns past the last make columns of O that are not stored.
+fn store_value(i: u32, piece: vec4<u32>) {
+    if i < TILE_LENGTH {
+        let at = i / PIECES * TILE_ROW + i % PIECES * 8u;
+        put_values(at, halves(piece.xy));
+        put_values(at + 4u, halves(piece.zw));
+    }
 }
 
-// Puts one block of columns of this lane's query row where weights will be.
-fn stage_query(row: Row, place: Place, block: u32) {
-    for (var c = row.part * 4u; c < SIDE; c += LANES_A_ROW * 4u) {
-        let h = block * SIDE + c;
+fn key_matrix(key_block: u32, column_block: u32) -> RightMatrix {
+    return coopLoad<RightMatrix>(&keys[(key_block * SIDE * TILE_ROW + column_block * SIDE) / UNIT], TILE_ROW / UNIT);
+}
+
+fn value_matrix(key_block: u32, column_block: u32) -> RightMatrix {
+    return coopLoadT<RightMatrix>(&values[(key_block * SIDE * TILE_ROW + column_block * SIDE) / UNIT], TILE_ROW / UNIT);
+}
+
+fn left_matrix(place: Place, row_block: u32, key_block: u32) -> LeftMatrix {
+    let at = place.area + row_block * KEY_TILE + key_block * SIDE;
+    return coopLoadT<LeftMatrix>(&weights[at / UNIT], SCORES_ROW / UNIT);
+}
+
+fn put_sum(sum: SumMatrix, place: Place, row_block: u32, key_block: u32) {
+    let at = place.area + row_block * KEY_TILE + key_block * SIDE;
+    coopStoreT(sum, &scores[at / UNIT], SCORES_ROW / UNIT);
+}
+
+fn get_sum(place: Place, row_block: u32) -> SumMatrix {
+    return coopLoadT<SumMatrix>(&scores[(place.area + row_block * KEY_TILE) / UNIT], SCORES_ROW / UNIT);
+}
+
+// Puts a block of columns of this lane's query row where weights will be.
+fn stage_query(row: Row, place: Place, row_block: u32, column_block: u32) {
+    for (var c = place.part * 4u; c < SIDE; c += LANES_A_ROW * 4u) {
+        let h = column_block * SIDE + c;
         var x = vec4<f32>();
         if row.s < place.rows_end && h < params.head_size {
             x = source_query4(place.b, place.n, row.s, h);
         }
-        put_weights(row.local * WEIGHTS_ROW + c, vec4<f16>(x));
+        put_weights(place.row_area + row_block * KEY_TILE + c, vec4<f16>(x));
     }
 }
 
-// Multiplies one block of columns of this lane's row of O, where scores will be.
-fn scale_staged(row: Row) {
-    for (var c = row.part * 4u; c < SIDE; c += LANES_A_ROW * 4u) {
-        let at = row.local * SCORES_ROW + c;
+// Multiplies a block of columns of this lane's row of O, where scores are.
+fn scale_staged(row: Row, place: Place, row_block: u32) {
+    for (var c = place.part * 4u; c < SIDE; c += LANES_A_ROW * 4u) {
+        let at = place.row_area + row_block * KEY_TILE + c;
         put_scores(at, get_scores(at) * row.shrink);
     }
 }
 
-// Stores one block of columns of this lane's row of O.
-fn store_staged(row: Row, place: Place, split: u32, block: u32) {
-    for (var c = row.part * 4u; c < SIDE; c += LANES_A_ROW * 4u) {
-        let h = block * SIDE + c;
+// Stores a block of columns of this lane's row of O.
+fn store_staged(row: Row, place: Place, row_block: u32, column_block: u32) {
+    for (var c = place.part * 4u; c < SIDE; c += LANES_A_ROW * 4u) {
+        let h = column_block * SIDE + c;
         if row.s < place.rows_end && h < params.v_head_size {
-            let x = get_scores(row.local * SCORES_ROW + c);
+            let x = get_scores(place.row_area + row_block * KEY_TILE + c);
             if PARTIAL {
-                store_partial4(partial_index(split, place.b, place.n, row.s), h, x);
+                store_partial4(partial_index(place.split, place.b, place.n, row.s), h, x);
             } else {
                 let at = element(params.output, place.b, place.n, row.s) + h;
                 store_output4(at, params.v_head_size - h, x / row.sum);
@@ -126,81 +179,96 @@ fn store_staged(row: Row, place: Place, split: u32, block: u32) {
     }
 }
 
+fn lane_scores(place: Place, row_block: u32) -> LaneKeys {
+    let at = place.row_area + row_block * KEY_TILE + place.part * 4u;
+    return LaneKeys(get_scores(at), get_scores(at + LANES_A_ROW * 4u));
+}
+
+fn put_lane_weights(w: LaneKeys, place: Place, row_block: u32) {
+    let at = place.row_area + row_block * KEY_TILE + place.part * 4u;
+    put_weights(at, vec4<f16>(w.low));
+    put_weights(at + LANES_A_ROW * 4u, vec4<f16>(w.high));
+}
+
+fn lane_total(w: LaneKeys) -> f32 {
+    let x = w.low + w.high;
+    return (x.x + x.y) + (x.z + x.w);
+}
+
+// Weights where scores are scale · q·k and nothing else.
+fn plain_weights(x: LaneKeys, reference: f32) -> LaneKeys {
+    let factor = vec4<f32>(score_factor());
+    let low = fma(x.low, factor, vec4<f32>(-reference));
+    let high = fma(x.high, factor, vec4<f32>(-reference));
+    if LOG2_SCORES {
+        return LaneKeys(exp2(low), exp2(high));
+    }
+    return LaneKeys(exp2(low * LOG2_E), exp2(high * LOG2_E));
+}
+
 // Scores of keys t to t + 3 from q·k. LOWEST past the last key.
-fn score4(x: vec4<f32>, row: Row, place: Place, t: u32, masked: bool) -> vec4<f32> {
+fn score4(x: vec4<f32>, row: Row, place: Place, t: u32) -> vec4<f32> {
     var s = x * score_factor();
-    if masked {
+    if ATTENTION_BIAS || PADDING_MASK != 0u || CAUSAL {
         let row_s = min(row.s, place.rows_end - 1u);
-        let last = place.t_end - 1u;
         s = vec4<f32>(
-            masked_score(s.x, place.b, place.n, row_s, min(t, last)),
-            masked_score(s.y, place.b, place.n, row_s, min(t + 1u, last)),
-            masked_score(s.z, place.b, place.n, row_s, min(t + 2u, last)),
-            masked_score(s.w, place.b, place.n, row_s, min(t + 3u, last)),
+            masked_score(s.x, place.b, place.n, row_s, min(t, place.last)),
+            masked_score(s.y, place.b, place.n, row_s, min(t + 1u, place.last)),
+            masked_score(s.z, place.b, place.n, row_s, min(t + 2u, place.last)),
+            masked_score(s.w, place.b, place.n, row_s, min(t + 3u, place.last)),
         );
     }
     return select(vec4<f32>(LOWEST), s, vec4<u32>(t, t + 1u, t + 2u, t + 3u) < vec4<u32>(place.t_end));
 }
 
-// Whether scores of the tile at t0 are more than scale · q·k. Causality hides nothing before the first row's own key.
+fn weight4(x: vec4<f32>, row: Row, place: Place, t: u32) -> vec4<f32> {
+    let s = score4(x, row, place, t) - row.reference;
+    let w = exp2(select(s * LOG2_E, s, LOG2_SCORES));
+    return select(vec4<f32>(), w, vec4<u32>(t, t + 1u, t + 2u, t + 3u) < vec4<u32>(place.t_end));
+}
+
+// Weights where masks or the end of the keys matter, of the tile at key t0.
+fn masked_weights(x: LaneKeys, row: Row, place: Place, t0: u32) -> LaneKeys {
+    let t = t0 + place.part * 4u;
+    return LaneKeys(weight4(x.low, row, place, t), weight4(x.high, row, place, t + LANES_A_ROW * 4u));
+}
+
+// Whether masks or the end of the keys matter in the tile at key t0. Causality hides nothing before the first row's own key.
 fn is_masked(place: Place, t0: u32) -> bool {
-    if ATTENTION_BIAS || PADDING_MASK != 0u {
+    if ATTENTION_BIAS || PADDING_MASK != 0u || t0 + KEY_TILE > place.t_end {
         return true;
     }
     return CAUSAL && t0 + KEY_TILE > place.rows_begin + params.past_len + 1u;
 }
 
-// The largest score of a row in a tile.
-fn row_max(row: Row, place: Place, t0: u32) -> f32 {
-    let masked = is_masked(place, t0);
-    var most = LOWEST;
-    for (var k = 0u; k < KEY_TILE; k += 4u) {
-        let s = score4(get_scores(row.local * SCORES_ROW + k), row, place, t0 + k, masked);
-        most = max(most, max(max(s.x, s.y), max(s.z, s.w)));
-    }
-    return most;
-}
-
-// Weights of four keys relative to a reference.
-fn weight4(x: vec4<f32>, row: Row, place: Place, t: u32, special: bool, masked: bool) -> vec4<f32> {
-    if !special {
-        if LOG2_SCORES {
-            return exp2(fma(x, vec4<f32>(score_factor()), vec4<f32>(-row.reference)));
-        }
-        return exp2(fma(x, vec4<f32>(score_factor()), vec4<f32>(-row.reference)) * LOG2_E);
-    }
-    let s = score4(x, row, place, t, masked) - row.reference;
-    let w = exp2(select(s * LOG2_E, s, LOG2_SCORES));
-    return select(vec4<f32>(), w, vec4<u32>(t, t + 1u, t + 2u, t + 3u) < vec4<u32>(place.t_end));
-}
-
-// Makes weights of the scores of the tile at t0; raises `moved` where that takes a new reference.
-fn weigh(row_before: Row, place: Place, t0: u32, is_first: bool, odd: u32) -> Row {
+// Gives a row a reference that no score of the tile at key t0 exceeds, and makes its weights anew.
+fn weigh_again(row_before: Row, place: Place, t0: u32, row_block: u32) -> Row {
     var row = row_before;
-    let masked = is_masked(place, t0);
-    let special = masked || t0 + KEY_TILE > place.t_end;
-    if is_first {
-        row.reference = row_max(row, place, t0);
+    for (var k = 0u; k < KEY_TILE; k += 4u) {
+        let s = score4(get_scores(place.row_area + row_block * KEY_TILE + k), row, place, t0 + k);
+        row.reference = max(row.reference, max(max(s.x, s.y), max(s.z, s.w)));
     }
-    var w = lane_weights(row, place, t0, special, masked);
-    var total = lane_total(w);
-    var row_total = total;
-    if LANES_A_ROW > 1u {
-        row_total += subgroupShuffleXor(total, 1u);
-    }
-    if row_total > LARGEST_SUM {
-        let before = row.reference;
-        row.reference = max(before, row_max(row, place, t0));
-        let shrink = weight(before - row.reference);
-        row.sum *= shrink;
-        row.shrink *= shrink;
-        moved[odd] = 1u;
-        w = lane_weights(row, place, t0, special, masked);
-        total = lane_total(w);
-    }
-    row.sum += total;
-    put_lane_weights(w, row.local * WEIGHTS_ROW + row.part * KEYS_A_LANE);
+    row.shrink = weight(row_before.reference - row.reference);
+    row.sum *= row.shrink;
+    let w = masked_weights(lane_scores(place, row_block), row, place, t0);
+    row.total = lane_total(w);
+    put_lane_weights(w, place, row_block);
     return row;
+}
+
+// The sum of a number over the lanes of a row, which are neighbours.
+fn row_sum(x: f32) -> f32 {
+    var sum = x;
+    for (var i = 1u; i < LANES_A_ROW; i *= 2u) {
+        sum += subgroupShuffleXor(sum, i);
+    }
+    return sum;
+}
+
+fn store_stats(row: Row, place: Place) {
+    if PARTIAL && place.part == 0u && row.s < place.rows_end {
+        partial_stats[partial_index(place.split, place.b, place.n, row.s)] = vec2<f32>(row.reference, row.sum);
+    }
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -208,6 +276,7 @@ fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(local_invocation_index) local_index: u32,
     @builtin(subgroup_id) subgroup: u32,
+    @builtin(subgroup_invocation_id) lane: u32,
 ) {
     let tiles_of_rows = (params.end.z - params.origin.z + ROWS - 1u) / ROWS;
     // Under causality the last rows see most keys: start them first.
@@ -224,51 +293,64 @@ fn main(
         place.t_end = min(place.t_end, place.rows_end + params.past_len);
     }
     place.last = max(place.t_end, t_begin + 1u) - 1u;
+    place.split = params.first_split + split;
+    place.local_index = local_index;
+    place.part = lane % LANES_A_ROW;
+    place.area = subgroup * SIDE * SCORES_ROW;
+    place.row_area = place.area + lane / LANES_A_ROW * SCORES_ROW;
     let tiles = (max(place.t_end, t_begin) - t_begin + KEY_TILE - 1u) / KEY_TILE;
 
-    var row = Row(local_index / LANES_A_ROW, 0u, local_index % LANES_A_ROW, LOWEST, 0.0, 1.0);
-    row.s = place.rows_begin + row.local;
-    let first_row = subgroup * TILE_ROWS_OF_SUBGROUP;
-
-    var keys_ahead = load_keys(place, t_begin, local_index);
-    let q = load_queries(row, place, first_row);
-    if local_index < 2u {
-        moved[local_index] = 0u;
+    var rows = first_rows(place.rows_begin + subgroup * ROW_BLOCKS * SIDE + lane / LANES_A_ROW);
+    let q = load_queries(rows, place);
+    store_keys(place, load_keys(place, t_begin));
+    var keys_ahead = load_keys(place, t_begin + KEY_TILE);
+    var values_ahead = load_values(place, t_begin);
+    if local_index == 0u {
+        atomicStore(&lost[0], 0u);
     }
-    store_keys(keys_ahead, 0u, local_index);
-    store_values(load_values(place, t_begin, local_index), 0u, local_index);
+    workgroupBarrier();
+    var s = tile_scores(q);
+    put_tile_scores(s, place);
+    workgroupBarrier();
+    store_keys(place, keys_ahead);
+    keys_ahead = load_keys(place, t_begin + 2u * KEY_TILE);
 
     var o = Outputs();
     for (var i = 0u; i < tiles; i++) {
-        let odd = i & 1u;
         let t0 = t_begin + i * KEY_TILE;
         workgroupBarrier();
-        keys_ahead = load_keys(place, t0 + KEY_TILE, local_index);
-        let values_ahead = load_values(place, t0 + KEY_TILE, local_index);
-        put_tile_scores(q, first_row, odd);
-        workgroupBarrier();
-        row = weigh(row, place, t0, i == 0u, odd);
-        workgroupBarrier();
-        // Once, or not at all; written as a loop since naga can't tell that an index is the same in all lanes.
-        while moved[odd] != 0u {
-            o = scale_outputs(o, row, first_row);
-            row.shrink = 1.0;
-            if local_index == 0u {
-                moved[odd] = 0u;
-            }
-            workgroupBarrier();
+        // In both branches, so that either has products to compute meanwhile.
+        if is_masked(place, t0) {
+            s = tile_scores(q);
+            rows = weigh_masked(rows, place, t0);
+        } else {
+            s = tile_scores(q);
+            rows = weigh(rows, place);
         }
-        o = add_values(o, first_row, odd);
-        store_keys(keys_ahead, (odd ^ 1u) * TILE_AREA, local_index);
-        store_values(values_ahead, (odd ^ 1u) * TILE_AREA, local_index);
+        // The first tile is lost by design: no row has a reference yet.
+        if has_lost(rows) {
+            atomicStore(&lost[0], 1u);
+        }
+        store_values(place, values_ahead);
+        workgroupBarrier();
+        values_ahead = load_values(place, t0 + KEY_TILE);
+        // Once, or not at all; written as a loop since naga can't tell that an index is the same in all lanes.
+        while atomicLoad(&lost[0]) != 0u {
+            rows = weigh_rows_again(rows, place, t0);
+            workgroupBarrier();
+            if local_index == 0u {
+                atomicStore(&lost[0], 0u);
+            }
+            o = scale_outputs(o, rows, place);
+        }
+        rows = with_totals(rows);
+        o = add_values(o, place);
+        put_tile_scores(s, place);
+        store_keys(place, keys_ahead);
+        // Used a whole tile later, since a compiler lets a load wait until something needs it.
+        keys_ahead = load_keys(place, t0 + 3u * KEY_TILE);
     }
 
-    if LANES_A_ROW > 1u {
-        row.sum += subgroupShuffleXor(row.sum, 1u);
-    }
-    let out_split = params.first_split + split;
-    if PARTIAL && row.part == 0u && row.s < place.rows_end {
-        partial_stats[partial_index(out_split, place.b, place.n, row.s)] = vec2<f32>(row.reference, row.sum);
-    }
-    store_outputs(o, row, place, out_split, first_row);
+    rows = with_row_sums(rows, place);
+    store_outputs(o, rows, place);
 }

@@ -1,36 +1,24 @@
-// What a lane loads of the next tile of keys, or values, while others are in use: 1 vec4.
+// What a lane loads ahead of the next tile of keys, or of values: 1 piece.
 struct Ahead {
-    x0: vec2<u32>,
+    x0: vec4<u32>,
 }
 
-fn load_keys(place: Place, t0: u32, local_index: u32) -> Ahead {
+fn load_keys(place: Place, t0: u32) -> Ahead {
     return Ahead(
-        next_key(place, t0, local_index),
+        next_key(place, t0, place.local_index),
     );
 }
 
-fn store_key(area: u32, i: u32, x: vec2<u32>) {
-    if i < TILE_LENGTH {
-        put_keys(area + tile_entry(i), from_words(within(x, i, params.head_size)));
-    }
+fn store_keys(place: Place, ahead: Ahead) {
+    store_key(place.local_index, ahead.x0);
 }
 
-fn store_keys(ahead: Ahead, area: u32, local_index: u32) {
-    store_key(area, local_index, ahead.x0);
-}
-
-fn load_values(place: Place, t0: u32, local_index: u32) -> Ahead {
+fn load_values(place: Place, t0: u32) -> Ahead {
     return Ahead(
-        next_value(place, t0, local_index),
+        next_value(place, t0, place.local_index),
     );
 }
 
-fn store_value(area: u32, i: u32, x: vec2<u32>) {
-    if i < TILE_LENGTH {
-        put_values(area + tile_entry(i), from_words(within(x, i, params.v_head_size)));
-    }
-}
-
-fn store_values(ahead: Ahead, area: u32, local_index: u32) {
-    store_value(area, local_index, ahead.x0);
+fn store_values(place: Place, ahead: Ahead) {
+    store_value(place.local_index, ahead.x0);
 }

@@ -160,9 +160,11 @@ fn lane_choice(
         };
         return Err(Refusal::new(refusal));
     };
-    let packs = lane == Lane::Short && problem.dtype == DType::F16;
+    let packs = matches!(lane, Lane::Short | Lane::Matrix) && problem.dtype == DType::F16;
     let access = if packs && problem.head_size.is_multiple_of(8) && problem.v_head_size.is_multiple_of(8) {
         "vec8"
+    } else if lane == Lane::Matrix {
+        "scalar"
     } else {
         access(problem)
     };
@@ -267,10 +269,11 @@ fn fits_matrices(row: &TuningRow, caps: &DeviceCaps) -> Result<(), String> {
     Ok(())
 }
 
-/// Bytes of workgroup memory of a workgroup of the matrix lane: scores, weights, and two tiles of keys and of values.
+/// Bytes of workgroup memory of a workgroup of the matrix lane: scores, weights, and a tile of keys and of values.
 fn matrix_memory(row: &TuningRow) -> u32 {
-    let tile = row.key_tile * (row.columns4() * 4 + 8) * 2;
-    row.tile_rows() * ((row.key_tile + 4) * 4 + (row.key_tile + 8) * 2) + 4 * tile + 16
+    let Some(tile) = row.matrix() else { return 0 };
+    let scores = row.workgroup_size / row.lanes * tile.side * (tile.row_blocks * row.key_tile + 8);
+    scores * (4 + 2) + 2 * row.key_tile * (row.columns4() * 4 + 8) * 2 + 16
 }
 
 /// Bytes of workgroup memory of a lane's workgroup.

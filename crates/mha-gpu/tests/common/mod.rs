@@ -14,11 +14,20 @@ use mha_plan::{DeviceCaps, Lane, Plan, PlanOptions, Tensor};
 use mha_spec::{AdapterChoice, DType, PathChoice};
 use mha_testkit::{Case, Expected};
 
-/// The lanes that paths choose from. The others are kernels to compare with in benchmarks.
+/// The lanes that paths choose from on any device. The others are kernels to compare with in benchmarks, and the lane on
+/// cooperative matrices, which [`matrices`] are needed for.
 pub const LANES: [Lane; 4] = [Lane::Rows, Lane::Apple, Lane::Short, Lane::Wide];
 
 /// Both types.
 pub const DTYPES: [DType; 2] = [DType::F32, DType::F16];
+
+/// Whether a device lists cooperative matrices.
+pub fn matrices(caps: &DeviceCaps) -> Result<(), String> {
+    match caps.coop_matrices[..] {
+        [] => Err(format!("{} lists no cooperative matrices", caps.name)),
+        _ => Ok(()),
+    }
+}
 
 /// What a test does with a device.
 type Run = Box<dyn FnOnce(&Arc<Gpu>) -> Result<(), String> + Send>;

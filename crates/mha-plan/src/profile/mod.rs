@@ -18,7 +18,7 @@ pub struct TuningRow {
     pub lanes: u32,
     /// Register tile, `r<rows>s<vec4 columns of a lane>`, then `a<vec4 loaded ahead>` where the lane loads ahead, and `h`
     /// where its tiles in workgroup memory hold float16; on matrices,
-    /// `m<side>r<row blocks>c<column blocks>k<key blocks>a<vec4 loaded ahead>`.
+    /// `m<side>r<row blocks>c<column blocks>k<key blocks>a<pieces of 8 loaded ahead>`.
     pub tile: String,
     /// Query rows of a group of lanes.
     pub rows: u32,
@@ -67,7 +67,7 @@ pub struct MatrixTile {
     pub column_blocks: u32,
     /// Blocks of a tile of keys.
     pub key_blocks: u32,
-    /// vec4 of keys, and of values, that a lane loads ahead.
+    /// Pieces of eight columns of keys, and of values, that a lane loads ahead.
     pub ahead: u32,
 }
 
@@ -215,8 +215,9 @@ mod tests {
                 assert!(row.workgroup_size.is_multiple_of(row.lanes));
                 let [_, _, ahead] = tile_numbers(&row.tile).unwrap();
                 assert!(row.key_tile.is_multiple_of(4), "{name}: {row:?} stages whole blocks of keys");
-                let loads = (row.key_tile * row.columns4()).div_ceil(row.workgroup_size);
-                assert!(ahead == 0 || ahead >= loads, "{name}: {row:?} loads {loads} vec4 a lane");
+                let columns = row.columns4() / if row.matrix().is_some() { 2 } else { 1 };
+                let loads = (row.key_tile * columns).div_ceil(row.workgroup_size);
+                assert!(ahead == 0 || ahead >= loads, "{name}: {row:?} loads {loads} pieces a lane");
             }
         }
     }
