@@ -16,7 +16,7 @@ from test_errors import ANY
 pytestmark = pytest.mark.plugin_only
 
 CASE = case_of("options", qkv(1, 5, 7, 2, 8), num_heads=2)
-ACCEPTED = {"path": ["baseline", "apple"], "adapter": ["auto"], "fallback": ["cpu", "error"],
+ACCEPTED = {"path": ["baseline", "apple", "auto"], "adapter": ["auto"], "fallback": ["cpu", "error"],
             "route": ["gpu", "auto"], "profile": ["off", "summary"]}
 
 
@@ -38,7 +38,7 @@ def test_accepted_value(key, value, register_first, library):
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("path", "auto"), ("path", "Baseline "), ("path", ""), ("path", "metal"), ("fallback", "gpu"),
+        ("path", "fastest"), ("path", "Baseline "), ("path", ""), ("path", "metal"), ("fallback", "gpu"),
         ("fallback", ""), ("fallback", "CPU,error"), ("adapter", ""), ("adapter", "99999999999999999999999"),
     ],
 )

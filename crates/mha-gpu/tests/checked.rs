@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use common::{DTYPES, Failures, LANES, check_on, lane, run, test};
+use common::{DTYPES, Failures, LANES, check_on, lane, matrices, run, test};
 use half::f16;
 use mha_gpu::{Gpu, GpuSettings};
 use mha_kernels::KERNELS;
@@ -17,6 +17,9 @@ use mha_spec::{
     AdapterChoice, AttentionBias, AttentionProblem, DType, PaddingMask, Past, PresentOutputs, ProjectionBias,
 };
 use mha_testkit::{Case, Expected, plain};
+
+/// Types that lane matrix takes.
+const MATRIX_DTYPES: [DType; 1] = [DType::F16];
 
 fn main() -> ExitCode {
     let mut tests = Vec::new();
@@ -32,6 +35,10 @@ fn main() -> ExitCode {
             }
         }
         tests.push(test(format!("around_attention_{}", dtype.name()), dtype, move |gpu| around(gpu, dtype)));
+    }
+    for dtype in MATRIX_DTYPES {
+        let run = move |gpu: &Arc<Gpu>| tuning_rows(gpu, Lane::Matrix, dtype, gpu.caps().min_subgroup_size);
+        tests.push(test(format!("matrix_{}", dtype.name()), dtype, run).needing(matrices));
     }
     for choice in [Lane::SeedBefore, Lane::SeedAfter] {
         for dtype in DTYPES {
@@ -82,9 +89,16 @@ fn tuning_rows(gpu: &Gpu, choice: Lane, dtype: DType, lanes: u32) -> Result<(), 
     }
     failures.done()?;
     let of_lane = |name: &&str| name.starts_with(&format!("{}_{}", choice.name(), dtype.name()));
+    let caps = gpu.caps();
+    let has_part = |name: &str, part: String| name.split('_').any(|other| other == part);
     let of_size = |name: &&str| match choice {
         Lane::Wide => true,
-        _ => name.split('_').any(|part| part == format!("l{lanes}")),
+        // A kernel on matrices is for one size of each.
+        Lane::Matrix => {
+            let listed = |side: u32| name.contains(&format!("_m{side}r"));
+            has_part(name, format!("l{lanes}")) && caps.coop_matrices.iter().any(|shape| listed(shape.m))
+        }
+        _ => has_part(name, format!("l{lanes}")),
     };
     let ran = |name: &str| seen.iter().any(|(other, _)| *other == name);
     let missing: Vec<&str> =
@@ -205,7 +219,7 @@ fn bare(dtype: DType, head_size: u32, choice: Lane) -> AttentionProblem {
 fn full(dtype: DType, head_size: u32, choice: Lane) -> AttentionProblem {
     AttentionProblem {
         past: Past::Growing { len: 33 },
-        projection_bias: ProjectionBias::QueryKeyValue,
+        projection_bias: if choice == Lane::Matrix { ProjectionBias::None } else { ProjectionBias::QueryKeyValue },
         padding_mask: PaddingMask::QueryKeys,
         attention_bias: Some(AttentionBias { batch: 1, heads: 2, batch_divisor: 1 }),
         causal: true,

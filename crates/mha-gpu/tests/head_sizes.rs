@@ -5,9 +5,9 @@ mod common;
 
 use std::process::ExitCode;
 
-use common::{DTYPES, Failures, check, path, test};
+use common::{DTYPES, Failures, PATHS, check, path, test};
 use mha_gpu::GpuSettings;
-use mha_spec::{AttentionProblem, DType, Past, PathChoice, PresentOutputs, ProjectionBias};
+use mha_spec::{AttentionProblem, DType, Past, PresentOutputs, ProjectionBias};
 use mha_testkit::shapes::{HEAD_SIZES, WIDE_HEAD_SIZES};
 use mha_testkit::{Case, plain};
 
@@ -32,7 +32,7 @@ const SHORT_QUERY_SIZES: [u32; 13] = [1, 3, 8, 33, 63, 64, 65, 72, 127, 128, 160
 
 fn main() -> ExitCode {
     let mut tests = Vec::new();
-    for choice in PathChoice::ALL {
+    for choice in PATHS {
         for dtype in DTYPES {
             let name = |what: &str| format!("{choice}_{}_{what}", dtype.name());
             let run = move |problems: Vec<AttentionProblem>| {

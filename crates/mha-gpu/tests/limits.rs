@@ -6,7 +6,7 @@ mod common;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use common::{Failures, Test, check_on, lane, path, test};
+use common::{Failures, PATHS, Test, check_on, lane, path, test};
 use mha_gpu::{Gpu, GpuSettings};
 use mha_plan::{DeviceCaps, Lane};
 use mha_spec::{
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     let bindings = GpuSettings { max_binding_size: Some(BINDING), ..GpuSettings::default() };
     let workgroups = GpuSettings { max_workgroups: Some(WORKGROUPS), ..GpuSettings::default() };
     let mut tests = Vec::new();
-    for choice in PathChoice::ALL {
+    for choice in PATHS {
         tests.push(split("bindings", &bindings, choice, DType::F32));
         tests.push(split("bindings", &bindings, choice, DType::F16));
         // Counts of workgroups do not depend on the type.

@@ -5,8 +5,9 @@
 mod common;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use common::{Failures, LANES, lane, run, test};
+use common::{Failures, LANES, lane, matrices, run, test};
 use mha_gpu::{Gpu, GpuSettings};
 use mha_plan::Lane;
 use mha_spec::{AttentionBias, AttentionProblem, DType, PaddingMask, Past};
@@ -42,6 +43,13 @@ fn main() -> ExitCode {
                     tests.push(test(name, dtype, move |gpu| combinations(gpu, choice, dtype, mask, causal)));
                 }
             }
+        }
+    }
+    for mask in [None, KeyLengths, Keys, QueryKeys] {
+        for causal in [false, true] {
+            let how = if causal { "causal" } else { "full" };
+            let run = move |gpu: &Arc<Gpu>| combinations(gpu, Lane::Matrix, DType::F16, mask, causal);
+            tests.push(test(format!("matrix_f16_{mask:?}_{how}"), DType::F16, run).needing(matrices));
         }
     }
     common::main(GpuSettings::default(), tests)

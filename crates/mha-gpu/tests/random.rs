@@ -7,7 +7,7 @@ mod common;
 
 use std::process::ExitCode;
 
-use common::{DTYPES, Failures, check_on, path, test};
+use common::{DTYPES, Failures, PATHS, check_on, path, test};
 use mha_gpu::GpuSettings;
 use mha_spec::PathChoice;
 use mha_testkit::{Case, random};
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         None => (0, number("ORT_WEBGPU_ATTENTION_SEEDS").unwrap_or(SEEDS)),
     };
     let mut tests = Vec::new();
-    for choice in PathChoice::ALL {
+    for choice in PATHS {
         for dtype in DTYPES {
             for start in (first..end).step_by(CHUNK as usize) {
                 let seeds = start..(start + CHUNK).min(end);

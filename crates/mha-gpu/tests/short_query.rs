@@ -5,7 +5,7 @@ mod common;
 
 use std::process::ExitCode;
 
-use common::{DTYPES, Failures, check_on, path, test};
+use common::{DTYPES, Failures, PATHS, check_on, path, test};
 use mha_gpu::GpuSettings;
 use mha_plan::Plan;
 use mha_spec::{AttentionProblem, PaddingMask, Past, PathChoice, PresentOutputs};
@@ -16,7 +16,7 @@ const SHORT_QUERY: u32 = 16;
 
 fn main() -> ExitCode {
     let mut tests = Vec::new();
-    for choice in PathChoice::ALL {
+    for choice in PATHS {
         for dtype in DTYPES {
             let name = |what: &str| format!("{choice}_{}_{what}", dtype.name());
             tests.push(test(name("query_lengths"), dtype, move |gpu| {

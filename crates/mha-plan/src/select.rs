@@ -4,11 +4,14 @@ use mha_kernels::KernelId;
 use mha_spec::options::PathChoice;
 use mha_spec::{AttentionProblem, DType, PaddingMask, ProjectionBias};
 
-use crate::caps::{DeviceCaps, DeviceKind};
+use crate::caps::{CoopMatrix, DeviceCaps, DeviceKind};
 use crate::plan::Plan;
 use crate::profile::{self, TuningRow};
 use crate::refusal::Refusal;
 use crate::steps;
+
+/// Side of the cooperative matrices of Apple GPUs.
+const APPLE_SIDE: u32 = 8;
 
 /// Longest query that the short-query lane takes.
 pub const SHORT_QUERY: u32 = 16;
@@ -24,6 +27,8 @@ pub enum Lane {
     Short,
     /// `attention_wide.wgsl`: any head size, any adapter.
     Wide,
+    /// `attention_matrix.wgsl`: prefill on cooperative matrices.
+    Matrix,
     /// `attention_seed_before.wgsl`: the kernel that the original report found slow. Pinned only, for benchmarks.
     SeedBefore,
     /// `attention_seed_after.wgsl`: the kernel that it proposed. Pinned only, for benchmarks.
@@ -38,13 +43,15 @@ impl Lane {
             Lane::Apple => "apple",
             Lane::Short => "short",
             Lane::Wide => "wide",
+            Lane::Matrix => "matrix",
             Lane::SeedBefore => "seed-before",
             Lane::SeedAfter => "seed-after",
         }
     }
 
     /// All lanes.
-    pub const ALL: [Lane; 6] = [Lane::Rows, Lane::Apple, Lane::Short, Lane::Wide, Lane::SeedBefore, Lane::SeedAfter];
+    pub const ALL: [Lane; 7] =
+        [Lane::Rows, Lane::Apple, Lane::Short, Lane::Wide, Lane::Matrix, Lane::SeedBefore, Lane::SeedAfter];
 }
 
 /// What the caller asks of the planner.
@@ -86,18 +93,41 @@ pub(crate) fn choose(problem: &AttentionProblem, caps: &DeviceCaps, options: &Pl
         let why = format!("lane {} is pinned", lane.name());
         return lane_choice(lane, problem, caps, options.row.as_slice(), why);
     }
-    let (prefill, path) = match options.path {
-        PathChoice::Baseline => (Lane::Rows, "baseline"),
-        PathChoice::Apple => (Lane::Apple, "apple"),
-    };
-    let (lane, why) = if problem.q_len <= SHORT_QUERY {
-        (Lane::Short, format!("path {path}, q_len {} <= {SHORT_QUERY}", problem.q_len))
-    } else {
-        (prefill, format!("path {path}, q_len {} > {SHORT_QUERY}", problem.q_len))
-    };
-    lane_choice(lane, problem, caps, &[], why).or_else(|refusal| {
-        lane_choice(Lane::Wide, problem, caps, &[], format!("path {path}; lane {} refused: {refusal}", lane.name()))
-    })
+    let path = options.path;
+    if problem.q_len <= SHORT_QUERY {
+        return first_of(
+            &[Lane::Short, Lane::Wide],
+            problem,
+            caps,
+            format!("path {path}, q_len {} <= {SHORT_QUERY}", problem.q_len),
+        );
+    }
+    let why = format!("path {path}, q_len {} > {SHORT_QUERY}", problem.q_len);
+    match path {
+        PathChoice::Baseline => first_of(&[Lane::Rows, Lane::Wide], problem, caps, why),
+        PathChoice::Apple => {
+            // Of matrices, only Apple's shape: this path is what an Apple GPU runs, wherever it runs.
+            let mut apple = caps.clone();
+            apple.coop_matrices.retain(|shape| shape.m == APPLE_SIDE);
+            first_of(&[Lane::Matrix, Lane::Apple, Lane::Wide], problem, &apple, why)
+        }
+        PathChoice::Auto if profile::apple_generation(&caps.name).is_some() => {
+            first_of(&[Lane::Matrix, Lane::Apple, Lane::Wide], problem, caps, why)
+        }
+        PathChoice::Auto => first_of(&[Lane::Matrix, Lane::Rows, Lane::Wide], problem, caps, why),
+    }
+}
+
+/// The first of some lanes that runs the problem; the reason names those that refuse.
+fn first_of(lanes: &[Lane], problem: &AttentionProblem, caps: &DeviceCaps, why: String) -> Result<Choice, Refusal> {
+    let mut why = why;
+    for &lane in lanes {
+        match lane_choice(lane, problem, caps, &[], why.clone()) {
+            Ok(choice) => return Ok(choice),
+            Err(refusal) => why = format!("{why}; lane {} refused: {refusal}", lane.name()),
+        }
+    }
+    Err(Refusal::new(why))
 }
 
 /// A lane on the first row that covers the problem, of `pinned` rows where there are any, else of the lane's table.
@@ -118,9 +148,19 @@ fn lane_choice(
     if problem.beam_width.is_some() && lane != Lane::Short {
         return Err(Refusal::new(format!("cache_indirection needs the lane short or wide, got {}", lane.name())));
     }
+    if lane == Lane::Matrix && problem.dtype != DType::F16 {
+        let dtype = problem.dtype.name();
+        return Err(Refusal::new(format!("cooperative matrices take float16 tensors, got {dtype}")));
+    }
+    // Their operands are float16, so a sum with a bias would be rounded once more than the operator does.
+    if lane == Lane::Matrix && problem.projection_bias != ProjectionBias::None {
+        let bias = problem.projection_bias;
+        return Err(Refusal::new(format!("cooperative matrices take inputs without a projection bias, got {bias:?}")));
+    }
     let (table, reason) = match lane {
         Lane::Apple => profile::apple(caps),
         Lane::Short => (&*profile::SHORT, String::new()),
+        Lane::Matrix => (&*profile::MATRIX, String::new()),
         _ => (&*profile::ROWS, String::new()),
     };
     let head_size = problem.head_size.max(problem.v_head_size);
@@ -147,9 +187,11 @@ fn lane_choice(
         };
         return Err(Refusal::new(refusal));
     };
-    let packs = lane == Lane::Short && problem.dtype == DType::F16;
+    let packs = matches!(lane, Lane::Short | Lane::Matrix) && problem.dtype == DType::F16;
     let access = if packs && problem.head_size.is_multiple_of(8) && problem.v_head_size.is_multiple_of(8) {
         "vec8"
+    } else if lane == Lane::Matrix {
+        "scalar"
     } else {
         access(problem)
     };
@@ -204,6 +246,9 @@ fn seed_choice(lane: Lane, problem: &AttentionProblem, caps: &DeviceCaps, why: S
 
 /// Why a row can't run on a device.
 fn fits(lane: Lane, row: &TuningRow, problem: &AttentionProblem, caps: &DeviceCaps) -> Result<(), String> {
+    if lane == Lane::Matrix {
+        fits_matrices(row, caps)?;
+    }
     if row.lanes > 1 && !caps.subgroups {
         return Err(format!(
             "{} lanes in a row group need subgroup operations, which `{}` lacks",
@@ -232,6 +277,32 @@ fn fits(lane: Lane, row: &TuningRow, problem: &AttentionProblem, caps: &DeviceCa
     Ok(())
 }
 
+/// Why a device's cooperative matrices can't run a row: its shape must be listed, and a subgroup be what the row is for.
+fn fits_matrices(row: &TuningRow, caps: &DeviceCaps) -> Result<(), String> {
+    let side = row.matrix().map_or(0, |tile| tile.side);
+    let shape = CoopMatrix { m: side, n: side, k: side, f16_operands: true, f16_accumulator: false };
+    if !caps.coop_matrices.contains(&shape) {
+        return Err(format!(
+            "cooperative matrices of {side}x{side}, f16 with f32 sums, are needed, which `{}` does not list",
+            caps.name
+        ));
+    }
+    if caps.min_subgroup_size != row.lanes || caps.max_subgroup_size != row.lanes {
+        return Err(format!(
+            "subgroups of {} lanes are needed, got {} to {}",
+            row.lanes, caps.min_subgroup_size, caps.max_subgroup_size
+        ));
+    }
+    Ok(())
+}
+
+/// Bytes of workgroup memory of a workgroup of the matrix lane: scores, weights, and a tile of keys and of values.
+fn matrix_memory(row: &TuningRow) -> u32 {
+    let Some(tile) = row.matrix() else { return 0 };
+    let scores = row.workgroup_size / row.lanes * tile.side * (tile.row_blocks * row.key_tile + 8);
+    scores * (4 + 2) + 2 * row.key_tile * (row.columns4() * 4 + 8) * 2 + 16
+}
+
 /// Bytes of workgroup memory of a lane's workgroup.
 fn workgroup_memory(lane: Lane, row: &TuningRow, problem: &AttentionProblem) -> u32 {
     let tile = row.key_tile * row.columns4();
@@ -241,6 +312,7 @@ fn workgroup_memory(lane: Lane, row: &TuningRow, problem: &AttentionProblem) -> 
         Lane::Apple => 2 * tile * 4 * row.tile_element(adds_bias(problem)),
         Lane::Short => row.workgroup_size / row.lanes * row.rows * (8 + row.columns4() * 16),
         Lane::Wide => 64 * 4,
+        Lane::Matrix => matrix_memory(row),
         // Never chosen by a row: 16 KiB by design.
         Lane::SeedBefore | Lane::SeedAfter => 16 << 10,
     }

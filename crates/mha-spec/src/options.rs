@@ -14,17 +14,20 @@ pub enum PathChoice {
     Baseline,
     /// Kernels and tuning rows for Apple GPUs; they run on every adapter.
     Apple,
+    /// The fastest that is known for the adapter, cooperative matrices included.
+    Auto,
 }
 
 impl PathChoice {
     /// All paths.
-    pub const ALL: [PathChoice; 2] = [PathChoice::Baseline, PathChoice::Apple];
+    pub const ALL: [PathChoice; 3] = [PathChoice::Baseline, PathChoice::Apple, PathChoice::Auto];
 
     /// The option's value.
     pub const fn name(self) -> &'static str {
         match self {
             PathChoice::Baseline => "baseline",
             PathChoice::Apple => "apple",
+            PathChoice::Auto => "auto",
         }
     }
 }
@@ -96,9 +99,10 @@ pub struct OptionInfo {
 pub const OPTIONS: &[OptionInfo] = &[
     OptionInfo {
         key: "path",
-        values: "`baseline`, `apple`",
+        values: "`baseline`, `apple`, `auto`",
         default: "baseline",
-        meaning: "Which kernels run: portable ones, or those tuned for Apple GPUs, which run on every adapter.",
+        meaning: "Which kernels run: portable ones; those tuned for Apple GPUs, which run on every adapter; or the fastest known for \
+                  the adapter, cooperative matrices included.",
     },
     OptionInfo {
         key: "adapter",

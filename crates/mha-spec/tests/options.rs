@@ -35,6 +35,7 @@ fn the_table_and_the_parser_agree() {
 #[test]
 fn values() {
     assert_eq!(parse(&[("path", "apple")]).unwrap().path, PathChoice::Apple);
+    assert_eq!(parse(&[("path", "auto")]).unwrap().path, PathChoice::Auto);
     assert_eq!(parse(&[("fallback", "error")]).unwrap().fallback, FallbackChoice::Error);
     assert_eq!(parse(&[("route", "auto")]).unwrap().route, RouteChoice::Auto);
     let profile = |value| parse(&[("profile", value)]).unwrap().profile;
@@ -80,8 +81,8 @@ fn unknown_values() {
             Err(format!("session option 'custom_op.MultiHeadAttention.{key}' accepts {accepted}; got '{value}'"))
         );
     };
-    for value in ["auto", "", "Baseline", " apple", "metal"] {
-        refused("path", value, "`baseline`, `apple`");
+    for value in ["fast", "", "Baseline", " apple", "metal"] {
+        refused("path", value, "`baseline`, `apple`, `auto`");
     }
     for value in ["", "  ", "99999999999999999999999999"] {
         refused("adapter", value, "`auto`, an index, part of an adapter's name");

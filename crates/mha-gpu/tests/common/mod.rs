@@ -14,11 +14,23 @@ use mha_plan::{DeviceCaps, Lane, Plan, PlanOptions, Tensor};
 use mha_spec::{AdapterChoice, DType, PathChoice};
 use mha_testkit::{Case, Expected};
 
-/// The lanes that paths choose from. The others are kernels to compare with in benchmarks.
+/// The lanes that paths choose from on any device. The others are kernels to compare with in benchmarks, and the lane on
+/// cooperative matrices, which [`matrices`] are needed for.
 pub const LANES: [Lane; 4] = [Lane::Rows, Lane::Apple, Lane::Short, Lane::Wide];
+
+/// The paths that have lanes of their own. `auto` chooses among all lanes, each of which has its tests.
+pub const PATHS: [PathChoice; 2] = [PathChoice::Baseline, PathChoice::Apple];
 
 /// Both types.
 pub const DTYPES: [DType; 2] = [DType::F32, DType::F16];
+
+/// Whether a device lists cooperative matrices.
+pub fn matrices(caps: &DeviceCaps) -> Result<(), String> {
+    match caps.coop_matrices[..] {
+        [] => Err(format!("{} lists no cooperative matrices", caps.name)),
+        _ => Ok(()),
+    }
+}
 
 /// What a device lacks for a test, if anything.
 type Needs = Box<dyn Fn(&DeviceCaps) -> Result<(), String>>;
@@ -111,7 +123,7 @@ pub fn lane(lane: Lane) -> PlanOptions {
 
 /// The options of the two paths.
 pub fn paths() -> [PlanOptions; 2] {
-    PathChoice::ALL.map(path)
+    PATHS.map(path)
 }
 
 /// Plans and runs a case, and compares every output. The error tells all that reproduces it.

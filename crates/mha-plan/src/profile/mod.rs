@@ -16,8 +16,9 @@ pub struct TuningRow {
     pub max_head_size: u32,
     /// Lanes that share a group of query rows.
     pub lanes: u32,
-    /// Register tile, `r<rows>s<vec4 columns of a lane>`, then `a<vec4 loaded ahead>` where the
-    /// lane loads ahead, and `h` where its tiles in workgroup memory hold float16.
+    /// Register tile, `r<rows>s<vec4 columns of a lane>`, then `a<vec4 loaded ahead>` where the lane loads ahead, and `h`
+    /// where its tiles in workgroup memory hold float16; on matrices,
+    /// `m<side>r<row blocks>c<column blocks>k<key blocks>a<pieces of 8 loaded ahead>`.
     pub tile: String,
     /// Query rows of a group of lanes.
     pub rows: u32,
@@ -37,7 +38,12 @@ impl TuningRow {
 
     /// Columns of Q, K, V and O that a group of lanes holds, as vec4.
     pub fn columns4(&self) -> u32 {
-        self.lanes * self.slice4()
+        self.matrix().map_or_else(|| self.lanes * self.slice4(), |tile| tile.side * tile.column_blocks / 4)
+    }
+
+    /// The tile of the matrix lane.
+    pub fn matrix(&self) -> Option<MatrixTile> {
+        matrix_tile(&self.tile)
     }
 
     /// Bytes of a tile's element in workgroup memory, where a bias of keys and values may forbid float16.
@@ -48,6 +54,36 @@ impl TuningRow {
     fn slice4(&self) -> u32 {
         tile_numbers(&self.tile).map_or(0, |[_, slice4, ..]| slice4)
     }
+}
+
+/// What a subgroup of the matrix lane holds, in blocks of one cooperative matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MatrixTile {
+    /// Rows and columns of a matrix.
+    pub side: u32,
+    /// Blocks of query rows.
+    pub row_blocks: u32,
+    /// Blocks of columns of Q, K, V and O.
+    pub column_blocks: u32,
+    /// Blocks of a tile of keys.
+    pub key_blocks: u32,
+    /// Pieces of eight columns of keys, and of values, that a lane loads ahead.
+    pub ahead: u32,
+}
+
+fn matrix_tile(tile: &str) -> Option<MatrixTile> {
+    let (side, rest) = tile.strip_prefix('m')?.split_once('r')?;
+    let (row_blocks, rest) = rest.split_once('c')?;
+    let (column_blocks, rest) = rest.split_once('k')?;
+    let (key_blocks, ahead) = rest.split_once('a')?;
+    let number = |text: &str| text.parse().ok();
+    Some(MatrixTile {
+        side: number(side)?,
+        row_blocks: number(row_blocks)?,
+        column_blocks: number(column_blocks)?,
+        key_blocks: number(key_blocks)?,
+        ahead: number(ahead)?,
+    })
 }
 
 /// A tuning table and its name for decisions.
@@ -105,8 +141,11 @@ pub fn parse(text: &str) -> Result<Vec<TuningRow>, TableError> {
     Ok(rows)
 }
 
-/// Rows, vec4 columns of a lane and vec4 loaded ahead, from a tile's name; no `a` means none are.
+/// Rows, vec4 columns of a lane (0 on matrices) and vec4 loaded ahead, from a tile's name; no `a` means none are.
 fn tile_numbers(tile: &str) -> Option<[u32; 3]> {
+    if let Some(matrix) = matrix_tile(tile) {
+        return Some([matrix.side * matrix.row_blocks, 0, matrix.ahead]);
+    }
     let (rows, rest) = tile.strip_suffix('h').unwrap_or(tile).strip_prefix('r')?.split_once('s')?;
     let (slice4, ahead) = rest.split_once('a').unwrap_or((rest, "0"));
     Some([rows.parse().ok()?, slice4.parse().ok()?, ahead.parse().ok()?])
@@ -138,6 +177,8 @@ tables! {
     APPLE_M1 = "apple_m1";
     /// The Apple lane on M3 and later.
     APPLE_M3 = "apple_m3";
+    /// The lane on cooperative matrices.
+    MATRIX = "matrix";
 }
 
 /// The generation of an Apple GPU from the adapter's name ("Apple M4 Max" is 4), or None for another GPU.
@@ -166,15 +207,17 @@ mod tests {
             let rows = parse(text).unwrap_or_else(|e| panic!("{name}.tbl:{}: {}", e.line, e.message));
             for dtype in [DType::F32, DType::F16] {
                 let sizes: Vec<u32> = rows.iter().filter(|r| r.dtype == dtype).map(|r| r.max_head_size).collect();
-                assert!(sizes.is_sorted() && sizes.last() >= Some(&128), "{name} {dtype:?}: {sizes:?}");
+                let wide_enough = sizes.last() >= Some(&128) || (*name == "matrix" && sizes.is_empty());
+                assert!(sizes.is_sorted() && wide_enough, "{name} {dtype:?}: {sizes:?}");
             }
             for row in &rows {
                 assert!(row.columns4() * 4 >= row.max_head_size, "{name}: the tile of {row:?} is too narrow");
                 assert!(row.workgroup_size.is_multiple_of(row.lanes));
                 let [_, _, ahead] = tile_numbers(&row.tile).unwrap();
                 assert!(row.key_tile.is_multiple_of(4), "{name}: {row:?} stages whole blocks of keys");
-                let loads = (row.key_tile * row.columns4()).div_ceil(row.workgroup_size);
-                assert!(ahead == 0 || ahead >= loads, "{name}: {row:?} loads {loads} vec4 a lane");
+                let columns = row.columns4() / if row.matrix().is_some() { 2 } else { 1 };
+                let loads = (row.key_tile * columns).div_ceil(row.workgroup_size);
+                assert!(ahead == 0 || ahead >= loads, "{name}: {row:?} loads {loads} pieces a lane");
             }
         }
     }

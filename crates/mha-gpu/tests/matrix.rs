@@ -1,0 +1,114 @@
+//! Contract: the lane on cooperative matrices answers what it accepts as every other lane does: any head size, any mask,
+//! any length, and scores of any size, though its weights are float16 and it bets that scores do not grow.
+
+mod common;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use common::{Failures, check, lane, matrices, test};
+use mha_gpu::{Gpu, GpuSettings};
+use mha_plan::Lane;
+use mha_spec::{AttentionProblem, DType, Past};
+use mha_testkit::shapes::{HEAD_SIZES, LENGTHS};
+use mha_testkit::{Case, plain};
+
+/// Random problems, some of which the lane refuses.
+const SEEDS: u64 = 256;
+
+/// (head_size, v_head_size) pairs that no single size covers.
+const PAIRS: [(u32, u32); 8] = [(8, 20), (16, 5), (1, 64), (64, 1), (40, 128), (128, 40), (72, 65), (33, 34)];
+
+/// What a test does with a device, for one type.
+type Check = fn(&Gpu, DType) -> Result<(), String>;
+
+fn main() -> ExitCode {
+    let dtype = DType::F16;
+    let tests: [(&str, Check); 6] = [
+        ("head_sizes", head_sizes),
+        ("lengths", lengths),
+        ("large_scores", large_scores),
+        ("growing_scores", growing_scores),
+        ("key_splits", key_splits),
+        ("random", random),
+    ];
+    let tests = tests.into_iter().map(|(name, run)| {
+        test(format!("{name}_{}", dtype.name()), dtype, move |gpu: &Arc<Gpu>| run(gpu, dtype)).needing(matrices)
+    });
+    common::main(GpuSettings::default(), tests.collect())
+}
+
+/// Checks those of some problems that the lane accepts, which must be most.
+fn check_all(gpu: &Gpu, cases: impl IntoIterator<Item = Case>) -> Result<(), String> {
+    let mut failures = Failures::default();
+    let (mut accepted, mut refused) = (0, Vec::new());
+    for case in cases {
+        match mha_plan::plan(&case.problem, gpu.caps(), &lane(Lane::Matrix)) {
+            Ok(_) => {
+                accepted += 1;
+                failures.take(check(gpu, &case, &lane(Lane::Matrix)));
+            }
+            Err(refusal) => refused.push(refusal.to_string()),
+        }
+    }
+    failures.done()?;
+    if refused.len() > accepted { Err(format!("most are refused: {}", refused.join("; "))) } else { Ok(()) }
+}
+
+fn head_sizes(gpu: &Gpu, dtype: DType) -> Result<(), String> {
+    let square = HEAD_SIZES.into_iter().map(|size| (size, size));
+    let problems = square.chain(PAIRS).flat_map(|(head_size, v_head_size)| {
+        let bare = AttentionProblem { dtype, v_head_size, ..plain(1, 2, 35, 41, head_size) };
+        let past = Past::Growing { len: 21 };
+        [bare.clone(), AttentionProblem { past, causal: true, ..bare }]
+    });
+    check_all(gpu, problems.enumerate().map(|(seed, problem)| Case::new(problem, seed as u64)))
+}
+
+fn lengths(gpu: &Gpu, dtype: DType) -> Result<(), String> {
+    let problems = LENGTHS.into_iter().zip(LENGTHS.into_iter().rev()).flat_map(|(q_len, kv_len)| {
+        let bare = AttentionProblem { dtype, ..plain(2, 1, q_len, kv_len, 64) };
+        [bare.clone(), AttentionProblem { causal: q_len > 1, ..bare }]
+    });
+    check_all(gpu, problems.enumerate().map(|(seed, problem)| Case::new(problem, seed as u64)))
+}
+
+/// Scores of standard deviation 9 and 40 among hundreds of keys: a row's first keys are far from its largest.
+fn large_scores(gpu: &Gpu, dtype: DType) -> Result<(), String> {
+    let problems = [8, 40, 64, 128].into_iter().flat_map(|head_size| {
+        [9.0, 40.0].map(|deviation| AttentionProblem {
+            dtype,
+            scale: deviation / (head_size as f32).sqrt(),
+            ..plain(1, 2, 70, 500, head_size)
+        })
+    });
+    check_all(gpu, problems.enumerate().map(|(seed, problem)| Case::new(problem, seed as u64)))
+}
+
+/// Keys that grow from first to last, so that almost every tile has larger scores than all before.
+fn growing_scores(gpu: &Gpu, dtype: DType) -> Result<(), String> {
+    let cases = [(64, false), (128, true)].into_iter().map(|(head_size, causal)| {
+        let scale = 20.0 / (head_size as f32).sqrt();
+        let problem = AttentionProblem { dtype, causal, scale, ..plain(1, 1, 300, 300, head_size) };
+        let mut case = Case::new(problem, 1);
+        for (t, key) in case.inputs.key.chunks_mut(head_size as usize).enumerate() {
+            // Powers of two keep values of the type.
+            let grow = f64::from(1u32 << (t / 50)) / 32.0;
+            key.iter_mut().for_each(|x| *x *= grow);
+        }
+        case
+    });
+    check_all(gpu, cases)
+}
+
+/// Few rows and many keys, which the planner splits where a device is large.
+fn key_splits(gpu: &Gpu, dtype: DType) -> Result<(), String> {
+    let cases = [(17, 3000, 64), (33, 1025, 40), (50, 700, 128)].into_iter().map(|(q_len, kv_len, head_size)| {
+        Case::new(AttentionProblem { dtype, ..plain(1, 1, q_len, kv_len, head_size) }, u64::from(q_len))
+    });
+    check_all(gpu, cases)
+}
+
+fn random(gpu: &Gpu, dtype: DType) -> Result<(), String> {
+    check_all(gpu, (0..SEEDS).map(|seed| Case::random(seed, dtype)))
+}

@@ -1,0 +1,356 @@
+// The prefill lane on cooperative matrices. A subgroup takes ROW_BLOCKS blocks of query rows and keeps their Q and O in
+// matrices; keys pass through workgroup memory in small tiles. No element of a matrix can be reached, so scores go
+// through workgroup memory, where LANES_A_ROW lanes make weights of each row. Every tile takes two turns between
+// barriers, so that matrices and softmax have something to do at the same time: in the first, weights are made of the
+// tile's scores while the next tile is multiplied by Q; in the second, weights are multiplied by values.
+override WORKGROUP_SIZE: u32;
+override CAUSAL_SKIP: bool;
+override PARTIAL: bool;
+
+// Weights are float16, of which 65504 is the largest. Past this sum of a lane's weights of a tile, a row is scaled down.
+const LARGEST_SUM: f32 = 32768.0;
+
+const LANES_A_ROW: u32 = LANES / SIDE;
+// Two vec4 of keys for each lane of a row.
+const KEY_TILE: u32 = LANES_A_ROW * 8u;
+const COLUMNS: u32 = COLUMN_BLOCKS * SIDE;
+// Pieces of eight columns, which is what a lane moves at a time.
+const PIECES: u32 = COLUMNS / 8u;
+const TILE_LENGTH: u32 = KEY_TILE * PIECES;
+// Rows in workgroup memory, padded so that neighbours are on different banks. Row i of each block of query rows stand side
+// by side.
+const SCORES_ROW: u32 = ROW_BLOCKS * KEY_TILE + 8u;
+const TILE_ROW: u32 = COLUMNS + 8u;
+
+// Named, as naga 30 cannot process the override of an unnamed array length. All in numbers.
+override SUBGROUPS: u32 = WORKGROUP_SIZE / LANES;
+override ROWS: u32 = SUBGROUPS * ROW_BLOCKS * SIDE;
+override SCORES_LENGTH: u32 = SUBGROUPS * SIDE * SCORES_ROW / UNIT;
+const TILE_AREA: u32 = KEY_TILE * TILE_ROW / UNIT;
+
+// Each takes a multiple of 16 bytes, since matrices are loaded from addresses that are.
+var<workgroup> scores: array<Score, SCORES_LENGTH>;
+var<workgroup> weights: array<Half, SCORES_LENGTH>;
+var<workgroup> keys: array<Half, TILE_AREA>;
+var<workgroup> values: array<Half, TILE_AREA>;
+// Whether some row's weights of this tile are too large. One is used.
+var<workgroup> lost: array<atomic<u32>, 4>;
+
+// Where a lane stands in the problem and in the workgroup.
+struct Place {
+    b: u32,
+    n: u32,
+    // Rows of the workgroup, and the end of its keys.
+    rows_begin: u32,
+    rows_end: u32,
+    t_end: u32,
+    // A key that there is, even where the range is empty.
+    last: u32,
+    split: u32,
+    local_index: u32,
+    // Of the subgroup, in scores and weights, and of this lane's row in each block.
+    area: u32,
+    row_area: u32,
+    // Which of the row's lanes this is.
+    part: u32,
+}
+
+// A lane's part in the softmax of one row.
+struct Row {
+    s: u32,
+    // Weights are relative to it.
+    reference: f32,
+    // Of this lane's keys: before this tile, and of this tile.
+    sum: f32,
+    total: f32,
+    // What O has yet to be multiplied by.
+    shrink: f32,
+}
+
+// A lane's scores, or weights, of one row in a tile.
+struct LaneKeys {
+    low: vec4<f32>,
+    high: vec4<f32>,
+}
+
+// Piece i of the key tile at key t0. Loaded on every path, so that nothing waits for it before it is stored: past the last
+// key it is some other key, whose weights are 0; past the last column it is zeroed when stored.
+fn next_key(place: Place, t0: u32, i: u32) -> vec4<u32> {
+    let t = min(t0 + i / PIECES, place.last);
+    let h = min(i % PIECES, (params.head_size - 1u) / 8u) * 8u;
+    if PAST {
+        let low = source_key4(place.b, place.n, t, h);
+        var high = vec4<f32>();
+        if h + 4u < params.head_size {
+            high = source_key4(place.b, place.n, t, h + 4u);
+        }
+        return piece_of(low, high);
+    }
+    return key_piece(element(params.key, place.b, place.n, t) + h, params.head_size - h);
+}
+
+fn next_value(place: Place, t0: u32, i: u32) -> vec4<u32> {
+    let t = min(t0 + i / PIECES, place.last);
+    let h = min(i % PIECES, (params.v_head_size - 1u) / 8u) * 8u;
+    if PAST {
+        let low = source_value4(place.b, place.n, t, h);
+        var high = vec4<f32>();
+        if h + 4u < params.v_head_size {
+            high = source_value4(place.b, place.n, t, h + 4u);
+        }
+        return piece_of(low, high);
+    }
+    return value_piece(element(params.value, place.b, place.n, t) + h, params.v_head_size - h);
+}
+
+fn store_key(i: u32, piece: vec4<u32>) {
+    if i < TILE_LENGTH {
+        let x = select(vec4<u32>(), piece, i % PIECES * 8u < params.head_size);
+        let at = i / PIECES * TILE_ROW + i % PIECES * 8u;
+        put_keys(at, halves(x.xy));
+        put_keys(at + 4u, halves(x.zw));
+    }
+}
+
+// Columns past the last make columns of O that are not stored.
+fn store_value(i: u32, piece: vec4<u32>) {
+    if i < TILE_LENGTH {
+        let at = i / PIECES * TILE_ROW + i % PIECES * 8u;
+        put_values(at, halves(piece.xy));
+        put_values(at + 4u, halves(piece.zw));
+    }
+}
+
+fn key_matrix(key_block: u32, column_block: u32) -> RightMatrix {
+    return coopLoad<RightMatrix>(&keys[(key_block * SIDE * TILE_ROW + column_block * SIDE) / UNIT], TILE_ROW / UNIT);
+}
+
+fn value_matrix(key_block: u32, column_block: u32) -> RightMatrix {
+    return coopLoadT<RightMatrix>(&values[(key_block * SIDE * TILE_ROW + column_block * SIDE) / UNIT], TILE_ROW / UNIT);
+}
+
+fn left_matrix(place: Place, row_block: u32, key_block: u32) -> LeftMatrix {
+    let at = place.area + row_block * KEY_TILE + key_block * SIDE;
+    return coopLoadT<LeftMatrix>(&weights[at / UNIT], SCORES_ROW / UNIT);
+}
+
+fn put_sum(sum: SumMatrix, place: Place, row_block: u32, key_block: u32) {
+    let at = place.area + row_block * KEY_TILE + key_block * SIDE;
+    coopStoreT(sum, &scores[at / UNIT], SCORES_ROW / UNIT);
+}
+
+fn get_sum(place: Place, row_block: u32) -> SumMatrix {
+    return coopLoadT<SumMatrix>(&scores[(place.area + row_block * KEY_TILE) / UNIT], SCORES_ROW / UNIT);
+}
+
+// Puts a block of columns of this lane's query row where weights will be.
+fn stage_query(row: Row, place: Place, row_block: u32, column_block: u32) {
+    for (var c = place.part * 4u; c < SIDE; c += LANES_A_ROW * 4u) {
+        let h = column_block * SIDE + c;
+        var x = vec4<f32>();
+        if row.s < place.rows_end && h < params.head_size {
+            x = source_query4(place.b, place.n, row.s, h);
+        }
+        put_weights(place.row_area + row_block * KEY_TILE + c, vec4<f16>(x));
+    }
+}
+
+// Multiplies a block of columns of this lane's row of O, where scores are.
+fn scale_staged(row: Row, place: Place, row_block: u32) {
+    for (var c = place.part * 4u; c < SIDE; c += LANES_A_ROW * 4u) {
+        let at = place.row_area + row_block * KEY_TILE + c;
+        put_scores(at, get_scores(at) * row.shrink);
+    }
+}
+
+// Stores a block of columns of this lane's row of O.
+fn store_staged(row: Row, place: Place, row_block: u32, column_block: u32) {
+    for (var c = place.part * 4u; c < SIDE; c += LANES_A_ROW * 4u) {
+        let h = column_block * SIDE + c;
+        if row.s < place.rows_end && h < params.v_head_size {
+            let x = get_scores(place.row_area + row_block * KEY_TILE + c);
+            if PARTIAL {
+                store_partial4(partial_index(place.split, place.b, place.n, row.s), h, x);
+            } else {
+                let at = element(params.output, place.b, place.n, row.s) + h;
+                store_output4(at, params.v_head_size - h, x / row.sum);
+            }
+        }
+    }
+}
+
+fn lane_scores(place: Place, row_block: u32) -> LaneKeys {
+    let at = place.row_area + row_block * KEY_TILE + place.part * 4u;
+    return LaneKeys(get_scores(at), get_scores(at + LANES_A_ROW * 4u));
+}
+
+fn put_lane_weights(w: LaneKeys, place: Place, row_block: u32) {
+    let at = place.row_area + row_block * KEY_TILE + place.part * 4u;
+    put_weights(at, vec4<f16>(w.low));
+    put_weights(at + LANES_A_ROW * 4u, vec4<f16>(w.high));
+}
+
+fn lane_total(w: LaneKeys) -> f32 {
+    let x = w.low + w.high;
+    return (x.x + x.y) + (x.z + x.w);
+}
+
+// Weights where scores are scale · q·k and nothing else.
+fn plain_weights(x: LaneKeys, reference: f32) -> LaneKeys {
+    let factor = vec4<f32>(score_factor());
+    let low = fma(x.low, factor, vec4<f32>(-reference));
+    let high = fma(x.high, factor, vec4<f32>(-reference));
+    if LOG2_SCORES {
+        return LaneKeys(exp2(low), exp2(high));
+    }
+    return LaneKeys(exp2(low * LOG2_E), exp2(high * LOG2_E));
+}
+
+// Scores of keys t to t + 3 from q·k. LOWEST past the last key.
+fn score4(x: vec4<f32>, row: Row, place: Place, t: u32) -> vec4<f32> {
+    var s = x * score_factor();
+    if ATTENTION_BIAS || PADDING_MASK != 0u || CAUSAL {
+        let row_s = min(row.s, place.rows_end - 1u);
+        s = vec4<f32>(
+            masked_score(s.x, place.b, place.n, row_s, min(t, place.last)),
+            masked_score(s.y, place.b, place.n, row_s, min(t + 1u, place.last)),
+            masked_score(s.z, place.b, place.n, row_s, min(t + 2u, place.last)),
+            masked_score(s.w, place.b, place.n, row_s, min(t + 3u, place.last)),
+        );
+    }
+    return select(vec4<f32>(LOWEST), s, vec4<u32>(t, t + 1u, t + 2u, t + 3u) < vec4<u32>(place.t_end));
+}
+
+fn weight4(x: vec4<f32>, row: Row, place: Place, t: u32) -> vec4<f32> {
+    let s = score4(x, row, place, t) - row.reference;
+    let w = exp2(select(s * LOG2_E, s, LOG2_SCORES));
+    return select(vec4<f32>(), w, vec4<u32>(t, t + 1u, t + 2u, t + 3u) < vec4<u32>(place.t_end));
+}
+
+// Weights where masks or the end of the keys matter, of the tile at key t0.
+fn masked_weights(x: LaneKeys, row: Row, place: Place, t0: u32) -> LaneKeys {
+    let t = t0 + place.part * 4u;
+    return LaneKeys(weight4(x.low, row, place, t), weight4(x.high, row, place, t + LANES_A_ROW * 4u));
+}
+
+// Whether masks or the end of the keys matter in the tile at key t0. Causality hides nothing before the first row's own key.
+fn is_masked(place: Place, t0: u32) -> bool {
+    if ATTENTION_BIAS || PADDING_MASK != 0u || t0 + KEY_TILE > place.t_end {
+        return true;
+    }
+    return CAUSAL && t0 + KEY_TILE > place.rows_begin + params.past_len + 1u;
+}
+
+// Gives a row a reference that no score of the tile at key t0 exceeds, and makes its weights anew.
+fn weigh_again(row_before: Row, place: Place, t0: u32, row_block: u32) -> Row {
+    var row = row_before;
+    for (var k = 0u; k < KEY_TILE; k += 4u) {
+        let s = score4(get_scores(place.row_area + row_block * KEY_TILE + k), row, place, t0 + k);
+        row.reference = max(row.reference, max(max(s.x, s.y), max(s.z, s.w)));
+    }
+    row.shrink = weight(row_before.reference - row.reference);
+    row.sum *= row.shrink;
+    let w = masked_weights(lane_scores(place, row_block), row, place, t0);
+    row.total = lane_total(w);
+    put_lane_weights(w, place, row_block);
+    return row;
+}
+
+// The sum of a number over the lanes of a row, which are neighbours.
+fn row_sum(x: f32) -> f32 {
+    var sum = x;
+    for (var i = 1u; i < LANES_A_ROW; i *= 2u) {
+        sum += subgroupShuffleXor(sum, i);
+    }
+    return sum;
+}
+
+fn store_stats(row: Row, place: Place) {
+    if PARTIAL && place.part == 0u && row.s < place.rows_end {
+        partial_stats[partial_index(place.split, place.b, place.n, row.s)] = vec2<f32>(row.reference, row.sum);
+    }
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(local_invocation_index) local_index: u32,
+    @builtin(subgroup_id) subgroup: u32,
+    @builtin(subgroup_invocation_id) lane: u32,
+) {
+    let tiles_of_rows = (params.end.z - params.origin.z + ROWS - 1u) / ROWS;
+    // Under causality the last rows see most keys: start them first.
+    let row_tile = select(workgroup.x, tiles_of_rows - 1u - workgroup.x, CAUSAL_SKIP);
+    let split = workgroup.z % params.splits;
+    let t_begin = params.origin.w + split * params.keys_per_split;
+    var place = Place();
+    place.b = params.origin.x + workgroup.z / params.splits;
+    place.n = params.origin.y + workgroup.y;
+    place.rows_begin = params.origin.z + row_tile * ROWS;
+    place.rows_end = min(place.rows_begin + ROWS, params.end.z);
+    place.t_end = min(t_begin + params.keys_per_split, params.end.w);
+    if CAUSAL_SKIP && place.rows_end < params.q_len {
+        place.t_end = min(place.t_end, place.rows_end + params.past_len);
+    }
+    place.last = max(place.t_end, t_begin + 1u) - 1u;
+    place.split = params.first_split + split;
+    place.local_index = local_index;
+    place.part = lane % LANES_A_ROW;
+    place.area = subgroup * SIDE * SCORES_ROW;
+    place.row_area = place.area + lane / LANES_A_ROW * SCORES_ROW;
+    let tiles = (max(place.t_end, t_begin) - t_begin + KEY_TILE - 1u) / KEY_TILE;
+
+    var rows = first_rows(place.rows_begin + subgroup * ROW_BLOCKS * SIDE + lane / LANES_A_ROW);
+    let q = load_queries(rows, place);
+    store_keys(place, load_keys(place, t_begin));
+    var keys_ahead = load_keys(place, t_begin + KEY_TILE);
+    var values_ahead = load_values(place, t_begin);
+    if local_index == 0u {
+        atomicStore(&lost[0], 0u);
+    }
+    workgroupBarrier();
+    var s = tile_scores(q);
+    put_tile_scores(s, place);
+    workgroupBarrier();
+    store_keys(place, keys_ahead);
+    keys_ahead = load_keys(place, t_begin + 2u * KEY_TILE);
+
+    var o = Outputs();
+    for (var i = 0u; i < tiles; i++) {
+        let t0 = t_begin + i * KEY_TILE;
+        workgroupBarrier();
+        // In both branches, so that either has products to compute meanwhile.
+        if is_masked(place, t0) {
+            s = tile_scores(q);
+            rows = weigh_masked(rows, place, t0);
+        } else {
+            s = tile_scores(q);
+            rows = weigh(rows, place);
+        }
+        // The first tile is lost by design: no row has a reference yet.
+        if has_lost(rows) {
+            atomicStore(&lost[0], 1u);
+        }
+        store_values(place, values_ahead);
+        workgroupBarrier();
+        values_ahead = load_values(place, t0 + KEY_TILE);
+        // Once, or not at all; written as a loop since naga can't tell that an index is the same in all lanes.
+        while atomicLoad(&lost[0]) != 0u {
+            rows = weigh_rows_again(rows, place, t0);
+            workgroupBarrier();
+            if local_index == 0u {
+                atomicStore(&lost[0], 0u);
+            }
+            o = scale_outputs(o, rows, place);
+        }
+        rows = with_totals(rows);
+        o = add_values(o, place);
+        put_tile_scores(s, place);
+        store_keys(place, keys_ahead);
+        // Used a whole tile later, since a compiler lets a load wait until something needs it.
+        keys_ahead = load_keys(place, t0 + 3u * KEY_TILE);
+    }
+
+    rows = with_row_sums(rows, place);
+    store_outputs(o, rows, place);
+}

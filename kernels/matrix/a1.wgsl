@@ -1,0 +1,24 @@
+// What a lane loads ahead of the next tile of keys, or of values: 1 piece.
+struct Ahead {
+    x0: vec4<u32>,
+}
+
+fn load_keys(place: Place, t0: u32) -> Ahead {
+    return Ahead(
+        next_key(place, t0, place.local_index),
+    );
+}
+
+fn store_keys(place: Place, ahead: Ahead) {
+    store_key(place.local_index, ahead.x0);
+}
+
+fn load_values(place: Place, t0: u32) -> Ahead {
+    return Ahead(
+        next_value(place, t0, place.local_index),
+    );
+}
+
+fn store_values(place: Place, ahead: Ahead) {
+    store_value(place.local_index, ahead.x0);
+}

@@ -1,0 +1,61 @@
+// 6 blocks of columns of Q, K, V and O. Written out for each count, as arrays that are indexed in a loop land in memory.
+const COLUMN_BLOCKS: u32 = 6u;
+
+alias Queries = array<LeftBlocks, 6>;
+alias Outputs = array<SumBlocks, 6>;
+
+fn load_queries(rows: Rows, place: Place) -> Queries {
+    var q: Queries;
+    q[0] = staged_query(rows, place, 0u);
+    q[1] = staged_query(rows, place, 1u);
+    q[2] = staged_query(rows, place, 2u);
+    q[3] = staged_query(rows, place, 3u);
+    q[4] = staged_query(rows, place, 4u);
+    q[5] = staged_query(rows, place, 5u);
+    return q;
+}
+
+// Q times a block of keys.
+fn block_scores(q: Queries, key_block: u32) -> SumBlocks {
+    var s = SumBlocks();
+    s = multiply(q[0], key_matrix(key_block, 0u), s);
+    s = multiply(q[1], key_matrix(key_block, 1u), s);
+    s = multiply(q[2], key_matrix(key_block, 2u), s);
+    s = multiply(q[3], key_matrix(key_block, 3u), s);
+    s = multiply(q[4], key_matrix(key_block, 4u), s);
+    s = multiply(q[5], key_matrix(key_block, 5u), s);
+    return s;
+}
+
+// O plus weights times a block of values.
+fn add_block(before: Outputs, w: LeftBlocks, key_block: u32) -> Outputs {
+    var o = before;
+    o[0] = multiply(w, value_matrix(key_block, 0u), o[0]);
+    o[1] = multiply(w, value_matrix(key_block, 1u), o[1]);
+    o[2] = multiply(w, value_matrix(key_block, 2u), o[2]);
+    o[3] = multiply(w, value_matrix(key_block, 3u), o[3]);
+    o[4] = multiply(w, value_matrix(key_block, 4u), o[4]);
+    o[5] = multiply(w, value_matrix(key_block, 5u), o[5]);
+    return o;
+}
+
+fn scale_outputs(before: Outputs, rows: Rows, place: Place) -> Outputs {
+    var o = before;
+    o[0] = scaled(o[0], rows, place);
+    o[1] = scaled(o[1], rows, place);
+    o[2] = scaled(o[2], rows, place);
+    o[3] = scaled(o[3], rows, place);
+    o[4] = scaled(o[4], rows, place);
+    o[5] = scaled(o[5], rows, place);
+    workgroupBarrier();
+    return o;
+}
+
+fn store_outputs(o: Outputs, rows: Rows, place: Place) {
+    store_block(o[0], rows, place, 0u);
+    store_block(o[1], rows, place, 1u);
+    store_block(o[2], rows, place, 2u);
+    store_block(o[3], rows, place, 3u);
+    store_block(o[4], rows, place, 4u);
+    store_block(o[5], rows, place, 5u);
+}

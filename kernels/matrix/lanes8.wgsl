@@ -1,0 +1,2 @@
+// Lanes of a subgroup.
+const LANES: u32 = 8u;
