@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use common::{DTYPES, Failures, PATHS, check_on, path, test};
 use mha_gpu::GpuSettings;
 use mha_plan::Plan;
-use mha_spec::{AttentionProblem, PaddingMask, Past, PathChoice, PresentOutputs};
+use mha_spec::{AttentionProblem, PaddingMask, Past, PresentOutputs};
 use mha_testkit::{Case, plain};
 
 /// Longest query that the short-query kernel takes.
