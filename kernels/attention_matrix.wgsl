@@ -7,15 +7,15 @@ override WORKGROUP_SIZE: u32;
 override CAUSAL_SKIP: bool;
 override PARTIAL: bool;
 
-// Weights are float16, of which 65504 is the largest. Past this sum of a lane's weights of a tile, a row is scaled down.
+// Weights are float16, of which 65504 is the largest. A row bets that its scores exceed those of its first tile by little;
+// past this sum of a lane's weights of a tile the bet is lost, and the row is scaled down.
 const LARGEST_SUM: f32 = 32768.0;
 
 const LANES_A_ROW: u32 = LANES / SIDE;
 // Two vec4 of keys for each lane of a row.
 const KEY_TILE: u32 = LANES_A_ROW * 8u;
 const COLUMNS: u32 = COLUMN_BLOCKS * SIDE;
-// Pieces of eight columns, which is what a lane moves at a time.
-const PIECES: u32 = COLUMNS / 8u;
+const PIECES: u32 = COLUMNS / PIECE;
 const TILE_LENGTH: u32 = KEY_TILE * PIECES;
 // Rows in workgroup memory, padded so that neighbours are on different banks. Row i of each block of query rows stand side
 // by side.
@@ -26,15 +26,18 @@ const TILE_ROW: u32 = COLUMNS + 8u;
 override SUBGROUPS: u32 = WORKGROUP_SIZE / LANES;
 override ROWS: u32 = SUBGROUPS * ROW_BLOCKS * SIDE;
 override SCORES_LENGTH: u32 = SUBGROUPS * SIDE * SCORES_ROW / UNIT;
-const TILE_AREA: u32 = KEY_TILE * TILE_ROW / UNIT;
+override WEIGHTS_LENGTH: u32 = PARTS * SCORES_LENGTH;
+const TILE_AREA: u32 = PARTS * KEY_TILE * TILE_ROW / UNIT;
 
 // Each takes a multiple of 16 bytes, since matrices are loaded from addresses that are.
 var<workgroup> scores: array<Score, SCORES_LENGTH>;
-var<workgroup> weights: array<Half, SCORES_LENGTH>;
+var<workgroup> weights: array<Half, WEIGHTS_LENGTH>;
 var<workgroup> keys: array<Half, TILE_AREA>;
 var<workgroup> values: array<Half, TILE_AREA>;
-// Whether some row's weights of this tile are too large. One is used.
-var<workgroup> lost: array<atomic<u32>, 4>;
+// Whether some row lost its bet in this tile, and whether some value was out of the range of operands.
+var<workgroup> flags: array<atomic<u32>, 4>;
+const LOST: u32 = 0u;
+const BEYOND: u32 = 1u;
 
 // Where a lane stands in the problem and in the workgroup.
 struct Place {
@@ -75,63 +78,35 @@ struct LaneKeys {
 
 // Piece i of the key tile at key t0. Loaded on every path, so that nothing waits for it before it is stored: past the last
 // key it is some other key, whose weights are 0; past the last column it is zeroed when stored.
-fn next_key(place: Place, t0: u32, i: u32) -> vec4<u32> {
+fn next_key(place: Place, t0: u32, i: u32) -> Piece {
     let t = min(t0 + i / PIECES, place.last);
-    let h = min(i % PIECES, (params.head_size - 1u) / 8u) * 8u;
-    if PAST {
-        let low = source_key4(place.b, place.n, t, h);
-        var high = vec4<f32>();
-        if h + 4u < params.head_size {
-            high = source_key4(place.b, place.n, t, h + 4u);
-        }
-        return piece_of(low, high);
+    let h = min(i % PIECES, (params.head_size - 1u) / PIECE) * PIECE;
+    if PAST || KV_BIAS {
+        return source_key_piece(place.b, place.n, t, h);
     }
     return key_piece(element(params.key, place.b, place.n, t) + h, params.head_size - h);
 }
 
-fn next_value(place: Place, t0: u32, i: u32) -> vec4<u32> {
+fn next_value(place: Place, t0: u32, i: u32) -> Piece {
     let t = min(t0 + i / PIECES, place.last);
-    let h = min(i % PIECES, (params.v_head_size - 1u) / 8u) * 8u;
-    if PAST {
-        let low = source_value4(place.b, place.n, t, h);
-        var high = vec4<f32>();
-        if h + 4u < params.v_head_size {
-            high = source_value4(place.b, place.n, t, h + 4u);
-        }
-        return piece_of(low, high);
+    let h = min(i % PIECES, (params.v_head_size - 1u) / PIECE) * PIECE;
+    if PAST || KV_BIAS {
+        return source_value_piece(place.b, place.n, t, h);
     }
     return value_piece(element(params.value, place.b, place.n, t) + h, params.v_head_size - h);
 }
 
-fn store_key(i: u32, piece: vec4<u32>) {
+fn store_key(i: u32, piece: Piece) {
     if i < TILE_LENGTH {
-        let x = select(vec4<u32>(), piece, i % PIECES * 8u < params.head_size);
-        let at = i / PIECES * TILE_ROW + i % PIECES * 8u;
-        put_keys(at, halves(x.xy));
-        put_keys(at + 4u, halves(x.zw));
+        put_key_piece(i / PIECES * TILE_ROW + i % PIECES * PIECE, select(Piece(), piece, i % PIECES * PIECE < params.head_size));
     }
 }
 
 // Columns past the last make columns of O that are not stored.
-fn store_value(i: u32, piece: vec4<u32>) {
+fn store_value(i: u32, piece: Piece) {
     if i < TILE_LENGTH {
-        let at = i / PIECES * TILE_ROW + i % PIECES * 8u;
-        put_values(at, halves(piece.xy));
-        put_values(at + 4u, halves(piece.zw));
+        put_value_piece(i / PIECES * TILE_ROW + i % PIECES * PIECE, piece);
     }
-}
-
-fn key_matrix(key_block: u32, column_block: u32) -> RightMatrix {
-    return coopLoad<RightMatrix>(&keys[(key_block * SIDE * TILE_ROW + column_block * SIDE) / UNIT], TILE_ROW / UNIT);
-}
-
-fn value_matrix(key_block: u32, column_block: u32) -> RightMatrix {
-    return coopLoadT<RightMatrix>(&values[(key_block * SIDE * TILE_ROW + column_block * SIDE) / UNIT], TILE_ROW / UNIT);
-}
-
-fn left_matrix(place: Place, row_block: u32, key_block: u32) -> LeftMatrix {
-    let at = place.area + row_block * KEY_TILE + key_block * SIDE;
-    return coopLoadT<LeftMatrix>(&weights[at / UNIT], SCORES_ROW / UNIT);
 }
 
 fn put_sum(sum: SumMatrix, place: Place, row_block: u32, key_block: u32) {
@@ -151,7 +126,7 @@ fn stage_query(row: Row, place: Place, row_block: u32, column_block: u32) {
         if row.s < place.rows_end && h < params.head_size {
             x = source_query4(place.b, place.n, row.s, h);
         }
-        put_weights(place.row_area + row_block * KEY_TILE + c, vec4<f16>(x));
+        put_query4(place.row_area + row_block * KEY_TILE + c, x);
     }
 }
 
@@ -163,18 +138,22 @@ fn scale_staged(row: Row, place: Place, row_block: u32) {
     }
 }
 
+// Stores four columns of a row of O, which is not divided by the sum yet.
+fn store_row4(row: Row, place: Place, h: u32, x: vec4<f32>) {
+    if PARTIAL {
+        store_partial4(partial_index(place.split, place.b, place.n, row.s), h, x);
+    } else {
+        let at = element(params.output, place.b, place.n, row.s) + h;
+        store_output4(at, params.v_head_size - h, x / row.sum);
+    }
+}
+
 // Stores a block of columns of this lane's row of O.
 fn store_staged(row: Row, place: Place, row_block: u32, column_block: u32) {
     for (var c = place.part * 4u; c < SIDE; c += LANES_A_ROW * 4u) {
         let h = column_block * SIDE + c;
         if row.s < place.rows_end && h < params.v_head_size {
-            let x = get_scores(place.row_area + row_block * KEY_TILE + c);
-            if PARTIAL {
-                store_partial4(partial_index(place.split, place.b, place.n, row.s), h, x);
-            } else {
-                let at = element(params.output, place.b, place.n, row.s) + h;
-                store_output4(at, params.v_head_size - h, x / row.sum);
-            }
+            store_row4(row, place, h, get_scores(place.row_area + row_block * KEY_TILE + c) * OUTPUT_FACTOR);
         }
     }
 }
@@ -186,8 +165,8 @@ fn lane_scores(place: Place, row_block: u32) -> LaneKeys {
 
 fn put_lane_weights(w: LaneKeys, place: Place, row_block: u32) {
     let at = place.row_area + row_block * KEY_TILE + place.part * 4u;
-    put_weights(at, vec4<f16>(w.low));
-    put_weights(at + LANES_A_ROW * 4u, vec4<f16>(w.high));
+    put_weights4(at, w.low);
+    put_weights4(at + LANES_A_ROW * 4u, w.high);
 }
 
 fn lane_total(w: LaneKeys) -> f32 {
@@ -197,7 +176,7 @@ fn lane_total(w: LaneKeys) -> f32 {
 
 // Weights where scores are scale · q·k and nothing else.
 fn plain_weights(x: LaneKeys, reference: f32) -> LaneKeys {
-    let factor = vec4<f32>(score_factor());
+    let factor = vec4<f32>(score_factor() * PRODUCT_FACTOR);
     let low = fma(x.low, factor, vec4<f32>(-reference));
     let high = fma(x.high, factor, vec4<f32>(-reference));
     if LOG2_SCORES {
@@ -208,7 +187,7 @@ fn plain_weights(x: LaneKeys, reference: f32) -> LaneKeys {
 
 // Scores of keys t to t + 3 from q·k. LOWEST past the last key.
 fn score4(x: vec4<f32>, row: Row, place: Place, t: u32) -> vec4<f32> {
-    var s = x * score_factor();
+    var s = x * (score_factor() * PRODUCT_FACTOR);
     if ATTENTION_BIAS || PADDING_MASK != 0u || CAUSAL {
         let row_s = min(row.s, place.rows_end - 1u);
         s = vec4<f32>(
@@ -241,12 +220,12 @@ fn is_masked(place: Place, t0: u32) -> bool {
     return CAUSAL && t0 + KEY_TILE > place.rows_begin + params.past_len + 1u;
 }
 
-// Gives a row a reference that no score of the tile at key t0 exceeds, and makes its weights anew.
+// Gives a row a reference that no score of the tile at key t0 exceeds by more than HEADROOM, and makes its weights anew.
 fn weigh_again(row_before: Row, place: Place, t0: u32, row_block: u32) -> Row {
     var row = row_before;
     for (var k = 0u; k < KEY_TILE; k += 4u) {
         let s = score4(get_scores(place.row_area + row_block * KEY_TILE + k), row, place, t0 + k);
-        row.reference = max(row.reference, max(max(s.x, s.y), max(s.z, s.w)));
+        row.reference = max(row.reference, max(max(s.x, s.y), max(s.z, s.w)) - HEADROOM);
     }
     row.shrink = weight(row_before.reference - row.reference);
     row.sum *= row.shrink;
@@ -300,57 +279,73 @@ fn main(
     place.row_area = place.area + lane / LANES_A_ROW * SCORES_ROW;
     let tiles = (max(place.t_end, t_begin) - t_begin + KEY_TILE - 1u) / KEY_TILE;
 
+    if local_index < 2u {
+        atomicStore(&flags[local_index], 0u);
+    }
+    workgroupBarrier();
     var rows = first_rows(place.rows_begin + subgroup * ROW_BLOCKS * SIDE + lane / LANES_A_ROW);
     let q = load_queries(rows, place);
     store_keys(place, load_keys(place, t_begin));
+    store_values(place, load_values(place, t_begin));
     var keys_ahead = load_keys(place, t_begin + KEY_TILE);
-    var values_ahead = load_values(place, t_begin);
-    if local_index == 0u {
-        atomicStore(&lost[0], 0u);
-    }
+    var values_ahead = load_values(place, t_begin + KEY_TILE);
     workgroupBarrier();
     var s = tile_scores(q);
     put_tile_scores(s, place);
     workgroupBarrier();
     store_keys(place, keys_ahead);
     keys_ahead = load_keys(place, t_begin + 2u * KEY_TILE);
+    workgroupBarrier();
+    s = tile_scores(q);
 
     var o = Outputs();
-    for (var i = 0u; i < tiles; i++) {
-        let t0 = t_begin + i * KEY_TILE;
+    var i = 0u;
+    // One round for each lost bet, the first of which is that rows have no reference yet. It is apart from the loop over
+    // tiles, so that a compiler moves no matrix for its sake there.
+    while i < tiles {
+        rows = weigh_rows_again(rows, place, t_begin + i * KEY_TILE);
         workgroupBarrier();
-        // In both branches, so that either has products to compute meanwhile.
-        if is_masked(place, t0) {
-            s = tile_scores(q);
-            rows = weigh_masked(rows, place, t0);
-        } else {
-            s = tile_scores(q);
-            rows = weigh(rows, place);
+        if local_index == 0u {
+            atomicStore(&flags[LOST], 0u);
         }
-        // The first tile is lost by design: no row has a reference yet.
-        if has_lost(rows) {
-            atomicStore(&lost[0], 1u);
-        }
-        store_values(place, values_ahead);
-        workgroupBarrier();
-        values_ahead = load_values(place, t0 + KEY_TILE);
-        // Once, or not at all; written as a loop since naga can't tell that an index is the same in all lanes.
-        while atomicLoad(&lost[0]) != 0u {
-            rows = weigh_rows_again(rows, place, t0);
-            workgroupBarrier();
-            if local_index == 0u {
-                atomicStore(&lost[0], 0u);
-            }
+        // Not in the first round. Loops instead of branches where naga can't tell that all lanes take the same.
+        for (var scaled = i; scaled != 0u; scaled = 0u) {
             o = scale_outputs(o, rows, place);
         }
-        rows = with_totals(rows);
-        o = add_values(o, place);
-        put_tile_scores(s, place);
-        store_keys(place, keys_ahead);
-        // Used a whole tile later, since a compiler lets a load wait until something needs it.
-        keys_ahead = load_keys(place, t0 + 3u * KEY_TILE);
+        loop {
+            // The second turn of tile i: its weights and values are in workgroup memory.
+            rows = with_totals(rows);
+            o = add_values(o, place);
+            put_tile_scores(s, place);
+            store_keys(place, keys_ahead);
+            // Used a whole tile later, since a compiler lets a load wait until something needs it.
+            keys_ahead = load_keys(place, t_begin + (i + 3u) * KEY_TILE);
+            i++;
+            if i >= tiles {
+                break;
+            }
+            workgroupBarrier();
+            // The first turn of the next. In both branches, so that either has products to compute meanwhile.
+            if is_masked(place, t_begin + i * KEY_TILE) {
+                s = tile_scores(q);
+                rows = weigh_masked(rows, place, t_begin + i * KEY_TILE);
+            } else {
+                s = tile_scores(q);
+                rows = weigh(rows, place);
+            }
+            if has_lost(rows) {
+                atomicStore(&flags[LOST], 1u);
+            }
+            store_values(place, values_ahead);
+            workgroupBarrier();
+            values_ahead = load_values(place, t_begin + (i + 1u) * KEY_TILE);
+            if atomicLoad(&flags[LOST]) != 0u {
+                break;
+            }
+        }
     }
 
     rows = with_row_sums(rows, place);
     store_outputs(o, rows, place);
+    answer_beyond(rows, place, t_begin);
 }

@@ -1,6 +1,6 @@
 // What a lane loads ahead of the next tile of keys, or of values: 1 piece.
 struct Ahead {
-    x0: vec4<u32>,
+    x0: Piece,
 }
 
 fn load_keys(place: Place, t0: u32) -> Ahead {

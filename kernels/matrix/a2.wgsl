@@ -1,7 +1,7 @@
 // What a lane loads ahead of the next tile of keys, or of values: 2 pieces.
 struct Ahead {
-    x0: vec4<u32>,
-    x1: vec4<u32>,
+    x0: Piece,
+    x1: Piece,
 }
 
 fn load_keys(place: Place, t0: u32) -> Ahead {

@@ -1,8 +1,8 @@
 // What a lane loads ahead of the next tile of keys, or of values: 3 pieces.
 struct Ahead {
-    x0: vec4<u32>,
-    x1: vec4<u32>,
-    x2: vec4<u32>,
+    x0: Piece,
+    x1: Piece,
+    x2: Piece,
 }
 
 fn load_keys(place: Place, t0: u32) -> Ahead {

@@ -1,9 +1,9 @@
 // What a lane loads ahead of the next tile of keys, or of values: 4 pieces.
 struct Ahead {
-    x0: vec4<u32>,
-    x1: vec4<u32>,
-    x2: vec4<u32>,
-    x3: vec4<u32>,
+    x0: Piece,
+    x1: Piece,
+    x2: Piece,
+    x3: Piece,
 }
 
 fn load_keys(place: Place, t0: u32) -> Ahead {

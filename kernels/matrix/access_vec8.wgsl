@@ -37,10 +37,10 @@ fn past_value4(index: u32, columns: u32) -> Elem4 {
     return half_piece(past_value[index / 8u], index);
 }
 
-fn key_piece(index: u32, columns: u32) -> vec4<u32> {
+fn key_piece(index: u32, columns: u32) -> Piece {
     return key[index / 8u];
 }
 
-fn value_piece(index: u32, columns: u32) -> vec4<u32> {
+fn value_piece(index: u32, columns: u32) -> Piece {
     return value[index / 8u];
 }

@@ -3,7 +3,7 @@
 const ROW_BLOCKS: u32 = 1u;
 
 struct LeftBlocks {
-    r0: LeftMatrix,
+    r0: Left,
 }
 
 struct SumBlocks {
@@ -18,8 +18,8 @@ fn first_rows(s: u32) -> Rows {
     return Rows(Row(s, LOWEST, 0.0, 0.0, 1.0));
 }
 
-fn multiply(a: LeftBlocks, b: RightMatrix, sums: SumBlocks) -> SumBlocks {
-    return SumBlocks(coopMultiplyAdd(a.r0, b, sums.r0));
+fn multiply(a: LeftBlocks, b: Right, sums: SumBlocks) -> SumBlocks {
+    return SumBlocks(product(a.r0, b, sums.r0));
 }
 
 fn left_blocks(place: Place, key_block: u32) -> LeftBlocks {

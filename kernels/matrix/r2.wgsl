@@ -3,8 +3,8 @@
 const ROW_BLOCKS: u32 = 2u;
 
 struct LeftBlocks {
-    r0: LeftMatrix,
-    r1: LeftMatrix,
+    r0: Left,
+    r1: Left,
 }
 
 struct SumBlocks {
@@ -21,8 +21,8 @@ fn first_rows(s: u32) -> Rows {
     return Rows(Row(s, LOWEST, 0.0, 0.0, 1.0), Row(s + SIDE, LOWEST, 0.0, 0.0, 1.0));
 }
 
-fn multiply(a: LeftBlocks, b: RightMatrix, sums: SumBlocks) -> SumBlocks {
-    return SumBlocks(coopMultiplyAdd(a.r0, b, sums.r0), coopMultiplyAdd(a.r1, b, sums.r1));
+fn multiply(a: LeftBlocks, b: Right, sums: SumBlocks) -> SumBlocks {
+    return SumBlocks(product(a.r0, b, sums.r0), product(a.r1, b, sums.r1));
 }
 
 fn left_blocks(place: Place, key_block: u32) -> LeftBlocks {

@@ -7,7 +7,7 @@ mod common;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use common::{Failures, LANES, lane, matrices, run, test};
+use common::{DTYPES, Failures, LANES, lane, matrices, run, test};
 use mha_gpu::{Gpu, GpuSettings};
 use mha_plan::Lane;
 use mha_spec::{AttentionBias, AttentionProblem, DType, PaddingMask, Past};
@@ -48,8 +48,11 @@ fn main() -> ExitCode {
     for mask in [None, KeyLengths, Keys, QueryKeys] {
         for causal in [false, true] {
             let how = if causal { "causal" } else { "full" };
-            let run = move |gpu: &Arc<Gpu>| combinations(gpu, Lane::Matrix, DType::F16, mask, causal);
-            tests.push(test(format!("matrix_f16_{mask:?}_{how}"), DType::F16, run).needing(matrices));
+            for dtype in DTYPES {
+                let run = move |gpu: &Arc<Gpu>| combinations(gpu, Lane::Matrix, dtype, mask, causal);
+                let name = format!("matrix_{}_{mask:?}_{how}", dtype.name());
+                tests.push(test(name, dtype, run).needing(matrices));
+            }
         }
     }
     common::main(GpuSettings::default(), tests)

@@ -6,7 +6,7 @@ mod common;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use common::{Failures, check, lane, matrices, test};
+use common::{DTYPES, Failures, check, lane, matrices, test};
 use mha_gpu::{Gpu, GpuSettings};
 use mha_plan::Lane;
 use mha_spec::{AttentionProblem, DType, Past};
@@ -23,19 +23,23 @@ const PAIRS: [(u32, u32); 8] = [(8, 20), (16, 5), (1, 64), (64, 1), (40, 128), (
 type Check = fn(&Gpu, DType) -> Result<(), String>;
 
 fn main() -> ExitCode {
-    let dtype = DType::F16;
-    let tests: [(&str, Check); 6] = [
+    let contracts: [(&str, Check); 7] = [
         ("head_sizes", head_sizes),
         ("lengths", lengths),
         ("large_scores", large_scores),
         ("growing_scores", growing_scores),
+        ("out_of_range", out_of_range),
         ("key_splits", key_splits),
         ("random", random),
     ];
-    let tests = tests.into_iter().map(|(name, run)| {
-        test(format!("{name}_{}", dtype.name()), dtype, move |gpu: &Arc<Gpu>| run(gpu, dtype)).needing(matrices)
-    });
-    common::main(GpuSettings::default(), tests.collect())
+    let mut tests = Vec::new();
+    for (name, run) in contracts {
+        for dtype in DTYPES {
+            let name = format!("{name}_{}", dtype.name());
+            tests.push(test(name, dtype, move |gpu: &Arc<Gpu>| run(gpu, dtype)).needing(matrices));
+        }
+    }
+    common::main(GpuSettings::default(), tests)
 }
 
 /// Checks those of some problems that the lane accepts, which must be most.
@@ -95,6 +99,24 @@ fn growing_scores(gpu: &Gpu, dtype: DType) -> Result<(), String> {
             // Powers of two keep values of the type.
             let grow = f64::from(1u32 << (t / 50)) / 32.0;
             key.iter_mut().for_each(|x| *x *= grow);
+        }
+        case
+    });
+    check_all(gpu, cases)
+}
+
+/// A number in a query, a key or a value that float16 does not hold, and values far below what it holds.
+fn out_of_range(gpu: &Gpu, dtype: DType) -> Result<(), String> {
+    let most = if dtype == DType::F32 { 1e6 } else { 60_000.0 };
+    let cases = (0..6).map(|seed| {
+        let problem = AttentionProblem { dtype, causal: seed % 2 == 0, scale: 1e-6, ..plain(1, 2, 40, 90, 64) };
+        let mut case = Case::new(problem, seed);
+        match seed {
+            0 => case.inputs.query[77] = most,
+            1 => case.inputs.key[5000] = -most,
+            2 => case.inputs.value[11_000] = most,
+            3 => case.inputs.key.iter_mut().step_by(3).for_each(|x| *x = most),
+            _ => case.inputs.value.iter_mut().for_each(|x| *x /= 1024.0),
         }
         case
     });

@@ -148,14 +148,10 @@ fn lane_choice(
     if problem.beam_width.is_some() && lane != Lane::Short {
         return Err(Refusal::new(format!("cache_indirection needs the lane short or wide, got {}", lane.name())));
     }
-    if lane == Lane::Matrix && problem.dtype != DType::F16 {
-        let dtype = problem.dtype.name();
-        return Err(Refusal::new(format!("cooperative matrices take float16 tensors, got {dtype}")));
-    }
-    // Their operands are float16, so a sum with a bias would be rounded once more than the operator does.
-    if lane == Lane::Matrix && problem.projection_bias != ProjectionBias::None {
+    // Operands of float16 tensors are float16, so a sum with a bias would be rounded once more than the operator does.
+    if lane == Lane::Matrix && problem.dtype == DType::F16 && problem.projection_bias != ProjectionBias::None {
         let bias = problem.projection_bias;
-        return Err(Refusal::new(format!("cooperative matrices take inputs without a projection bias, got {bias:?}")));
+        return Err(Refusal::new(format!("cooperative matrices take float16 without a projection bias, got {bias:?}")));
     }
     let (table, reason) = match lane {
         Lane::Apple => profile::apple(caps),
@@ -190,7 +186,7 @@ fn lane_choice(
     let packs = matches!(lane, Lane::Short | Lane::Matrix) && problem.dtype == DType::F16;
     let access = if packs && problem.head_size.is_multiple_of(8) && problem.v_head_size.is_multiple_of(8) {
         "vec8"
-    } else if lane == Lane::Matrix {
+    } else if lane == Lane::Matrix && problem.dtype == DType::F16 {
         "scalar"
     } else {
         access(problem)
@@ -296,11 +292,13 @@ fn fits_matrices(row: &TuningRow, caps: &DeviceCaps) -> Result<(), String> {
     Ok(())
 }
 
-/// Bytes of workgroup memory of a workgroup of the matrix lane: scores, weights, and a tile of keys and of values.
+/// Bytes of workgroup memory of a workgroup of the matrix lane: scores, weights, and a tile of keys and of values. Operands
+/// of float32 tensors come in two parts of float16.
 fn matrix_memory(row: &TuningRow) -> u32 {
     let Some(tile) = row.matrix() else { return 0 };
+    let parts = if row.dtype == DType::F32 { 2 } else { 1 };
     let scores = row.workgroup_size / row.lanes * tile.side * (tile.row_blocks * row.key_tile + 8);
-    scores * (4 + 2) + 2 * row.key_tile * (row.columns4() * 4 + 8) * 2 + 16
+    scores * (4 + 2 * parts) + 2 * row.key_tile * (row.columns4() * 4 + 8) * 2 * parts + 16
 }
 
 /// Bytes of workgroup memory of a lane's workgroup.

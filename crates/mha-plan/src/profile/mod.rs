@@ -18,7 +18,7 @@ pub struct TuningRow {
     pub lanes: u32,
     /// Register tile, `r<rows>s<vec4 columns of a lane>`, then `a<vec4 loaded ahead>` where the lane loads ahead, and `h`
     /// where its tiles in workgroup memory hold float16; on matrices,
-    /// `m<side>r<row blocks>c<column blocks>k<key blocks>a<pieces of 8 loaded ahead>`.
+    /// `m<side>r<row blocks>c<column blocks>k<key blocks>a<pieces of 16 bytes loaded ahead>`.
     pub tile: String,
     /// Query rows of a group of lanes.
     pub rows: u32,
@@ -67,7 +67,7 @@ pub struct MatrixTile {
     pub column_blocks: u32,
     /// Blocks of a tile of keys.
     pub key_blocks: u32,
-    /// Pieces of eight columns of keys, and of values, that a lane loads ahead.
+    /// Pieces of 16 bytes of keys, and of values, that a lane loads ahead.
     pub ahead: u32,
 }
 
@@ -215,7 +215,8 @@ mod tests {
                 assert!(row.workgroup_size.is_multiple_of(row.lanes));
                 let [_, _, ahead] = tile_numbers(&row.tile).unwrap();
                 assert!(row.key_tile.is_multiple_of(4), "{name}: {row:?} stages whole blocks of keys");
-                let columns = row.columns4() / if row.matrix().is_some() { 2 } else { 1 };
+                let packs = row.matrix().is_some() && row.dtype == DType::F16;
+                let columns = row.columns4() / if packs { 2 } else { 1 };
                 let loads = (row.key_tile * columns).div_ceil(row.workgroup_size);
                 assert!(ahead == 0 || ahead >= loads, "{name}: {row:?} loads {loads} pieces a lane");
             }

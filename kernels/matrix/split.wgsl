@@ -1,0 +1,127 @@
+// Operands of matrices from float32 tensors: each number is a sum of two float16, and a product takes three of the four
+// products of parts, as the fourth is below float32's precision.
+const PARTS: u32 = 2u;
+// Numbers are multiplied by it first. float16 rounds to 2^-25 at best, so that parts are exact to 2^-30; numbers beyond
+// 65504 / 32 have no parts.
+const SPREAD: f32 = 32.0;
+const LARGEST: f32 = 65504.0;
+const PRODUCT_FACTOR: f32 = 1.0 / (SPREAD * SPREAD);
+const OUTPUT_FACTOR: f32 = 1.0 / SPREAD;
+// Small weights of a row whose largest are e^5 lose nothing that shows.
+const HEADROOM: f32 = 5.0;
+
+struct Left {
+    high: LeftMatrix,
+    low: LeftMatrix,
+}
+
+struct Right {
+    high: RightMatrix,
+    low: RightMatrix,
+}
+
+// The high part as float32: its float16 is exact. By bits, since compilers take a conversion to float16 and back for none.
+fn high_part(x: vec4<f32>) -> vec4<f32> {
+    return bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) & vec4<u32>(0xffffe000u));
+}
+
+fn product(a: Left, b: Right, sum: SumMatrix) -> SumMatrix {
+    return coopMultiplyAdd(a.high, b.high, coopMultiplyAdd(a.high, b.low, coopMultiplyAdd(a.low, b.high, sum)));
+}
+
+// Low parts are in the second half of each area.
+fn key_matrix(key_block: u32, column_block: u32) -> Right {
+    let at = key_block * SIDE * TILE_ROW + column_block * SIDE;
+    return Right(
+        coopLoad<RightMatrix>(&keys[at / UNIT], TILE_ROW / UNIT),
+        coopLoad<RightMatrix>(&keys[(at + KEY_TILE * TILE_ROW) / UNIT], TILE_ROW / UNIT),
+    );
+}
+
+fn value_matrix(key_block: u32, column_block: u32) -> Right {
+    let at = key_block * SIDE * TILE_ROW + column_block * SIDE;
+    return Right(
+        coopLoadT<RightMatrix>(&values[at / UNIT], TILE_ROW / UNIT),
+        coopLoadT<RightMatrix>(&values[(at + KEY_TILE * TILE_ROW) / UNIT], TILE_ROW / UNIT),
+    );
+}
+
+fn left_matrix(place: Place, row_block: u32, key_block: u32) -> Left {
+    let at = place.area + row_block * KEY_TILE + key_block * SIDE;
+    return Left(
+        coopLoadT<LeftMatrix>(&weights[at / UNIT], SCORES_ROW / UNIT),
+        coopLoadT<LeftMatrix>(&weights[at / UNIT + SCORES_LENGTH], SCORES_ROW / UNIT),
+    );
+}
+
+fn put_weights4(at: u32, x: vec4<f32>) {
+    let high = high_part(x);
+    put_weights(at, vec4<f16>(high));
+    put_weights(at + SCORES_LENGTH * UNIT, vec4<f16>(x - high));
+}
+
+fn in_range(x: vec4<f32>) -> vec4<f32> {
+    if any(abs(x) > vec4<f32>(LARGEST)) {
+        atomicStore(&flags[BEYOND], 1u);
+    }
+    return x;
+}
+
+fn put_query4(at: u32, x: vec4<f32>) {
+    put_weights4(at, in_range(x * SPREAD));
+}
+
+fn put_key_piece(at: u32, piece: Piece) {
+    let x = in_range(piece * SPREAD);
+    let high = high_part(x);
+    put_keys(at, vec4<f16>(high));
+    put_keys(at + KEY_TILE * TILE_ROW, vec4<f16>(x - high));
+}
+
+fn put_value_piece(at: u32, piece: Piece) {
+    let x = in_range(piece * SPREAD);
+    let high = high_part(x);
+    put_values(at, vec4<f16>(high));
+    put_values(at + KEY_TILE * TILE_ROW, vec4<f16>(x - high));
+}
+
+// The score of a row and a key, in the units of references.
+fn slow_score(row: Row, place: Place, t: u32) -> f32 {
+    var x = 0.0;
+    for (var h = 0u; h < params.head_size; h += 4u) {
+        x += dot(source_query4(place.b, place.n, row.s, h), source_key4(place.b, place.n, t, h));
+    }
+    return masked_score(x * score_factor(), place.b, place.n, row.s, t);
+}
+
+// The answer of one row without matrices.
+fn answer_slowly(row_before: Row, place: Place, t_begin: u32) {
+    var row = row_before;
+    if row.s >= place.rows_end {
+        return;
+    }
+    row.reference = LOWEST;
+    row.sum = 0.0;
+    for (var t = t_begin; t < place.t_end; t++) {
+        row.reference = max(row.reference, slow_score(row, place, t));
+    }
+    for (var t = t_begin; t < place.t_end; t++) {
+        row.sum += weight(slow_score(row, place, t) - row.reference);
+    }
+    store_stats(row, place);
+    for (var h = place.part * 4u; h < params.v_head_size; h += LANES_A_ROW * 4u) {
+        var x = vec4<f32>();
+        for (var t = t_begin; t < place.t_end; t++) {
+            x += weight(slow_score(row, place, t) - row.reference) * source_value4(place.b, place.n, t, h);
+        }
+        store_row4(row, place, h, x);
+    }
+}
+
+// Answers the workgroup's rows anew, of which a lane has one, where something was out of range. Slow, and rare.
+fn answer_beyond(rows: Rows, place: Place, t_begin: u32) {
+    workgroupBarrier();
+    if atomicLoad(&flags[BEYOND]) != 0u {
+        answer_slowly(rows.r0, place, t_begin);
+    }
+}
