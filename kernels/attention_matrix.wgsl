@@ -288,7 +288,7 @@ fn main(
     store_keys(place, load_keys(place, t_begin));
     store_values(place, load_values(place, t_begin));
     var keys_ahead = load_keys(place, t_begin + KEY_TILE);
-    var values_ahead = load_values(place, t_begin + KEY_TILE);
+    var next_values = load_values(place, t_begin + KEY_TILE);
     workgroupBarrier();
     var s = tile_scores(q);
     put_tile_scores(s, place);
@@ -318,8 +318,11 @@ fn main(
             o = add_values(o, place);
             put_tile_scores(s, place);
             store_keys(place, keys_ahead);
-            // Used a whole tile later, since a compiler lets a load wait until something needs it.
+            // Used in the next round only, since a compiler lets a load wait until something needs it, and waits for all
+            // that the next round takes where this one ends.
             keys_ahead = load_keys(place, t_begin + (i + 3u) * KEY_TILE);
+            let values_ahead = next_values;
+            next_values = load_values(place, t_begin + (i + 2u) * KEY_TILE);
             i++;
             if i >= tiles {
                 break;
@@ -338,7 +341,6 @@ fn main(
             }
             store_values(place, values_ahead);
             workgroupBarrier();
-            values_ahead = load_values(place, t_begin + (i + 1u) * KEY_TILE);
             if atomicLoad(&flags[LOST]) != 0u {
                 break;
             }
