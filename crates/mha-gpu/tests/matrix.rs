@@ -19,11 +19,11 @@ const SEEDS: u64 = 256;
 /// (head_size, v_head_size) pairs that no single size covers.
 const PAIRS: [(u32, u32); 8] = [(8, 20), (16, 5), (1, 64), (64, 1), (40, 128), (128, 40), (72, 65), (33, 34)];
 
-/// What a test does with a device, for one type.
-type Check = fn(&Gpu, DType) -> Result<(), String>;
+/// A contract in one type.
+type Contract = fn(&Gpu, DType) -> Result<(), String>;
 
 fn main() -> ExitCode {
-    let contracts: [(&str, Check); 7] = [
+    let contracts: [(&str, Contract); 7] = [
         ("head_sizes", head_sizes),
         ("lengths", lengths),
         ("large_scores", large_scores),

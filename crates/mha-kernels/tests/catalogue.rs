@@ -75,9 +75,10 @@ fn bindings_are_the_contracts() {
             assert_eq!(!binding.read_only, writes && !(combines && binding.slot != Slot::Output), "{}", kernel.name);
         }
         assert!(kernel.bindings.iter().any(|b| b.slot == Slot::Output), "{} has a result", kernel.name);
-        // Operands of cooperative matrices are float16 whatever the tensors are.
-        let float16 = kernel.name.contains("_f16") || kernel.name.starts_with("matrix_");
-        assert_eq!(float16, kernel.uses_f16, "{}", kernel.name);
+        // Operands of matrices are float16 in both types.
+        let halves = kernel.name.contains("_f16") || kernel.uses_coop;
+        assert_eq!(halves, kernel.uses_f16, "{}", kernel.name);
+        assert_eq!(kernel.name.starts_with("matrix_"), kernel.uses_coop, "{}", kernel.name);
         let exchanges =
             ["_l2_", "_l4_", "_l8_", "_l16_", "_l32_", "seed_before"].iter().any(|part| kernel.name.contains(part));
         assert_eq!(exchanges, kernel.uses_subgroups, "{}", kernel.name);

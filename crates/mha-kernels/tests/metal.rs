@@ -1,4 +1,4 @@
-//! The Apple lane as naga translates it to Metal: nothing that could land in thread memory, no conversion but the expected
+//! The lanes of Apple GPUs as naga translates it to Metal: nothing that could land in thread memory, no conversion but the expected
 //! ones, and the text itself as a snapshot to be read when it changes.
 //! `RECORD_METAL=1 cargo test -p mha-kernels --test metal` rewrites the snapshots.
 
@@ -9,8 +9,8 @@ use naga::back::msl;
 use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 
-/// Kernels whose text is kept: one per dtype is enough to read, as the others differ in numbers of members.
-const SNAPSHOTS: [&str; 2] = ["apple_f32_vec4_l4_r1s4", "apple_f16_vec4_l4_r1s4h"];
+/// Kernels whose text is kept: one per lane and dtype is enough to read, as the others differ in numbers of members.
+const SNAPSHOTS: [&str; 3] = ["apple_f32_vec4_l4_r1s4", "apple_f16_vec4_l4_r1s4h", "matrix_f16_vec8_l32_m8r2c8k4a2"];
 
 /// As wgpu compiles a trusted module: no run-time checks.
 fn metal(kernel: &KernelInfo) -> String {

@@ -276,6 +276,9 @@ fn fits(lane: Lane, row: &TuningRow, problem: &AttentionProblem, caps: &DeviceCa
 /// Why a device's cooperative matrices can't run a row: its shape must be listed, and a subgroup be what the row is for.
 fn fits_matrices(row: &TuningRow, caps: &DeviceCaps) -> Result<(), String> {
     let side = row.matrix().map_or(0, |tile| tile.side);
+    if !caps.f16 {
+        return Err(format!("operands in float16 are needed, which `{}` lacks", caps.name));
+    }
     let shape = CoopMatrix { m: side, n: side, k: side, f16_operands: true, f16_accumulator: false };
     if !caps.coop_matrices.contains(&shape) {
         return Err(format!(

@@ -1,0 +1,2112 @@
+// language: metal2.4
+#include <metal_stdlib>
+#include <simd/simd.h>
+
+using metal::uint;
+
+struct _mslBufferSizes {
+    uint size1;
+    uint size2;
+    uint size3;
+    uint size4;
+    uint size5;
+    uint size6;
+    uint size7;
+    uint size8;
+    uint size9;
+    uint size10;
+    uint size11;
+};
+
+typedef half Elem;
+typedef metal::half4 Elem4_;
+struct Strides {
+    uint batch;
+    uint head;
+    uint row;
+    uint offset;
+};
+struct AttentionParams {
+    Strides query;
+    Strides key;
+    Strides value;
+    Strides past_key;
+    Strides past_value;
+    Strides output;
+    Strides attention_bias;
+    Strides padding_mask;
+    Strides cache_indirection;
+    metal::uint4 origin;
+    metal::uint4 end;
+    uint q_len;
+    uint past_len;
+    uint head_size;
+    uint v_head_size;
+    uint num_heads;
+    uint beam_width;
+    uint source_beam;
+    uint bias_batch_divisor;
+    uint query_bias_offset;
+    uint key_bias_offset;
+    uint value_bias_offset;
+    uint first_split;
+    uint keys_per_split;
+    uint splits;
+    float scale;
+    float mask_filter_value;
+};
+typedef metal::uint4 Piece;
+typedef metal::uint4 type_7[1];
+typedef Elem4_ type_8[1];
+typedef int type_10[1];
+typedef Elem type_11[1];
+typedef metal::float4 type_12[1];
+typedef metal::float2 type_14[1];
+typedef float Score;
+typedef half Half;
+struct type_15 {
+    Score inner[2304];
+};
+struct type_16 {
+    Half inner[2304];
+};
+struct type_17 {
+    Half inner[2304];
+};
+typedef metal::simdgroup_half8x8 LeftMatrix;
+typedef metal::simdgroup_half8x8 RightMatrix;
+typedef metal::simdgroup_float8x8 SumMatrix;
+struct Place {
+    uint b;
+    uint n;
+    uint rows_begin;
+    uint rows_end;
+    uint t_end;
+    uint last;
+    uint split;
+    uint local_index;
+    uint area;
+    uint row_area;
+    uint part;
+};
+struct Row {
+    uint s;
+    float reference;
+    float sum;
+    float total;
+    float shrink;
+};
+struct Rows {
+    Row r0_;
+    Row r1_;
+};
+struct Ahead {
+    Piece x0_;
+    Piece x1_;
+};
+struct LeftBlocks {
+    LeftMatrix r0_;
+    LeftMatrix r1_;
+};
+struct SumBlocks {
+    SumMatrix r0_;
+    SumMatrix r1_;
+};
+struct LaneKeys {
+    metal::float4 low;
+    metal::float4 high;
+};
+struct Queries {
+    LeftBlocks inner[8];
+};
+struct Outputs {
+    SumBlocks inner[8];
+};
+struct TileScores {
+    SumBlocks k0_;
+    SumBlocks k1_;
+    SumBlocks k2_;
+    SumBlocks k3_;
+};
+struct type_19 {
+    metal::atomic_uint inner[4];
+};
+constant float LOWEST = -340282350000000000000000000000000000000.0;
+constant float LOG2_E = 1.442695;
+constant uint PIECE = 8u;
+constant uint UNIT = 1u;
+constant uint LANES = 32u;
+constant uint SIDE = 8u;
+constant uint ROW_BLOCKS = 2u;
+constant uint LANES_A_ROW = 4u;
+constant uint KEY_TILE = 32u;
+constant uint SCORES_ROW = 72u;
+constant uint PARTS = 1u;
+constant uint COLUMN_BLOCKS = 8u;
+constant uint COLUMNS = 64u;
+constant uint TILE_ROW = 72u;
+constant uint TILE_AREA = 2304u;
+constant float PRODUCT_FACTOR = 1.0;
+constant float OUTPUT_FACTOR = 1.0;
+constant float HEADROOM = 0.0;
+constant uint PIECES = 8u;
+constant uint TILE_LENGTH = 256u;
+constant float LARGEST_SUM = 32768.0;
+constant uint LOST = 0u;
+constant uint BEYOND = 1u;
+constant bool KV_BIAS = false;
+constant bool PAST = false;
+constant bool QUERY_BIAS = false;
+constant bool CAUSAL = false;
+constant uint PADDING_MASK = 0u;
+constant bool ATTENTION_BIAS = false;
+constant bool LOG2_SCORES = true;
+constant uint WORKGROUP_SIZE = 128u;
+constant uint SUBGROUPS = 4u;
+constant uint SCORES_LENGTH = 2304u;
+constant uint WEIGHTS_LENGTH = 2304u;
+constant bool PARTIAL = false;
+constant bool CAUSAL_SKIP = false;
+constant uint ROWS = 64u;
+
+uint element(
+    Strides strides,
+    uint b,
+    uint n,
+    uint row
+) {
+    return ((strides.offset + (b * strides.batch)) + (n * strides.head)) + (row * strides.row);
+}
+
+uint partial_row(
+    uint b_1,
+    uint n_1,
+    uint s_1,
+    constant AttentionParams& params
+) {
+    uint _e6 = params.end.y;
+    uint _e10 = params.origin.y;
+    uint heads = _e6 - _e10;
+    uint _e15 = params.end.z;
+    uint _e19 = params.origin.z;
+    uint rows_14 = _e15 - _e19;
+    uint _e24 = params.origin.x;
+    uint _e30 = params.origin.y;
+    uint _e37 = params.origin.z;
+    return ((((b_1 - _e24) * heads) + (n_1 - _e30)) * rows_14) + (s_1 - _e37);
+}
+
+uint partial_rows(
+    constant AttentionParams& params
+) {
+    uint _e3 = params.end.x;
+    uint _e7 = params.origin.x;
+    uint _e12 = params.end.y;
+    uint _e16 = params.origin.y;
+    uint _e22 = params.end.z;
+    uint _e26 = params.origin.z;
+    return ((_e3 - _e7) * (_e12 - _e16)) * (_e22 - _e26);
+}
+
+metal::half4 halves(
+    metal::uint2 words
+) {
+    return metal::half4(static_cast<metal::half2>(float2(as_type<half2>(words.x))), static_cast<metal::half2>(float2(as_type<half2>(words.y))));
+}
+
+Piece piece_of(
+    metal::float4 low,
+    metal::float4 high
+) {
+    return Piece(as_type<uint>(half2(low.xy)), as_type<uint>(half2(low.zw)), as_type<uint>(half2(high.xy)), as_type<uint>(half2(high.zw)));
+}
+
+Elem4_ half_piece(
+    metal::uint4 piece,
+    uint index
+) {
+    metal::half4 _e9 = halves(((index & 4u) != 0u) ? piece.zw : piece.xy);
+    return _e9;
+}
+
+uint naga_div(uint lhs, uint rhs) {
+    return lhs / metal::select(rhs, 1u, rhs == 0u);
+}
+
+metal::float4 bias4_(
+    uint index_1,
+    uint columns,
+    device type_7 const& bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::uint4 _e6 = bias[naga_div(index_1, 8u)];
+    Elem4_ _e7 = half_piece(_e6, index_1);
+    return static_cast<metal::float4>(_e7);
+}
+
+metal::float4 with_key_bias(
+    metal::float4 x,
+    uint n_2,
+    uint t,
+    uint h,
+    constant AttentionParams& params,
+    device type_7 const& bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    bool local_1 = {};
+    if (KV_BIAS) {
+        uint _e9 = params.past_len;
+        local_1 = t >= _e9;
+    } else {
+        local_1 = false;
+    }
+    bool _e12 = local_1;
+    if (_e12) {
+        uint _e15 = params.key_bias_offset;
+        uint _e18 = params.head_size;
+        uint _e24 = params.head_size;
+        metal::float4 _e26 = bias4_((_e15 + (n_2 * _e18)) + h, _e24 - h, bias, _buffer_sizes);
+        return x + _e26;
+    }
+    return x;
+}
+
+Elem4_ past_key4_(
+    uint index_2,
+    uint columns_1,
+    device type_7 const& past_key,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::uint4 _e6 = past_key[naga_div(index_2, 8u)];
+    Elem4_ _e7 = half_piece(_e6, index_2);
+    return _e7;
+}
+
+uint past_batch(
+    uint b_2,
+    uint t_1
+) {
+    return b_2;
+}
+
+Elem4_ key4_(
+    uint index_3,
+    uint columns_2,
+    device type_7 const& key,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::uint4 _e6 = key[naga_div(index_3, 8u)];
+    Elem4_ _e7 = half_piece(_e6, index_3);
+    return _e7;
+}
+
+Elem4_ stored_key4_(
+    uint b_3,
+    uint n_3,
+    uint t_2,
+    uint h_1,
+    constant AttentionParams& params,
+    device type_7 const& past_key,
+    device type_7 const& key,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    bool local_2 = {};
+    uint _e6 = params.head_size;
+    uint columns_9 = _e6 - h_1;
+    if (PAST) {
+        uint _e13 = params.past_len;
+        local_2 = t_2 < _e13;
+    } else {
+        local_2 = false;
+    }
+    bool _e16 = local_2;
+    if (_e16) {
+        Strides _e19 = params.past_key;
+        uint _e20 = past_batch(b_3, t_2);
+        uint _e21 = element(_e19, _e20, n_3, t_2);
+        Elem4_ _e23 = past_key4_(_e21 + h_1, columns_9, past_key, _buffer_sizes);
+        return _e23;
+    }
+    Strides _e26 = params.key;
+    uint _e29 = params.past_len;
+    uint _e31 = element(_e26, b_3, n_3, t_2 - _e29);
+    Elem4_ _e33 = key4_(_e31 + h_1, columns_9, key, _buffer_sizes);
+    return _e33;
+}
+
+metal::float4 source_key4_(
+    uint b_4,
+    uint n_4,
+    uint t_3,
+    uint h_2,
+    constant AttentionParams& params,
+    device type_7 const& bias,
+    device type_7 const& past_key,
+    device type_7 const& key,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Elem4_ _e4 = stored_key4_(b_4, n_4, t_3, h_2, params, past_key, key, _buffer_sizes);
+    metal::float4 _e6 = with_key_bias(static_cast<metal::float4>(_e4), n_4, t_3, h_2, params, bias, _buffer_sizes);
+    return _e6;
+}
+
+Piece source_key_piece(
+    uint b_5,
+    uint n_5,
+    uint t_4,
+    uint h_3,
+    constant AttentionParams& params,
+    device type_7 const& bias,
+    device type_7 const& past_key,
+    device type_7 const& key,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::float4 high_1 = metal::float4 {};
+    uint _e10 = params.head_size;
+    if ((h_3 + 4u) < _e10) {
+        metal::float4 _e14 = source_key4_(b_5, n_5, t_4, h_3 + 4u, params, bias, past_key, key, _buffer_sizes);
+        high_1 = _e14;
+    }
+    metal::float4 _e15 = source_key4_(b_5, n_5, t_4, h_3, params, bias, past_key, key, _buffer_sizes);
+    metal::float4 _e16 = high_1;
+    Piece _e17 = piece_of(_e15, _e16);
+    return _e17;
+}
+
+metal::float4 with_value_bias(
+    metal::float4 x_1,
+    uint n_6,
+    uint t_5,
+    uint h_4,
+    constant AttentionParams& params,
+    device type_7 const& bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    bool local_3 = {};
+    if (KV_BIAS) {
+        uint _e9 = params.past_len;
+        local_3 = t_5 >= _e9;
+    } else {
+        local_3 = false;
+    }
+    bool _e12 = local_3;
+    if (_e12) {
+        uint _e15 = params.value_bias_offset;
+        uint _e18 = params.v_head_size;
+        uint _e24 = params.v_head_size;
+        metal::float4 _e26 = bias4_((_e15 + (n_6 * _e18)) + h_4, _e24 - h_4, bias, _buffer_sizes);
+        return x_1 + _e26;
+    }
+    return x_1;
+}
+
+Elem4_ past_value4_(
+    uint index_4,
+    uint columns_3,
+    device type_7 const& past_value,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::uint4 _e6 = past_value[naga_div(index_4, 8u)];
+    Elem4_ _e7 = half_piece(_e6, index_4);
+    return _e7;
+}
+
+Elem4_ value4_(
+    uint index_5,
+    uint columns_4,
+    device type_7 const& value,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::uint4 _e6 = value[naga_div(index_5, 8u)];
+    Elem4_ _e7 = half_piece(_e6, index_5);
+    return _e7;
+}
+
+Elem4_ stored_value4_(
+    uint b_6,
+    uint n_7,
+    uint t_6,
+    uint h_5,
+    constant AttentionParams& params,
+    device type_7 const& past_value,
+    device type_7 const& value,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    bool local_4 = {};
+    uint _e6 = params.v_head_size;
+    uint columns_10 = _e6 - h_5;
+    if (PAST) {
+        uint _e13 = params.past_len;
+        local_4 = t_6 < _e13;
+    } else {
+        local_4 = false;
+    }
+    bool _e16 = local_4;
+    if (_e16) {
+        Strides _e19 = params.past_value;
+        uint _e20 = past_batch(b_6, t_6);
+        uint _e21 = element(_e19, _e20, n_7, t_6);
+        Elem4_ _e23 = past_value4_(_e21 + h_5, columns_10, past_value, _buffer_sizes);
+        return _e23;
+    }
+    Strides _e26 = params.value;
+    uint _e29 = params.past_len;
+    uint _e31 = element(_e26, b_6, n_7, t_6 - _e29);
+    Elem4_ _e33 = value4_(_e31 + h_5, columns_10, value, _buffer_sizes);
+    return _e33;
+}
+
+metal::float4 source_value4_(
+    uint b_7,
+    uint n_8,
+    uint t_7,
+    uint h_6,
+    constant AttentionParams& params,
+    device type_7 const& bias,
+    device type_7 const& past_value,
+    device type_7 const& value,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Elem4_ _e4 = stored_value4_(b_7, n_8, t_7, h_6, params, past_value, value, _buffer_sizes);
+    metal::float4 _e6 = with_value_bias(static_cast<metal::float4>(_e4), n_8, t_7, h_6, params, bias, _buffer_sizes);
+    return _e6;
+}
+
+Piece source_value_piece(
+    uint b_8,
+    uint n_9,
+    uint t_8,
+    uint h_7,
+    constant AttentionParams& params,
+    device type_7 const& bias,
+    device type_7 const& past_value,
+    device type_7 const& value,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::float4 high_2 = metal::float4 {};
+    uint _e10 = params.v_head_size;
+    if ((h_7 + 4u) < _e10) {
+        metal::float4 _e14 = source_value4_(b_8, n_9, t_8, h_7 + 4u, params, bias, past_value, value, _buffer_sizes);
+        high_2 = _e14;
+    }
+    metal::float4 _e15 = source_value4_(b_8, n_9, t_8, h_7, params, bias, past_value, value, _buffer_sizes);
+    metal::float4 _e16 = high_2;
+    Piece _e17 = piece_of(_e15, _e16);
+    return _e17;
+}
+
+metal::float4 query4_(
+    uint index_6,
+    uint columns_5,
+    device type_7 const& query,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::uint4 _e6 = query[naga_div(index_6, 8u)];
+    Elem4_ _e7 = half_piece(_e6, index_6);
+    return static_cast<metal::float4>(_e7);
+}
+
+Piece key_piece(
+    uint index_7,
+    uint columns_6,
+    device type_7 const& key,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::uint4 _e6 = key[naga_div(index_7, 8u)];
+    return _e6;
+}
+
+Piece value_piece(
+    uint index_8,
+    uint columns_7,
+    device type_7 const& value,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::uint4 _e6 = value[naga_div(index_8, 8u)];
+    return _e6;
+}
+
+void store_output4_(
+    uint index_9,
+    uint columns_8,
+    metal::float4 x_2,
+    device type_8& output,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    output[naga_div(index_9, 4u)] = static_cast<metal::half4>(x_2);
+    return;
+}
+
+metal::float4 source_query4_(
+    uint b_9,
+    uint n_10,
+    uint s_2,
+    uint h_8,
+    constant AttentionParams& params,
+    device type_7 const& bias,
+    device type_7 const& query,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::float4 x_3 = {};
+    uint _e6 = params.head_size;
+    uint columns_11 = _e6 - h_8;
+    Strides _e10 = params.query;
+    uint _e11 = element(_e10, b_9, n_10, s_2);
+    metal::float4 _e13 = query4_(_e11 + h_8, columns_11, query, _buffer_sizes);
+    x_3 = _e13;
+    if (QUERY_BIAS) {
+        metal::float4 _e16 = x_3;
+        uint _e19 = params.query_bias_offset;
+        uint _e22 = params.head_size;
+        metal::float4 _e26 = bias4_((_e19 + (n_10 * _e22)) + h_8, columns_11, bias, _buffer_sizes);
+        x_3 = _e16 + _e26;
+    }
+    metal::float4 _e28 = x_3;
+    return _e28;
+}
+
+bool is_padding(
+    uint b_10,
+    uint s_3,
+    uint t_9,
+    constant AttentionParams& params,
+    device type_10 const& padding_mask,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Strides _e5 = params.padding_mask;
+    uint _e7 = element(_e5, b_10, 0u, s_3);
+    switch(PADDING_MASK) {
+        case 1u: {
+            int _e12 = padding_mask[_e7];
+            return static_cast<int>(t_9) >= _e12;
+        }
+        case 2u: {
+            int _e17 = padding_mask[_e7 + t_9];
+            return _e17 <= 0;
+        }
+        case 3u: {
+            int _e23 = padding_mask[_e7 + t_9];
+            return _e23 == 0;
+        }
+        default: {
+            return false;
+        }
+    }
+}
+
+bool is_causally_hidden(
+    uint s_4,
+    uint t_10,
+    constant AttentionParams& params
+) {
+    bool local_5 = {};
+    uint _e4 = params.past_len;
+    if (t_10 > (s_4 + _e4)) {
+        uint _e13 = params.q_len;
+        local_5 = (s_4 + 1u) < _e13;
+    } else {
+        local_5 = false;
+    }
+    bool _e16 = local_5;
+    return _e16;
+}
+
+float masked_score(
+    float scaled_1,
+    uint b_11,
+    uint n_11,
+    uint s_5,
+    uint t_11,
+    constant AttentionParams& params,
+    device type_10 const& padding_mask,
+    device type_11 const& attention_bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    float x_4 = {};
+    bool local_6 = {};
+    float term = 0.0;
+    x_4 = scaled_1;
+    if (ATTENTION_BIAS) {
+        float _e7 = x_4;
+        Strides _e11 = params.attention_bias;
+        uint _e14 = params.bias_batch_divisor;
+        uint _e16 = element(_e11, naga_div(b_11, _e14), n_11, s_5);
+        Elem _e19 = attention_bias[_e16 + t_11];
+        x_4 = _e7 + static_cast<float>(_e19);
+    }
+    if (true) {
+        local_6 = CAUSAL;
+    } else {
+        local_6 = true;
+    }
+    bool _e31 = local_6;
+    if (_e31) {
+        if (false) {
+            float _e40 = params.mask_filter_value;
+            bool _e41 = is_padding(b_11, s_5, t_11, params, padding_mask, _buffer_sizes);
+            term = _e41 ? _e40 : 0.0;
+        }
+        if (CAUSAL) {
+            float _e45 = term;
+            bool _e47 = is_causally_hidden(s_5, t_11, params);
+            term = _e47 ? LOWEST : _e45;
+        }
+        float _e49 = x_4;
+        float _e50 = term;
+        x_4 = _e49 + _e50;
+    }
+    float _e52 = x_4;
+    return _e52;
+}
+
+float score_factor(
+    constant AttentionParams& params
+) {
+    if (LOG2_SCORES) {
+        float _e3 = params.scale;
+        return _e3 * LOG2_E;
+    }
+    float _e8 = params.scale;
+    return _e8;
+}
+
+float weight(
+    float difference
+) {
+    if (LOG2_SCORES) {
+        return metal::exp2(difference);
+    }
+    return metal::exp2(difference * LOG2_E);
+}
+
+uint partial_index(
+    uint split,
+    uint b_12,
+    uint n_12,
+    uint s_6,
+    constant AttentionParams& params
+) {
+    uint _e4 = partial_rows(params);
+    uint _e6 = partial_row(b_12, n_12, s_6, params);
+    return (split * _e4) + _e6;
+}
+
+void store_partial4_(
+    uint index_10,
+    uint h_9,
+    metal::float4 x_5,
+    constant AttentionParams& params,
+    device type_12& partial_values,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e6 = params.v_head_size;
+    partial_values[(index_10 * naga_div(_e6 + 3u, 4u)) + naga_div(h_9, 4u)] = x_5;
+    return;
+}
+
+metal::float4 get_scores(
+    uint at,
+    threadgroup type_15& scores
+) {
+    Score _e3 = scores.inner[at];
+    Score _e8 = scores.inner[at + 1u];
+    Score _e13 = scores.inner[at + 2u];
+    Score _e18 = scores.inner[at + 3u];
+    return metal::float4(_e3, _e8, _e13, _e18);
+}
+
+void put_scores(
+    uint at_1,
+    metal::float4 x_6,
+    threadgroup type_15& scores
+) {
+    scores.inner[at_1] = x_6.x;
+    scores.inner[at_1 + 1u] = x_6.y;
+    scores.inner[at_1 + 2u] = x_6.z;
+    scores.inner[at_1 + 3u] = x_6.w;
+    return;
+}
+
+void put_weights(
+    uint at_2,
+    metal::half4 x_7,
+    threadgroup type_16& weights
+) {
+    weights.inner[at_2] = x_7.x;
+    weights.inner[at_2 + 1u] = x_7.y;
+    weights.inner[at_2 + 2u] = x_7.z;
+    weights.inner[at_2 + 3u] = x_7.w;
+    return;
+}
+
+void put_keys(
+    uint at_3,
+    metal::half4 x_8,
+    threadgroup type_17& keys
+) {
+    keys.inner[at_3] = x_8.x;
+    keys.inner[at_3 + 1u] = x_8.y;
+    keys.inner[at_3 + 2u] = x_8.z;
+    keys.inner[at_3 + 3u] = x_8.w;
+    return;
+}
+
+void put_values(
+    uint at_4,
+    metal::half4 x_9,
+    threadgroup type_17& values
+) {
+    values.inner[at_4] = x_9.x;
+    values.inner[at_4 + 1u] = x_9.y;
+    values.inner[at_4 + 2u] = x_9.z;
+    values.inner[at_4 + 3u] = x_9.w;
+    return;
+}
+
+metal::simdgroup_float8x8 NagaCooperativeMultiplyAdd(const thread metal::simdgroup_half8x8& a, const thread metal::simdgroup_half8x8& b, const thread metal::simdgroup_float8x8& c) {
+    metal::simdgroup_float8x8 d;
+    simdgroup_multiply_accumulate(d,a,b,c);
+    return d;
+}
+
+SumMatrix product(
+    LeftMatrix a,
+    RightMatrix b_13,
+    SumMatrix sum
+) {
+    return NagaCooperativeMultiplyAdd(a, b_13, sum);
+}
+
+metal::simdgroup_half8x8 NagaCooperativeLoad(const threadgroup half* ptr, int stride, bool is_row_major) {
+    metal::simdgroup_half8x8 m;
+    simdgroup_load(m, ptr, stride, 0, is_row_major);
+    return m;
+}
+
+RightMatrix key_matrix(
+    uint key_block,
+    uint column_block,
+    threadgroup type_17& keys
+) {
+    return NagaCooperativeLoad(&keys.inner[naga_div(((key_block * SIDE) * TILE_ROW) + (column_block * SIDE), UNIT)], 72u, true);
+}
+
+RightMatrix value_matrix(
+    uint key_block_1,
+    uint column_block_1,
+    threadgroup type_17& values
+) {
+    return NagaCooperativeLoad(&values.inner[naga_div(((key_block_1 * SIDE) * TILE_ROW) + (column_block_1 * SIDE), UNIT)], 72u, false);
+}
+
+LeftMatrix left_matrix(
+    Place place_1,
+    uint row_block,
+    uint key_block_2,
+    threadgroup type_16& weights
+) {
+    uint at_9 = (place_1.area + (row_block * KEY_TILE)) + (key_block_2 * SIDE);
+    return NagaCooperativeLoad(&weights.inner[naga_div(at_9, UNIT)], 72u, false);
+}
+
+void put_query4_(
+    uint at_5,
+    metal::float4 x_10,
+    threadgroup type_16& weights
+) {
+    put_weights(at_5, static_cast<metal::half4>(x_10), weights);
+    return;
+}
+
+void put_weights4_(
+    uint at_6,
+    metal::float4 x_11,
+    threadgroup type_16& weights
+) {
+    put_weights(at_6, static_cast<metal::half4>(x_11), weights);
+    return;
+}
+
+void put_key_piece(
+    uint at_7,
+    Piece piece_1,
+    threadgroup type_17& keys
+) {
+    metal::half4 _e3 = halves(piece_1.xy);
+    put_keys(at_7, _e3, keys);
+    metal::half4 _e7 = halves(piece_1.zw);
+    put_keys(at_7 + 4u, _e7, keys);
+    return;
+}
+
+void put_value_piece(
+    uint at_8,
+    Piece piece_2,
+    threadgroup type_17& values
+) {
+    metal::half4 _e3 = halves(piece_2.xy);
+    put_values(at_8, _e3, values);
+    metal::half4 _e7 = halves(piece_2.zw);
+    put_values(at_8 + 4u, _e7, values);
+    return;
+}
+
+void answer_beyond(
+    Rows rows_1,
+    Place place_2,
+    uint t_begin
+) {
+    return;
+}
+
+uint naga_mod(uint lhs, uint rhs) {
+    return lhs % metal::select(rhs, 1u, rhs == 0u);
+}
+
+Piece next_key(
+    Place place_3,
+    uint t0_,
+    uint i_1,
+    constant AttentionParams& params,
+    device type_7 const& bias,
+    device type_7 const& past_key,
+    device type_7 const& key,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    bool local_7 = {};
+    uint t_14 = metal::min(t0_ + naga_div(i_1, PIECES), place_3.last);
+    uint _e12 = params.head_size;
+    uint h_11 = metal::min(naga_mod(i_1, PIECES), naga_div(_e12 - 1u, PIECE)) * PIECE;
+    if (true) {
+        local_7 = KV_BIAS;
+    } else {
+        local_7 = true;
+    }
+    bool _e27 = local_7;
+    if (_e27) {
+        Piece _e30 = source_key_piece(place_3.b, place_3.n, t_14, h_11, params, bias, past_key, key, _buffer_sizes);
+        return _e30;
+    }
+    Strides _e33 = params.key;
+    uint _e36 = element(_e33, place_3.b, place_3.n, t_14);
+    uint _e40 = params.head_size;
+    Piece _e42 = key_piece(_e36 + h_11, _e40 - h_11, key, _buffer_sizes);
+    return _e42;
+}
+
+Ahead load_keys(
+    Place place_4,
+    uint t0_1,
+    constant AttentionParams& params,
+    device type_7 const& bias,
+    device type_7 const& past_key,
+    device type_7 const& key,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Piece _e3 = next_key(place_4, t0_1, place_4.local_index, params, bias, past_key, key, _buffer_sizes);
+    Piece _e7 = next_key(place_4, t0_1, place_4.local_index + WORKGROUP_SIZE, params, bias, past_key, key, _buffer_sizes);
+    return Ahead {_e3, _e7};
+}
+
+void store_key(
+    uint i_2,
+    Piece piece_3,
+    constant AttentionParams& params,
+    threadgroup type_17& keys
+) {
+    if (i_2 < TILE_LENGTH) {
+        uint _e20 = params.head_size;
+        put_key_piece((naga_div(i_2, PIECES) * TILE_ROW) + (naga_mod(i_2, PIECES) * PIECE), ((naga_mod(i_2, PIECES) * PIECE) < _e20) ? piece_3 : Piece {}, keys);
+        return;
+    } else {
+        return;
+    }
+}
+
+void store_keys(
+    Place place_5,
+    Ahead ahead,
+    constant AttentionParams& params,
+    threadgroup type_17& keys
+) {
+    store_key(place_5.local_index, ahead.x0_, params, keys);
+    store_key(place_5.local_index + WORKGROUP_SIZE, ahead.x1_, params, keys);
+    return;
+}
+
+Piece next_value(
+    Place place_6,
+    uint t0_2,
+    uint i_3,
+    constant AttentionParams& params,
+    device type_7 const& bias,
+    device type_7 const& past_value,
+    device type_7 const& value,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    bool local_8 = {};
+    uint t_15 = metal::min(t0_2 + naga_div(i_3, PIECES), place_6.last);
+    uint _e12 = params.v_head_size;
+    uint h_12 = metal::min(naga_mod(i_3, PIECES), naga_div(_e12 - 1u, PIECE)) * PIECE;
+    if (true) {
+        local_8 = KV_BIAS;
+    } else {
+        local_8 = true;
+    }
+    bool _e27 = local_8;
+    if (_e27) {
+        Piece _e30 = source_value_piece(place_6.b, place_6.n, t_15, h_12, params, bias, past_value, value, _buffer_sizes);
+        return _e30;
+    }
+    Strides _e33 = params.value;
+    uint _e36 = element(_e33, place_6.b, place_6.n, t_15);
+    uint _e40 = params.v_head_size;
+    Piece _e42 = value_piece(_e36 + h_12, _e40 - h_12, value, _buffer_sizes);
+    return _e42;
+}
+
+Ahead load_values(
+    Place place_7,
+    uint t0_3,
+    constant AttentionParams& params,
+    device type_7 const& bias,
+    device type_7 const& past_value,
+    device type_7 const& value,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Piece _e3 = next_value(place_7, t0_3, place_7.local_index, params, bias, past_value, value, _buffer_sizes);
+    Piece _e7 = next_value(place_7, t0_3, place_7.local_index + WORKGROUP_SIZE, params, bias, past_value, value, _buffer_sizes);
+    return Ahead {_e3, _e7};
+}
+
+void store_value(
+    uint i_4,
+    Piece piece_4,
+    threadgroup type_17& values
+) {
+    if (i_4 < TILE_LENGTH) {
+        put_value_piece((naga_div(i_4, PIECES) * TILE_ROW) + (naga_mod(i_4, PIECES) * PIECE), piece_4, values);
+        return;
+    } else {
+        return;
+    }
+}
+
+void store_values(
+    Place place_8,
+    Ahead ahead_1,
+    threadgroup type_17& values
+) {
+    store_value(place_8.local_index, ahead_1.x0_, values);
+    store_value(place_8.local_index + WORKGROUP_SIZE, ahead_1.x1_, values);
+    return;
+}
+
+Rows first_rows(
+    uint s_7
+) {
+    return Rows {Row {s_7, LOWEST, 0.0, 0.0, 1.0}, Row {s_7 + SIDE, LOWEST, 0.0, 0.0, 1.0}};
+}
+
+SumBlocks multiply(
+    LeftBlocks a_1,
+    RightMatrix b_14,
+    SumBlocks sums
+) {
+    SumMatrix _e5 = product(a_1.r0_, b_14, sums.r0_);
+    SumMatrix _e8 = product(a_1.r1_, b_14, sums.r1_);
+    return SumBlocks {_e5, _e8};
+}
+
+LeftBlocks left_blocks(
+    Place place_9,
+    uint key_block_3,
+    threadgroup type_16& weights
+) {
+    LeftMatrix _e3 = left_matrix(place_9, 0u, key_block_3, weights);
+    LeftMatrix _e5 = left_matrix(place_9, 1u, key_block_3, weights);
+    return LeftBlocks {_e3, _e5};
+}
+
+void put_sum(
+    SumMatrix sum_1,
+    Place place_10,
+    uint row_block_1,
+    uint key_block_4,
+    threadgroup type_15& scores
+) {
+    uint at_10 = (place_10.area + (row_block_1 * KEY_TILE)) + (key_block_4 * SIDE);
+    simdgroup_store(sum_1, &scores.inner[naga_div(at_10, UNIT)], 72u);
+    return;
+}
+
+void put_sums(
+    SumBlocks sums_1,
+    Place place_11,
+    uint key_block_5,
+    threadgroup type_15& scores
+) {
+    put_sum(sums_1.r0_, place_11, 0u, key_block_5, scores);
+    put_sum(sums_1.r1_, place_11, 1u, key_block_5, scores);
+    return;
+}
+
+LaneKeys lane_scores(
+    Place place_12,
+    uint row_block_2,
+    threadgroup type_15& scores
+) {
+    uint at_11 = (place_12.row_area + (row_block_2 * KEY_TILE)) + (place_12.part * 4u);
+    metal::float4 _e10 = get_scores(at_11, scores);
+    metal::float4 _e13 = get_scores(at_11 + 16u, scores);
+    return LaneKeys {_e10, _e13};
+}
+
+LaneKeys plain_weights(
+    LaneKeys x_12,
+    float reference,
+    constant AttentionParams& params
+) {
+    float _e2 = score_factor(params);
+    metal::float4 factor = metal::float4(_e2 * PRODUCT_FACTOR);
+    metal::float4 low_1 = metal::fma(x_12.low, factor, metal::float4(-(reference)));
+    metal::float4 high_3 = metal::fma(x_12.high, factor, metal::float4(-(reference)));
+    if (LOG2_SCORES) {
+        return LaneKeys {metal::exp2(low_1), metal::exp2(high_3)};
+    }
+    return LaneKeys {metal::exp2(low_1 * LOG2_E), metal::exp2(high_3 * LOG2_E)};
+}
+
+float lane_total(
+    LaneKeys w
+) {
+    metal::float4 x_19 = w.low + w.high;
+    return (x_19.x + x_19.y) + (x_19.z + x_19.w);
+}
+
+void put_lane_weights(
+    LaneKeys w_1,
+    Place place_13,
+    uint row_block_3,
+    threadgroup type_16& weights
+) {
+    uint at_12 = (place_13.row_area + (row_block_3 * KEY_TILE)) + (place_13.part * 4u);
+    put_weights4_(at_12, w_1.low, weights);
+    put_weights4_(at_12 + 16u, w_1.high, weights);
+    return;
+}
+
+Rows weigh(
+    Rows before,
+    Place place_14,
+    constant AttentionParams& params,
+    threadgroup type_15& scores,
+    threadgroup type_16& weights
+) {
+    Rows rows_2 = {};
+    rows_2 = before;
+    LaneKeys _e4 = lane_scores(place_14, 0u, scores);
+    LaneKeys _e6 = lane_scores(place_14, 1u, scores);
+    float _e9 = rows_2.r0_.reference;
+    LaneKeys _e10 = plain_weights(_e4, _e9, params);
+    float _e13 = rows_2.r1_.reference;
+    LaneKeys _e14 = plain_weights(_e6, _e13, params);
+    float _e17 = lane_total(_e10);
+    rows_2.r0_.total = _e17;
+    float _e20 = lane_total(_e14);
+    rows_2.r1_.total = _e20;
+    put_lane_weights(_e10, place_14, 0u, weights);
+    put_lane_weights(_e14, place_14, 1u, weights);
+    Rows _e23 = rows_2;
+    return _e23;
+}
+
+metal::float4 score4_(
+    metal::float4 x_13,
+    Row row_1,
+    Place place_15,
+    uint t_12,
+    constant AttentionParams& params,
+    device type_10 const& padding_mask,
+    device type_11 const& attention_bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::float4 s_8 = {};
+    bool local_9 = {};
+    bool local_10 = {};
+    float _e4 = score_factor(params);
+    s_8 = x_13 * (_e4 * PRODUCT_FACTOR);
+    if (true) {
+        local_9 = false;
+    } else {
+        local_9 = true;
+    }
+    bool _e19 = local_9;
+    if (!(_e19)) {
+        local_10 = CAUSAL;
+    } else {
+        local_10 = true;
+    }
+    bool _e25 = local_10;
+    if (_e25) {
+        uint row_s = metal::min(row_1.s, place_15.rows_end - 1u);
+        float _e32 = s_8.x;
+        float _e37 = masked_score(_e32, place_15.b, place_15.n, row_s, metal::min(t_12, place_15.last), params, padding_mask, attention_bias, _buffer_sizes);
+        float _e39 = s_8.y;
+        float _e46 = masked_score(_e39, place_15.b, place_15.n, row_s, metal::min(t_12 + 1u, place_15.last), params, padding_mask, attention_bias, _buffer_sizes);
+        float _e48 = s_8.z;
+        float _e55 = masked_score(_e48, place_15.b, place_15.n, row_s, metal::min(t_12 + 2u, place_15.last), params, padding_mask, attention_bias, _buffer_sizes);
+        float _e57 = s_8.w;
+        float _e64 = masked_score(_e57, place_15.b, place_15.n, row_s, metal::min(t_12 + 3u, place_15.last), params, padding_mask, attention_bias, _buffer_sizes);
+        s_8 = metal::float4(_e37, _e46, _e55, _e64);
+    }
+    metal::float4 _e68 = s_8;
+    return metal::select(metal::float4(-340282350000000000000000000000000000000.0), _e68, metal::uint4(t_12, t_12 + 1u, t_12 + 2u, t_12 + 3u) < metal::uint4(place_15.t_end));
+}
+
+metal::float4 weight4_(
+    metal::float4 x_14,
+    Row row_2,
+    Place place_16,
+    uint t_13,
+    constant AttentionParams& params,
+    device type_10 const& padding_mask,
+    device type_11 const& attention_bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::float4 _e4 = score4_(x_14, row_2, place_16, t_13, params, padding_mask, attention_bias, _buffer_sizes);
+    metal::float4 s_11 = _e4 - metal::float4(row_2.reference);
+    metal::float4 w_3 = metal::exp2(LOG2_SCORES ? s_11 : (s_11 * LOG2_E));
+    return metal::select(metal::float4 {}, w_3, metal::uint4(t_13, t_13 + 1u, t_13 + 2u, t_13 + 3u) < metal::uint4(place_16.t_end));
+}
+
+LaneKeys masked_weights(
+    LaneKeys x_15,
+    Row row_3,
+    Place place_17,
+    uint t0_4,
+    constant AttentionParams& params,
+    device type_10 const& padding_mask,
+    device type_11 const& attention_bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint t_16 = t0_4 + (place_17.part * 4u);
+    metal::float4 _e9 = weight4_(x_15.low, row_3, place_17, t_16, params, padding_mask, attention_bias, _buffer_sizes);
+    metal::float4 _e13 = weight4_(x_15.high, row_3, place_17, t_16 + 16u, params, padding_mask, attention_bias, _buffer_sizes);
+    return LaneKeys {_e9, _e13};
+}
+
+Rows weigh_masked(
+    Rows before_1,
+    Place place_18,
+    uint t0_5,
+    constant AttentionParams& params,
+    device type_10 const& padding_mask,
+    device type_11 const& attention_bias,
+    threadgroup type_15& scores,
+    threadgroup type_16& weights,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Rows rows_3 = {};
+    rows_3 = before_1;
+    LaneKeys _e5 = lane_scores(place_18, 0u, scores);
+    LaneKeys _e7 = lane_scores(place_18, 1u, scores);
+    Row _e9 = rows_3.r0_;
+    LaneKeys _e10 = masked_weights(_e5, _e9, place_18, t0_5, params, padding_mask, attention_bias, _buffer_sizes);
+    Row _e12 = rows_3.r1_;
+    LaneKeys _e13 = masked_weights(_e7, _e12, place_18, t0_5, params, padding_mask, attention_bias, _buffer_sizes);
+    float _e16 = lane_total(_e10);
+    rows_3.r0_.total = _e16;
+    float _e19 = lane_total(_e13);
+    rows_3.r1_.total = _e19;
+    put_lane_weights(_e10, place_18, 0u, weights);
+    put_lane_weights(_e13, place_18, 1u, weights);
+    Rows _e22 = rows_3;
+    return _e22;
+}
+
+Row weigh_again(
+    Row row_before,
+    Place place_19,
+    uint t0_6,
+    uint row_block_4,
+    constant AttentionParams& params,
+    device type_10 const& padding_mask,
+    device type_11 const& attention_bias,
+    threadgroup type_15& scores,
+    threadgroup type_16& weights,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Row row_4 = {};
+    uint k = 0u;
+    row_4 = row_before;
+    bool loop_init = true;
+    while(true) {
+        if (!loop_init) {
+            uint _e34 = k;
+            k = _e34 + 4u;
+        }
+        loop_init = false;
+        uint _e7 = k;
+        if (_e7 < KEY_TILE) {
+        } else {
+            break;
+        }
+        {
+            uint _e14 = k;
+            metal::float4 _e16 = get_scores((place_19.row_area + (row_block_4 * KEY_TILE)) + _e14, scores);
+            Row _e17 = row_4;
+            uint _e18 = k;
+            metal::float4 _e20 = score4_(_e16, _e17, place_19, t0_6 + _e18, params, padding_mask, attention_bias, _buffer_sizes);
+            float _e23 = row_4.reference;
+            row_4.reference = metal::max(_e23, metal::max(metal::max(_e20.x, _e20.y), metal::max(_e20.z, _e20.w)) - HEADROOM);
+        }
+    }
+    float _e40 = row_4.reference;
+    float _e42 = weight(row_before.reference - _e40);
+    row_4.shrink = _e42;
+    float _e44 = row_4.sum;
+    float _e46 = row_4.shrink;
+    row_4.sum = _e44 * _e46;
+    LaneKeys _e48 = lane_scores(place_19, row_block_4, scores);
+    Row _e49 = row_4;
+    LaneKeys _e50 = masked_weights(_e48, _e49, place_19, t0_6, params, padding_mask, attention_bias, _buffer_sizes);
+    float _e52 = lane_total(_e50);
+    row_4.total = _e52;
+    put_lane_weights(_e50, place_19, row_block_4, weights);
+    Row _e53 = row_4;
+    return _e53;
+}
+
+Rows weigh_rows_again(
+    Rows rows_4,
+    Place place_20,
+    uint t0_7,
+    constant AttentionParams& params,
+    device type_10 const& padding_mask,
+    device type_11 const& attention_bias,
+    threadgroup type_15& scores,
+    threadgroup type_16& weights,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Row _e5 = weigh_again(rows_4.r0_, place_20, t0_7, 0u, params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
+    Row _e8 = weigh_again(rows_4.r1_, place_20, t0_7, 1u, params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
+    return Rows {_e5, _e8};
+}
+
+bool has_lost(
+    Rows rows_5
+) {
+    return metal::max(rows_5.r0_.total, rows_5.r1_.total) > LARGEST_SUM;
+}
+
+Rows with_totals(
+    Rows before_2
+) {
+    Rows rows_6 = {};
+    rows_6 = before_2;
+    float _e4 = rows_6.r0_.sum;
+    float _e7 = rows_6.r0_.total;
+    rows_6.r0_.sum = _e4 + _e7;
+    float _e11 = rows_6.r1_.sum;
+    float _e14 = rows_6.r1_.total;
+    rows_6.r1_.sum = _e11 + _e14;
+    Rows _e16 = rows_6;
+    return _e16;
+}
+
+float row_sum(
+    float x_16
+) {
+    float sum_2 = {};
+    uint i_5 = 1u;
+    sum_2 = x_16;
+    bool loop_init_1 = true;
+    while(true) {
+        if (!loop_init_1) {
+            uint _e12 = i_5;
+            i_5 = _e12 * 2u;
+        }
+        loop_init_1 = false;
+        uint _e4 = i_5;
+        if (_e4 < LANES_A_ROW) {
+        } else {
+            break;
+        }
+        {
+            float _e7 = sum_2;
+            float _e8 = sum_2;
+            uint _e9 = i_5;
+            float unnamed = metal::simd_shuffle_xor(_e8, _e9);
+            sum_2 = _e7 + unnamed;
+        }
+    }
+    float _e15 = sum_2;
+    return _e15;
+}
+
+void store_stats(
+    Row row_5,
+    Place place_21,
+    constant AttentionParams& params,
+    device type_14& partial_stats,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    bool local_11 = {};
+    bool local_12 = {};
+    if (PARTIAL) {
+        local_11 = place_21.part == 0u;
+    } else {
+        local_11 = false;
+    }
+    bool _e9 = local_11;
+    if (_e9) {
+        local_12 = row_5.s < place_21.rows_end;
+    } else {
+        local_12 = false;
+    }
+    bool _e16 = local_12;
+    if (_e16) {
+        uint _e22 = partial_index(place_21.split, place_21.b, place_21.n, row_5.s, params);
+        partial_stats[_e22] = metal::float2(row_5.reference, row_5.sum);
+        return;
+    } else {
+        return;
+    }
+}
+
+Rows with_row_sums(
+    Rows before_3,
+    Place place_22,
+    constant AttentionParams& params,
+    device type_14& partial_stats,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Rows rows_7 = {};
+    rows_7 = before_3;
+    float _e7 = rows_7.r0_.sum;
+    float _e8 = row_sum(_e7);
+    rows_7.r0_.sum = _e8;
+    Row _e10 = rows_7.r0_;
+    store_stats(_e10, place_22, params, partial_stats, _buffer_sizes);
+    float _e15 = rows_7.r1_.sum;
+    float _e16 = row_sum(_e15);
+    rows_7.r1_.sum = _e16;
+    Row _e18 = rows_7.r1_;
+    store_stats(_e18, place_22, params, partial_stats, _buffer_sizes);
+    Rows _e19 = rows_7;
+    return _e19;
+}
+
+void stage_query(
+    Row row_6,
+    Place place_23,
+    uint row_block_5,
+    uint column_block_2,
+    constant AttentionParams& params,
+    device type_7 const& bias,
+    device type_7 const& query,
+    threadgroup type_16& weights,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint c = {};
+    metal::float4 x_17 = {};
+    bool local_13 = {};
+    c = place_23.part * 4u;
+    bool loop_init_2 = true;
+    while(true) {
+        if (!loop_init_2) {
+            uint _e39 = c;
+            c = _e39 + 16u;
+        }
+        loop_init_2 = false;
+        uint _e8 = c;
+        if (_e8 < SIDE) {
+        } else {
+            break;
+        }
+        {
+            uint _e13 = c;
+            uint h_13 = (column_block_2 * SIDE) + _e13;
+            x_17 = metal::float4 {};
+            if (row_6.s < place_23.rows_end) {
+                uint _e24 = params.head_size;
+                local_13 = h_13 < _e24;
+            } else {
+                local_13 = false;
+            }
+            bool _e27 = local_13;
+            if (_e27) {
+                metal::float4 _e31 = source_query4_(place_23.b, place_23.n, row_6.s, h_13, params, bias, query, _buffer_sizes);
+                x_17 = _e31;
+            }
+            uint _e36 = c;
+            metal::float4 _e38 = x_17;
+            put_query4_((place_23.row_area + (row_block_5 * KEY_TILE)) + _e36, _e38, weights);
+        }
+    }
+    return;
+}
+
+LeftBlocks staged_query(
+    Rows rows_8,
+    Place place_24,
+    uint column_block_3,
+    constant AttentionParams& params,
+    device type_7 const& bias,
+    device type_7 const& query,
+    threadgroup type_16& weights,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+    stage_query(rows_8.r0_, place_24, 0u, column_block_3, params, bias, query, weights, _buffer_sizes);
+    stage_query(rows_8.r1_, place_24, 1u, column_block_3, params, bias, query, weights, _buffer_sizes);
+    metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+    LeftBlocks _e8 = left_blocks(place_24, 0u, weights);
+    return _e8;
+}
+
+void scale_staged(
+    Row row_7,
+    Place place_25,
+    uint row_block_6,
+    threadgroup type_15& scores
+) {
+    uint c_1 = {};
+    c_1 = place_25.part * 4u;
+    bool loop_init_3 = true;
+    while(true) {
+        if (!loop_init_3) {
+            uint _e19 = c_1;
+            c_1 = _e19 + 16u;
+        }
+        loop_init_3 = false;
+        uint _e7 = c_1;
+        if (_e7 < SIDE) {
+        } else {
+            break;
+        }
+        {
+            uint _e14 = c_1;
+            uint at_13 = (place_25.row_area + (row_block_6 * KEY_TILE)) + _e14;
+            metal::float4 _e16 = get_scores(at_13, scores);
+            put_scores(at_13, _e16 * row_7.shrink, scores);
+        }
+    }
+    return;
+}
+
+metal::simdgroup_float8x8 NagaCooperativeLoad(const threadgroup float* ptr, int stride, bool is_row_major) {
+    metal::simdgroup_float8x8 m;
+    simdgroup_load(m, ptr, stride, 0, is_row_major);
+    return m;
+}
+
+SumMatrix get_sum(
+    Place place_26,
+    uint row_block_7,
+    threadgroup type_15& scores
+) {
+    return NagaCooperativeLoad(&scores.inner[naga_div(place_26.area + (row_block_7 * KEY_TILE), UNIT)], 72u, false);
+}
+
+SumBlocks scaled_2(
+    SumBlocks sums_2,
+    Rows rows_9,
+    Place place_27,
+    threadgroup type_15& scores
+) {
+    metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+    put_sums(sums_2, place_27, 0u, scores);
+    metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+    scale_staged(rows_9.r0_, place_27, 0u, scores);
+    scale_staged(rows_9.r1_, place_27, 1u, scores);
+    metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+    SumMatrix _e9 = get_sum(place_27, 0u, scores);
+    SumMatrix _e11 = get_sum(place_27, 1u, scores);
+    return SumBlocks {_e9, _e11};
+}
+
+void store_row4_(
+    Row row_8,
+    Place place_28,
+    uint h_10,
+    metal::float4 x_18,
+    constant AttentionParams& params,
+    device type_8& output,
+    device type_12& partial_values,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    if (PARTIAL) {
+        uint _e9 = partial_index(place_28.split, place_28.b, place_28.n, row_8.s, params);
+        store_partial4_(_e9, h_10, x_18, params, partial_values, _buffer_sizes);
+        return;
+    } else {
+        Strides _e12 = params.output;
+        uint _e16 = element(_e12, place_28.b, place_28.n, row_8.s);
+        uint at_14 = _e16 + h_10;
+        uint _e20 = params.v_head_size;
+        store_output4_(at_14, _e20 - h_10, x_18 / metal::float4(row_8.sum), output, _buffer_sizes);
+        return;
+    }
+}
+
+void store_staged(
+    Row row_9,
+    Place place_29,
+    uint row_block_8,
+    uint column_block_4,
+    constant AttentionParams& params,
+    device type_8& output,
+    device type_12& partial_values,
+    threadgroup type_15& scores,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint c_2 = {};
+    bool local_14 = {};
+    c_2 = place_29.part * 4u;
+    bool loop_init_4 = true;
+    while(true) {
+        if (!loop_init_4) {
+            uint _e35 = c_2;
+            c_2 = _e35 + 16u;
+        }
+        loop_init_4 = false;
+        uint _e8 = c_2;
+        if (_e8 < SIDE) {
+        } else {
+            break;
+        }
+        {
+            uint _e13 = c_2;
+            uint h_14 = (column_block_4 * SIDE) + _e13;
+            if (row_9.s < place_29.rows_end) {
+                uint _e22 = params.v_head_size;
+                local_14 = h_14 < _e22;
+            } else {
+                local_14 = false;
+            }
+            bool _e25 = local_14;
+            if (_e25) {
+                uint _e30 = c_2;
+                metal::float4 _e32 = get_scores((place_29.row_area + (row_block_8 * KEY_TILE)) + _e30, scores);
+                store_row4_(row_9, place_29, h_14, _e32 * OUTPUT_FACTOR, params, output, partial_values, _buffer_sizes);
+            }
+        }
+    }
+    return;
+}
+
+void store_block(
+    SumBlocks sums_3,
+    Rows rows_10,
+    Place place_30,
+    uint column_block_5,
+    constant AttentionParams& params,
+    device type_8& output,
+    device type_12& partial_values,
+    threadgroup type_15& scores,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+    put_sums(sums_3, place_30, 0u, scores);
+    metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+    store_staged(rows_10.r0_, place_30, 0u, column_block_5, params, output, partial_values, scores, _buffer_sizes);
+    store_staged(rows_10.r1_, place_30, 1u, column_block_5, params, output, partial_values, scores, _buffer_sizes);
+    return;
+}
+
+Queries load_queries(
+    Rows rows_11,
+    Place place_31,
+    constant AttentionParams& params,
+    device type_7 const& bias,
+    device type_7 const& query,
+    threadgroup type_16& weights,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Queries q = {};
+    LeftBlocks _e5 = staged_query(rows_11, place_31, 0u, params, bias, query, weights, _buffer_sizes);
+    q.inner[0] = _e5;
+    LeftBlocks _e8 = staged_query(rows_11, place_31, 1u, params, bias, query, weights, _buffer_sizes);
+    q.inner[1] = _e8;
+    LeftBlocks _e11 = staged_query(rows_11, place_31, 2u, params, bias, query, weights, _buffer_sizes);
+    q.inner[2] = _e11;
+    LeftBlocks _e14 = staged_query(rows_11, place_31, 3u, params, bias, query, weights, _buffer_sizes);
+    q.inner[3] = _e14;
+    LeftBlocks _e17 = staged_query(rows_11, place_31, 4u, params, bias, query, weights, _buffer_sizes);
+    q.inner[4] = _e17;
+    LeftBlocks _e20 = staged_query(rows_11, place_31, 5u, params, bias, query, weights, _buffer_sizes);
+    q.inner[5] = _e20;
+    LeftBlocks _e23 = staged_query(rows_11, place_31, 6u, params, bias, query, weights, _buffer_sizes);
+    q.inner[6] = _e23;
+    LeftBlocks _e26 = staged_query(rows_11, place_31, 7u, params, bias, query, weights, _buffer_sizes);
+    q.inner[7] = _e26;
+    Queries _e27 = q;
+    return _e27;
+}
+
+SumBlocks block_scores(
+    Queries q_1,
+    uint key_block_6,
+    threadgroup type_17& keys
+) {
+    SumBlocks s_9 = SumBlocks {};
+    RightMatrix _e6 = key_matrix(key_block_6, 0u, keys);
+    SumBlocks _e7 = s_9;
+    SumBlocks _e8 = multiply(q_1.inner[0], _e6, _e7);
+    s_9 = _e8;
+    RightMatrix _e11 = key_matrix(key_block_6, 1u, keys);
+    SumBlocks _e12 = s_9;
+    SumBlocks _e13 = multiply(q_1.inner[1], _e11, _e12);
+    s_9 = _e13;
+    RightMatrix _e16 = key_matrix(key_block_6, 2u, keys);
+    SumBlocks _e17 = s_9;
+    SumBlocks _e18 = multiply(q_1.inner[2], _e16, _e17);
+    s_9 = _e18;
+    RightMatrix _e21 = key_matrix(key_block_6, 3u, keys);
+    SumBlocks _e22 = s_9;
+    SumBlocks _e23 = multiply(q_1.inner[3], _e21, _e22);
+    s_9 = _e23;
+    RightMatrix _e26 = key_matrix(key_block_6, 4u, keys);
+    SumBlocks _e27 = s_9;
+    SumBlocks _e28 = multiply(q_1.inner[4], _e26, _e27);
+    s_9 = _e28;
+    RightMatrix _e31 = key_matrix(key_block_6, 5u, keys);
+    SumBlocks _e32 = s_9;
+    SumBlocks _e33 = multiply(q_1.inner[5], _e31, _e32);
+    s_9 = _e33;
+    RightMatrix _e36 = key_matrix(key_block_6, 6u, keys);
+    SumBlocks _e37 = s_9;
+    SumBlocks _e38 = multiply(q_1.inner[6], _e36, _e37);
+    s_9 = _e38;
+    RightMatrix _e41 = key_matrix(key_block_6, 7u, keys);
+    SumBlocks _e42 = s_9;
+    SumBlocks _e43 = multiply(q_1.inner[7], _e41, _e42);
+    s_9 = _e43;
+    SumBlocks _e44 = s_9;
+    return _e44;
+}
+
+Outputs add_block(
+    Outputs before_4,
+    LeftBlocks w_2,
+    uint key_block_7,
+    threadgroup type_17& values
+) {
+    Outputs o_1 = {};
+    o_1 = before_4;
+    RightMatrix _e6 = value_matrix(key_block_7, 0u, values);
+    SumBlocks _e8 = o_1.inner[0];
+    SumBlocks _e9 = multiply(w_2, _e6, _e8);
+    o_1.inner[0] = _e9;
+    RightMatrix _e12 = value_matrix(key_block_7, 1u, values);
+    SumBlocks _e14 = o_1.inner[1];
+    SumBlocks _e15 = multiply(w_2, _e12, _e14);
+    o_1.inner[1] = _e15;
+    RightMatrix _e18 = value_matrix(key_block_7, 2u, values);
+    SumBlocks _e20 = o_1.inner[2];
+    SumBlocks _e21 = multiply(w_2, _e18, _e20);
+    o_1.inner[2] = _e21;
+    RightMatrix _e24 = value_matrix(key_block_7, 3u, values);
+    SumBlocks _e26 = o_1.inner[3];
+    SumBlocks _e27 = multiply(w_2, _e24, _e26);
+    o_1.inner[3] = _e27;
+    RightMatrix _e30 = value_matrix(key_block_7, 4u, values);
+    SumBlocks _e32 = o_1.inner[4];
+    SumBlocks _e33 = multiply(w_2, _e30, _e32);
+    o_1.inner[4] = _e33;
+    RightMatrix _e36 = value_matrix(key_block_7, 5u, values);
+    SumBlocks _e38 = o_1.inner[5];
+    SumBlocks _e39 = multiply(w_2, _e36, _e38);
+    o_1.inner[5] = _e39;
+    RightMatrix _e42 = value_matrix(key_block_7, 6u, values);
+    SumBlocks _e44 = o_1.inner[6];
+    SumBlocks _e45 = multiply(w_2, _e42, _e44);
+    o_1.inner[6] = _e45;
+    RightMatrix _e48 = value_matrix(key_block_7, 7u, values);
+    SumBlocks _e50 = o_1.inner[7];
+    SumBlocks _e51 = multiply(w_2, _e48, _e50);
+    o_1.inner[7] = _e51;
+    Outputs _e52 = o_1;
+    return _e52;
+}
+
+Outputs scale_outputs(
+    Outputs before_5,
+    Rows rows_12,
+    Place place_32,
+    threadgroup type_15& scores
+) {
+    Outputs o_2 = {};
+    o_2 = before_5;
+    SumBlocks _e6 = o_2.inner[0];
+    SumBlocks _e7 = scaled_2(_e6, rows_12, place_32, scores);
+    o_2.inner[0] = _e7;
+    SumBlocks _e10 = o_2.inner[1];
+    SumBlocks _e11 = scaled_2(_e10, rows_12, place_32, scores);
+    o_2.inner[1] = _e11;
+    SumBlocks _e14 = o_2.inner[2];
+    SumBlocks _e15 = scaled_2(_e14, rows_12, place_32, scores);
+    o_2.inner[2] = _e15;
+    SumBlocks _e18 = o_2.inner[3];
+    SumBlocks _e19 = scaled_2(_e18, rows_12, place_32, scores);
+    o_2.inner[3] = _e19;
+    SumBlocks _e22 = o_2.inner[4];
+    SumBlocks _e23 = scaled_2(_e22, rows_12, place_32, scores);
+    o_2.inner[4] = _e23;
+    SumBlocks _e26 = o_2.inner[5];
+    SumBlocks _e27 = scaled_2(_e26, rows_12, place_32, scores);
+    o_2.inner[5] = _e27;
+    SumBlocks _e30 = o_2.inner[6];
+    SumBlocks _e31 = scaled_2(_e30, rows_12, place_32, scores);
+    o_2.inner[6] = _e31;
+    SumBlocks _e34 = o_2.inner[7];
+    SumBlocks _e35 = scaled_2(_e34, rows_12, place_32, scores);
+    o_2.inner[7] = _e35;
+    metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+    Outputs _e36 = o_2;
+    return _e36;
+}
+
+void store_outputs(
+    Outputs o_3,
+    Rows rows_13,
+    Place place_33,
+    constant AttentionParams& params,
+    device type_8& output,
+    device type_12& partial_values,
+    threadgroup type_15& scores,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    store_block(o_3.inner[0], rows_13, place_33, 0u, params, output, partial_values, scores, _buffer_sizes);
+    store_block(o_3.inner[1], rows_13, place_33, 1u, params, output, partial_values, scores, _buffer_sizes);
+    store_block(o_3.inner[2], rows_13, place_33, 2u, params, output, partial_values, scores, _buffer_sizes);
+    store_block(o_3.inner[3], rows_13, place_33, 3u, params, output, partial_values, scores, _buffer_sizes);
+    store_block(o_3.inner[4], rows_13, place_33, 4u, params, output, partial_values, scores, _buffer_sizes);
+    store_block(o_3.inner[5], rows_13, place_33, 5u, params, output, partial_values, scores, _buffer_sizes);
+    store_block(o_3.inner[6], rows_13, place_33, 6u, params, output, partial_values, scores, _buffer_sizes);
+    store_block(o_3.inner[7], rows_13, place_33, 7u, params, output, partial_values, scores, _buffer_sizes);
+    return;
+}
+
+TileScores tile_scores(
+    Queries q_2,
+    threadgroup type_17& keys
+) {
+    SumBlocks _e2 = block_scores(q_2, 0u, keys);
+    SumBlocks _e4 = block_scores(q_2, 1u, keys);
+    SumBlocks _e6 = block_scores(q_2, 2u, keys);
+    SumBlocks _e8 = block_scores(q_2, 3u, keys);
+    return TileScores {_e2, _e4, _e6, _e8};
+}
+
+void put_tile_scores(
+    TileScores s_10,
+    Place place_34,
+    threadgroup type_15& scores
+) {
+    put_sums(s_10.k0_, place_34, 0u, scores);
+    put_sums(s_10.k1_, place_34, 1u, scores);
+    put_sums(s_10.k2_, place_34, 2u, scores);
+    put_sums(s_10.k3_, place_34, 3u, scores);
+    return;
+}
+
+Outputs add_values(
+    Outputs before_6,
+    Place place_35,
+    threadgroup type_16& weights,
+    threadgroup type_17& values
+) {
+    Outputs o_4 = {};
+    o_4 = before_6;
+    Outputs _e3 = o_4;
+    LeftBlocks _e5 = left_blocks(place_35, 0u, weights);
+    Outputs _e7 = add_block(_e3, _e5, 0u, values);
+    o_4 = _e7;
+    Outputs _e8 = o_4;
+    LeftBlocks _e10 = left_blocks(place_35, 1u, weights);
+    Outputs _e12 = add_block(_e8, _e10, 1u, values);
+    o_4 = _e12;
+    Outputs _e13 = o_4;
+    LeftBlocks _e15 = left_blocks(place_35, 2u, weights);
+    Outputs _e17 = add_block(_e13, _e15, 2u, values);
+    o_4 = _e17;
+    Outputs _e18 = o_4;
+    LeftBlocks _e20 = left_blocks(place_35, 3u, weights);
+    Outputs _e22 = add_block(_e18, _e20, 3u, values);
+    o_4 = _e22;
+    Outputs _e23 = o_4;
+    return _e23;
+}
+
+bool is_masked(
+    Place place_36,
+    uint t0_8,
+    constant AttentionParams& params
+) {
+    bool local_15 = {};
+    bool local_16 = {};
+    bool local_17 = {};
+    if (true) {
+        local_15 = false;
+    } else {
+        local_15 = true;
+    }
+    bool _e12 = local_15;
+    if (!(_e12)) {
+        local_16 = (t0_8 + KEY_TILE) > place_36.t_end;
+    } else {
+        local_16 = true;
+    }
+    bool _e21 = local_16;
+    if (_e21) {
+        return true;
+    }
+    if (CAUSAL) {
+        uint _e31 = params.past_len;
+        local_17 = (t0_8 + KEY_TILE) > ((place_36.rows_begin + _e31) + 1u);
+    } else {
+        local_17 = false;
+    }
+    bool _e37 = local_17;
+    return _e37;
+}
+
+struct main_Input {
+};
+[[max_total_threads_per_threadgroup(128)]] kernel void main_(
+  metal::uint3 workgroup [[threadgroup_position_in_grid]]
+, uint local_index [[thread_index_in_threadgroup]]
+, uint subgroup [[simdgroup_index_in_threadgroup]]
+, uint lane [[thread_index_in_simdgroup]]
+, constant AttentionParams& params [[user(fake0)]]
+, device type_7 const& bias [[user(fake0)]]
+, device type_7 const& past_key [[user(fake0)]]
+, device type_7 const& key [[user(fake0)]]
+, device type_7 const& past_value [[user(fake0)]]
+, device type_7 const& value [[user(fake0)]]
+, device type_7 const& query [[user(fake0)]]
+, device type_8& output [[user(fake0)]]
+, device type_10 const& padding_mask [[user(fake0)]]
+, device type_11 const& attention_bias [[user(fake0)]]
+, device type_12& partial_values [[user(fake0)]]
+, device type_14& partial_stats [[user(fake0)]]
+, threadgroup type_15& scores
+, threadgroup type_16& weights
+, threadgroup type_17& keys
+, threadgroup type_17& values
+, threadgroup type_19& flags
+, constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
+) {
+    Place place = Place {};
+    bool local = {};
+    Rows rows = {};
+    Ahead keys_ahead = {};
+    Ahead next_values = {};
+    TileScores s = {};
+    Outputs o = Outputs {};
+    uint i = 0u;
+    uint scaled = {};
+    uint _e7 = params.end.z;
+    uint _e11 = params.origin.z;
+    uint tiles_of_rows = naga_div(((_e7 - _e11) + ROWS) - 1u, ROWS);
+    uint row_tile = CAUSAL_SKIP ? ((tiles_of_rows - 1u) - workgroup.x) : workgroup.x;
+    uint _e29 = params.splits;
+    uint split_1 = naga_mod(workgroup.z, _e29);
+    uint _e34 = params.origin.w;
+    uint _e37 = params.keys_per_split;
+    uint t_begin_1 = _e34 + (split_1 * _e37);
+    uint _e46 = params.origin.x;
+    uint _e50 = params.splits;
+    place.b = _e46 + naga_div(workgroup.z, _e50);
+    uint _e57 = params.origin.y;
+    place.n = _e57 + workgroup.y;
+    uint _e64 = params.origin.z;
+    place.rows_begin = _e64 + (row_tile * ROWS);
+    uint _e70 = place.rows_begin;
+    uint _e76 = params.end.z;
+    place.rows_end = metal::min(_e70 + ROWS, _e76);
+    uint _e81 = params.keys_per_split;
+    uint _e86 = params.end.w;
+    place.t_end = metal::min(t_begin_1 + _e81, _e86);
+    if (CAUSAL_SKIP) {
+        uint _e92 = place.rows_end;
+        uint _e95 = params.q_len;
+        local = _e92 < _e95;
+    } else {
+        local = false;
+    }
+    bool _e98 = local;
+    if (_e98) {
+        uint _e101 = place.t_end;
+        uint _e103 = place.rows_end;
+        uint _e106 = params.past_len;
+        place.t_end = metal::min(_e101, _e103 + _e106);
+    }
+    uint _e111 = place.t_end;
+    place.last = metal::max(_e111, t_begin_1 + 1u) - 1u;
+    uint _e120 = params.first_split;
+    place.split = _e120 + split_1;
+    place.local_index = local_index;
+    place.part = naga_mod(lane, LANES_A_ROW);
+    place.area = (subgroup * SIDE) * SCORES_ROW;
+    uint _e133 = place.area;
+    place.row_area = _e133 + (naga_div(lane, LANES_A_ROW) * SCORES_ROW);
+    uint _e140 = place.t_end;
+    uint tiles = naga_div(((metal::max(_e140, t_begin_1) - t_begin_1) + KEY_TILE) - 1u, KEY_TILE);
+    if (local_index < 2u) {
+        metal::atomic_store_explicit(&flags.inner[local_index], 0u, metal::memory_order_relaxed);
+    }
+    metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+    uint _e155 = place.rows_begin;
+    Rows _e164 = first_rows((_e155 + ((subgroup * ROW_BLOCKS) * SIDE)) + naga_div(lane, LANES_A_ROW));
+    rows = _e164;
+    Rows _e166 = rows;
+    Place _e167 = place;
+    Queries _e168 = load_queries(_e166, _e167, params, bias, query, weights, _buffer_sizes);
+    Place _e169 = place;
+    Place _e170 = place;
+    Ahead _e171 = load_keys(_e170, t_begin_1, params, bias, past_key, key, _buffer_sizes);
+    store_keys(_e169, _e171, params, keys);
+    Place _e172 = place;
+    Place _e173 = place;
+    Ahead _e174 = load_values(_e173, t_begin_1, params, bias, past_value, value, _buffer_sizes);
+    store_values(_e172, _e174, values);
+    Place _e175 = place;
+    Ahead _e178 = load_keys(_e175, t_begin_1 + KEY_TILE, params, bias, past_key, key, _buffer_sizes);
+    keys_ahead = _e178;
+    Place _e180 = place;
+    Ahead _e183 = load_values(_e180, t_begin_1 + KEY_TILE, params, bias, past_value, value, _buffer_sizes);
+    next_values = _e183;
+    metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+    TileScores _e185 = tile_scores(_e168, keys);
+    s = _e185;
+    TileScores _e187 = s;
+    Place _e188 = place;
+    put_tile_scores(_e187, _e188, scores);
+    metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+    Place _e189 = place;
+    Ahead _e190 = keys_ahead;
+    store_keys(_e189, _e190, params, keys);
+    Place _e191 = place;
+    Ahead _e194 = load_keys(_e191, t_begin_1 + 64u, params, bias, past_key, key, _buffer_sizes);
+    keys_ahead = _e194;
+    metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+    TileScores _e195 = tile_scores(_e168, keys);
+    s = _e195;
+    while(true) {
+        uint _e200 = i;
+        if (_e200 < tiles) {
+        } else {
+            break;
+        }
+        {
+            Rows _e202 = rows;
+            Place _e203 = place;
+            uint _e204 = i;
+            Rows _e208 = weigh_rows_again(_e202, _e203, t_begin_1 + (_e204 * KEY_TILE), params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
+            rows = _e208;
+            metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+            if (local_index == 0u) {
+                metal::atomic_store_explicit(&flags.inner[0], 0u, metal::memory_order_relaxed);
+            }
+            uint _e214 = i;
+            scaled = _e214;
+            bool loop_init_5 = true;
+            while(true) {
+                if (!loop_init_5) {
+                    scaled = 0u;
+                }
+                loop_init_5 = false;
+                uint _e216 = scaled;
+                if (_e216 != 0u) {
+                } else {
+                    break;
+                }
+                {
+                    Outputs _e219 = o;
+                    Rows _e220 = rows;
+                    Place _e221 = place;
+                    Outputs _e222 = scale_outputs(_e219, _e220, _e221, scores);
+                    o = _e222;
+                }
+            }
+            while(true) {
+                Rows _e224 = rows;
+                Rows _e225 = with_totals(_e224);
+                rows = _e225;
+                Outputs _e226 = o;
+                Place _e227 = place;
+                Outputs _e228 = add_values(_e226, _e227, weights, values);
+                o = _e228;
+                TileScores _e229 = s;
+                Place _e230 = place;
+                put_tile_scores(_e229, _e230, scores);
+                Place _e231 = place;
+                Ahead _e232 = keys_ahead;
+                store_keys(_e231, _e232, params, keys);
+                Place _e233 = place;
+                uint _e234 = i;
+                Ahead _e240 = load_keys(_e233, t_begin_1 + ((_e234 + 3u) * KEY_TILE), params, bias, past_key, key, _buffer_sizes);
+                keys_ahead = _e240;
+                Ahead values_ahead = next_values;
+                Place _e242 = place;
+                uint _e243 = i;
+                Ahead _e249 = load_values(_e242, t_begin_1 + ((_e243 + 2u) * KEY_TILE), params, bias, past_value, value, _buffer_sizes);
+                next_values = _e249;
+                uint _e251 = i;
+                i = _e251 + 1u;
+                uint _e253 = i;
+                if (_e253 >= tiles) {
+                    break;
+                }
+                metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+                Place _e255 = place;
+                uint _e256 = i;
+                bool _e260 = is_masked(_e255, t_begin_1 + (_e256 * KEY_TILE), params);
+                if (_e260) {
+                    TileScores _e261 = tile_scores(_e168, keys);
+                    s = _e261;
+                    Rows _e262 = rows;
+                    Place _e263 = place;
+                    uint _e264 = i;
+                    Rows _e268 = weigh_masked(_e262, _e263, t_begin_1 + (_e264 * KEY_TILE), params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
+                    rows = _e268;
+                } else {
+                    TileScores _e269 = tile_scores(_e168, keys);
+                    s = _e269;
+                    Rows _e270 = rows;
+                    Place _e271 = place;
+                    Rows _e272 = weigh(_e270, _e271, params, scores, weights);
+                    rows = _e272;
+                }
+                Rows _e273 = rows;
+                bool _e274 = has_lost(_e273);
+                if (_e274) {
+                    metal::atomic_store_explicit(&flags.inner[0], 1u, metal::memory_order_relaxed);
+                }
+                Place _e278 = place;
+                store_values(_e278, values_ahead, values);
+                metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+                uint _e281 = metal::atomic_load_explicit(&flags.inner[0], metal::memory_order_relaxed);
+                if (_e281 != 0u) {
+                    break;
+                }
+            }
+        }
+    }
+    Rows _e284 = rows;
+    Place _e285 = place;
+    Rows _e286 = with_row_sums(_e284, _e285, params, partial_stats, _buffer_sizes);
+    rows = _e286;
+    Outputs _e287 = o;
+    Rows _e288 = rows;
+    Place _e289 = place;
+    store_outputs(_e287, _e288, _e289, params, output, partial_values, scores, _buffer_sizes);
+    Rows _e290 = rows;
+    Place _e291 = place;
+    answer_beyond(_e290, _e291, t_begin_1);
+    return;
+}

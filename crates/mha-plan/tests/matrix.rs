@@ -1,0 +1,44 @@
+//! Contract: the lane on cooperative matrices runs where an adapter lists its shape, whatever the adapter's name, and is
+//! refused with the reason elsewhere.
+
+use mha_plan::{DeviceCaps, Lane, PlanOptions, devices, plan};
+use mha_spec::{AttentionProblem, DType};
+
+mod problems;
+use problems::{Shape, problem};
+
+fn pinned(dtype: DType, head_size: u32, caps: &DeviceCaps) -> Result<String, String> {
+    let shape = Shape { q_len: 300, kv_len: 300, head_size, ..Shape::default() };
+    let problem = AttentionProblem { dtype, ..problem(shape) };
+    let options = PlanOptions { lane: Some(Lane::Matrix), ..PlanOptions::default() };
+    plan(&problem, caps, &options).map(|plan| plan.decision).map_err(|refusal| refusal.to_string())
+}
+
+#[test]
+fn the_listed_shape_chooses_the_row() {
+    let h100 = devices::h100();
+    let named_otherwise = DeviceCaps { name: "no name".into(), ..h100.clone() };
+    for caps in [&h100, &named_otherwise] {
+        let decision = pinned(DType::F16, 64, caps).unwrap();
+        assert!(decision.contains("_l32_m16r2c4"), "{decision}");
+        let decision = pinned(DType::F32, 128, caps).unwrap();
+        assert!(decision.contains("matrix_f32_vec4_l32_m16r1c8"), "{decision}");
+    }
+    let eight = devices::all().into_iter().filter(|caps| {
+        caps.max_subgroup_size == 32 && caps.coop_matrices.iter().any(|shape| shape.m == 8 && shape.f16_operands)
+    });
+    let decisions: Vec<_> = eight.map(|caps| pinned(DType::F16, 64, &caps).unwrap()).collect();
+    assert!(!decisions.is_empty() && decisions.iter().all(|d| d.contains("_l32_m8r2c8")), "{decisions:?}");
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let h100 = devices::h100();
+    let none = DeviceCaps { coop_matrices: Vec::new(), ..h100.clone() };
+    assert!(pinned(DType::F16, 64, &none).unwrap_err().contains("does not list"));
+    let subgroups = DeviceCaps { min_subgroup_size: 16, ..h100.clone() };
+    assert!(pinned(DType::F16, 64, &subgroups).unwrap_err().contains("subgroups of 32"));
+    let no_f16 = DeviceCaps { f16: false, ..h100.clone() };
+    assert!(pinned(DType::F32, 64, &no_f16).unwrap_err().contains("float16"));
+    assert!(pinned(DType::F32, 320, &h100).unwrap_err().contains("head sizes"));
+}
