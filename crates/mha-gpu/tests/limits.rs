@@ -136,6 +136,22 @@ fn problems(dtype: DType) -> Vec<AttentionProblem> {
             ..plain(1, 2, 3, 2500, 4)
         },
         AttentionProblem { padding_mask: PaddingMask::Keys, causal: true, ..plain(2, 1, 20, 1500, 5) },
+        // Projection biases that pass a binding, for all inputs and for queries alone.
+        AttentionProblem {
+            projection_bias: ProjectionBias::QueryKeyValue,
+            past: Past::Growing { len: 3 },
+            v_head_size: 9,
+            present: both,
+            qk: Some(dtype),
+            causal: true,
+            ..plain(2, 90, 5, 6, 12)
+        },
+        AttentionProblem {
+            layout: Layout::PackedQkv,
+            projection_bias: ProjectionBias::QueryKeyValue,
+            ..plain(1, 80, 20, 20, 12)
+        },
+        AttentionProblem { layout: Layout::PreSplit, projection_bias: ProjectionBias::Query, ..plain(2, 80, 3, 9, 12) },
         AttentionProblem { layout: Layout::PreSplit, present: both, ..plain(3, 4, 40, 90, 10) },
         AttentionProblem { layout: Layout::PackedKv, padding_mask: PaddingMask::KeyLengths, ..plain(2, 4, 40, 90, 10) },
         AttentionProblem { layout: Layout::PackedQkv, present: both, causal: true, ..plain(3, 4, 60, 60, 9) },

@@ -11,7 +11,7 @@ use crate::plan::{Binding, Plan, Step, Tensor};
 use crate::refusal::Refusal;
 use crate::select::{Choice, Lane, access};
 use crate::turns;
-use crate::views::{View, Views, tensor_bytes};
+use crate::views::{Rows, View, Views, tensor_bytes};
 
 /// Lanes of a workgroup of the kernels around attention.
 const COPY_WORKGROUP: u32 = 64;
@@ -64,10 +64,17 @@ pub(crate) fn build(problem: &AttentionProblem, caps: &DeviceCaps, choice: &Choi
         builder.present(Tensor::PresentValue)?;
     }
     if rows > 0 && problem.total_len() > 0 {
-        if problem.qk.is_some() {
-            builder.scores()?;
+        if builder.bias_is_too_large() {
+            let biased = builder.add_biases()?;
+            let problem = AttentionProblem { projection_bias: ProjectionBias::None, ..problem.clone() };
+            let (steps, scratch) = (std::mem::take(&mut builder.steps), std::mem::take(&mut builder.scratch));
+            let mut plain =
+                Builder { problem: &problem, views: Views::with_biased(&problem, biased), steps, scratch, ..builder };
+            plain.scores_and_attention(choice)?;
+            (builder.steps, builder.scratch) = (plain.steps, plain.scratch);
+        } else {
+            builder.scores_and_attention(choice)?;
         }
-        builder.attention(choice)?;
     }
     builder.finish(choice)
 }
@@ -108,6 +115,43 @@ impl Builder<'_> {
     /// later in theirs.
     fn most(&self) -> f64 {
         1.0 - self.alignment as f64 / self.max_binding as f64
+    }
+
+    fn scores_and_attention(&mut self, choice: &Choice) -> Result<(), Refusal> {
+        if self.problem.qk.is_some() {
+            self.scores()?;
+        }
+        self.attention(choice)
+    }
+
+    /// Whether the projection bias passes a binding: attention kernels read it whole.
+    fn bias_is_too_large(&self) -> bool {
+        self.problem.projection_bias != ProjectionBias::None
+            && self.needs(&self.whole(), &[self.views.bias()], [0; 3]).into_iter().any(|need| need > 1.0)
+    }
+
+    /// Adds the biases ahead of everything else, by the kernel that does so for present outputs: each part is bound by
+    /// heads. Gives how many of query, key and value then lie in scratch memory.
+    fn add_biases(&mut self) -> Result<usize, Refusal> {
+        let p = self.problem;
+        let sources = [
+            (self.views.query(), p.q_len, p.head_size),
+            (self.views.key(), p.kv_len, p.head_size),
+            (self.views.value(), p.kv_len, p.v_head_size),
+        ];
+        let count = if p.projection_bias == ProjectionBias::Query { 1 } else { sources.len() };
+        for (part, (source, len, columns)) in sources.into_iter().take(count).enumerate() {
+            let source = View { slot: Slot::Key, rows: Rows::NewKeys { past_len: 0, kv_len: len }, ..source };
+            let target = self.views.biased(Slot::Output, part, Rows::Keys, len, u64::from(columns));
+            let bytes = u64::from(p.batch) * target.batch * target.element;
+            let Tensor::Scratch(index) = target.tensor else { continue };
+            self.scratch.resize(self.scratch.len().max(usize::from(index) + 1), 0);
+            self.scratch[usize::from(index)] = bytes;
+            let whole = Cell { t: 0..len, s: 0..1, ..self.whole() };
+            let views = vec![source, target, self.views.bias_part(part)];
+            self.copy(views, whole, columns, 0..len, "an input with its bias")?;
+        }
+        Ok(count)
     }
 
     /// Whose past the dispatches bind: in a beam search that of a whole group at once, which is one range of the tensor; or,
@@ -383,7 +427,7 @@ impl Builder<'_> {
 
     fn present(&mut self, tensor: Tensor) -> Result<(), Refusal> {
         let p = self.problem;
-        let (new, past, columns, bias_part) = match tensor {
+        let (new, past, columns, part) = match tensor {
             Tensor::PresentKey => (self.views.key(), Tensor::PastKey, p.head_size, 1),
             _ => (self.views.value(), Tensor::PastValue, p.v_head_size, 2),
         };
@@ -395,34 +439,52 @@ impl Builder<'_> {
             views.push(self.views.past_to_copy(past, u64::from(columns)));
         }
         if p.projection_bias == ProjectionBias::QueryKeyValue {
-            views.push(self.views.bias());
+            views.push(self.views.bias_part(part));
         }
-        let kernel = KernelId::named(&format!("present_{}", p.dtype.name())).ok_or_else(|| {
-            Refusal::new(format!("a present kernel is in the catalogue, got none for {}", p.dtype.name()))
-        })?;
+        let whole = Cell { t: 0..p.present_len(), s: 0..1, ..self.whole() };
+        self.copy(views, whole, columns, p.past_len()..p.total_len(), "a present output")
+    }
+
+    /// Dispatches of the present kernel: it copies entries of `columns` each from the views of slots Key, where they are
+    /// `new`, and PastKey to that of slot Output, new ones with the bias where there is a view of it.
+    fn copy(
+        &mut self,
+        views: Vec<View>,
+        whole: Cell,
+        columns: u32,
+        new: std::ops::Range<u32>,
+        what: &str,
+    ) -> Result<(), Refusal> {
+        let dtype = self.problem.dtype.name();
+        let kernel = KernelId::named(&format!("present_{dtype}"))
+            .ok_or_else(|| Refusal::new(format!("a present kernel is in the catalogue, got none for {dtype}")))?;
         let grid = |cell: &Cell| {
             let items = u64::from(cell.t.end - cell.t.start) * u64::from(columns);
             let x = items.div_ceil(u64::from(COPY_WORKGROUP)).min(u64::from(u32::MAX));
             [x as u32, cell.n.len() as u32, cell.b.len() as u32]
         };
-        let whole = Cell { t: 0..p.present_len(), s: 0..1, ..self.whole() };
         let axes = [Axis::Batch, Axis::Head, Axis::Key];
-        let cells = self.divided(whole, &axes, "a present output", &|cell| self.needs(cell, &views, grid(cell)))?;
+        let cells = self.divided(whole, &axes, what, &|cell| self.needs(cell, &views, grid(cell)))?;
+        let has = |slot| views.iter().any(|view| view.slot == slot);
         let mut blueprint = self.blueprint(kernel, None, Parts::default())?;
         for (name, value) in &mut blueprint.constants {
-            // Copying starts from the whole buffer, even while none of it counts as past.
-            if *name == "PAST" {
-                *value = u32::from(p.past_capacity() > 0);
+            match *name {
+                // Copying starts from the whole buffer, even while none of it counts as past.
+                "PAST" => *value = u32::from(has(Slot::PastKey)),
+                "KV_BIAS" => *value = u32::from(has(Slot::Bias)),
+                _ => {}
             }
         }
         for cell in &cells {
             let mut params = self.params(cell);
             let bindings = self.bind(&views, cell, &mut params);
             params.head_size = columns;
-            params.bias_offsets[1] = params.bias_offsets[bias_part];
-            // The range of entries that are new.
-            params.origin[2] = p.past_len();
-            params.end[2] = p.total_len();
+            params.past_len = new.start;
+            if let Some(bias) = views.iter().find(|view| view.slot == Slot::Bias) {
+                params.bias_offsets[1] = bias.bind(cell, self.alignment).1.offset;
+            }
+            params.origin[2] = new.start;
+            params.end[2] = new.end;
             self.steps.push(Step { blueprint: blueprint.clone(), params, grid: grid(cell), bindings });
         }
         Ok(())

@@ -125,14 +125,30 @@ impl View {
     }
 }
 
+/// Query, key and value with their biases added, where that was done ahead: scratch memory in the plain layout.
+pub const BIASED: [Tensor; 3] = [Tensor::Scratch(2), Tensor::Scratch(3), Tensor::Scratch(4)];
+
 /// The tensors of a problem as views.
 pub struct Views<'a> {
     problem: &'a AttentionProblem,
+    /// How many of query, key and value are read from [`BIASED`].
+    biased: usize,
 }
 
 impl<'a> Views<'a> {
     pub fn new(problem: &'a AttentionProblem) -> Self {
-        Views { problem }
+        Views { problem, biased: 0 }
+    }
+
+    /// The same with the first `count` of query, key and value in [`BIASED`].
+    pub fn with_biased(problem: &'a AttentionProblem, count: usize) -> Self {
+        Views { problem, biased: count }
+    }
+
+    /// Rows of query, key or value, by `part`, of which there are `len`, in [`BIASED`].
+    pub fn biased(&self, slot: Slot, part: usize, rows: Rows, len: u32, columns: u64) -> View {
+        let (n, len) = (self.heads(), u64::from(len));
+        self.view(slot, BIASED[part], rows, columns, [0, len * n * columns, columns, n * columns])
     }
 
     fn view(&self, slot: Slot, tensor: Tensor, rows: Rows, columns: u64, strides: [u64; 4]) -> View {
@@ -166,6 +182,9 @@ impl<'a> Views<'a> {
     }
 
     pub fn query(&self) -> View {
+        if self.biased > 0 {
+            return self.biased(Slot::Query, 0, Rows::Queries, self.problem.q_len, self.head_size());
+        }
         let (n, h, s) = (self.heads(), self.head_size(), u64::from(self.problem.q_len));
         let strides = match self.problem.layout {
             Layout::PackedQkv => [0, s * n * 3 * h, 3 * h, n * 3 * h],
@@ -179,6 +198,9 @@ impl<'a> Views<'a> {
     }
 
     pub fn key(&self) -> View {
+        if self.biased > 1 {
+            return self.biased(Slot::Key, 1, self.new_rows(), self.problem.kv_len, self.head_size());
+        }
         let (n, h, l) = (self.heads(), self.head_size(), u64::from(self.problem.kv_len));
         let (tensor, strides) = match self.problem.layout {
             Layout::Plain => (Tensor::Key, [0, l * n * h, h, n * h]),
@@ -190,6 +212,9 @@ impl<'a> Views<'a> {
     }
 
     pub fn value(&self) -> View {
+        if self.biased > 2 {
+            return self.biased(Slot::Value, 2, self.new_rows(), self.problem.kv_len, self.v_head_size());
+        }
         let (n, h, l) = (self.heads(), self.v_head_size(), u64::from(self.problem.kv_len));
         let (tensor, strides) = match self.problem.layout {
             Layout::Plain => (Tensor::Value, [0, l * n * h, h, n * h]),
@@ -229,6 +254,13 @@ impl<'a> Views<'a> {
     pub fn bias(&self) -> View {
         let length = 2 * self.problem.hidden_size() + self.problem.v_hidden_size();
         self.view(Slot::Bias, Tensor::Bias, Rows::Single, length, [0; 4])
+    }
+
+    /// The part of the bias that is the query's, the keys' or the values', by head.
+    pub fn bias_part(&self, part: usize) -> View {
+        let columns = if part < 2 { self.head_size() } else { self.v_head_size() };
+        let base = part as u64 * self.problem.hidden_size();
+        self.view(Slot::Bias, Tensor::Bias, Rows::Single, columns, [base, 0, columns, 0])
     }
 
     pub fn padding_mask(&self) -> View {
