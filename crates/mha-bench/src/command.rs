@@ -37,7 +37,7 @@ pub struct Arguments {
     /// Part of an adapter's name.
     #[arg(long)]
     adapter: Option<String>,
-    /// Tuning rows for a pinned lane, as in its table: `f32 | 64 | 4 | r4s4b4p4 | 32 | 128`, `;` between rows.
+    /// Tuning rows for a pinned lane, as in its table: `f32 | 64 | 4 | r4s4a2 | 32 | 256`, `;` between rows.
     #[arg(long)]
     rows: Option<String>,
     /// Time the first call of one shape, type and subject instead, with compiled pipelines kept in this folder.

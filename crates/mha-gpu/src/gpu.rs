@@ -108,7 +108,8 @@ impl Gpu {
 
     /// Answers a plan, and returns when `outputs`, in host memory, are written.
     ///
-    /// `inputs` holds every input of the plan, from the host or [resident](Gpu::keep); what lies beyond the plan's size of it is not read.
+    /// `inputs` holds every input of the plan, from the host or [resident](Gpu::keep); what lies beyond the plan's size of it is
+    /// not read.
     /// `outputs` holds every output of the plan, as long as the plan says. The plan must be made for this device's
     /// [`caps`](Self::caps).
     ///

@@ -1,6 +1,6 @@
 //! The contract between host and shaders: bindings and the parameter block. One place on the Rust side;
-//! `kernels/shared/params.wgsl` and `kernels/shared/bindings_*.wgsl` are its WGSL side, and a test reflects every
-//! kernel of the catalogue against it.
+//! `kernels/shared/params.wgsl` is the WGSL side of the block, bindings are declared where kernels use them, and a test
+//! reflects every kernel of the catalogue against both.
 
 use bytemuck::{Pod, Zeroable};
 

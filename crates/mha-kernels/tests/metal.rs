@@ -1,5 +1,5 @@
-//! The lanes of Apple GPUs as naga translates it to Metal: nothing that could land in thread memory, no conversion but the expected
-//! ones, and the text itself as a snapshot to be read when it changes.
+//! The lanes of Apple GPUs as naga translates them to Metal: nothing that could land in thread memory, no conversion but the
+//! expected ones, and the text itself as a snapshot to be read when it changes.
 //! `RECORD_METAL=1 cargo test -p mha-kernels --test metal` rewrites the snapshots.
 
 use std::path::Path;
