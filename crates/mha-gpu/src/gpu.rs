@@ -1,8 +1,10 @@
 //! [`Gpu`]: a device of this process, opened once and shared by everyone.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use mha_kernels::KernelId;
 use mha_plan::{Blueprint, DeviceCaps, Plan, Tensor};
 use mha_spec::AdapterChoice;
 
@@ -28,6 +30,8 @@ pub struct Gpu {
     pub(crate) pipelines: Pipelines,
     pub(crate) pools: Pools,
     pub(crate) placeholders: Placeholders,
+    /// Kernels on cooperative matrices that were tried here, and whether they are right.
+    pub(crate) verdicts: Mutex<HashMap<KernelId, bool>>,
 }
 
 impl Gpu {
@@ -179,6 +183,7 @@ impl Gpu {
             settings: settings.clone(),
             context,
             placeholders,
+            verdicts: Mutex::default(),
         })
     }
 }

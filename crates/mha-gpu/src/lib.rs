@@ -24,6 +24,7 @@ mod settings;
 mod tests;
 mod transfer;
 mod upload;
+mod vouch;
 
 pub use adapters::{AdapterSummary, list_adapters};
 pub use disk_cache::platform_cache_directory;

@@ -23,7 +23,8 @@ const PAIRS: [(u32, u32); 8] = [(8, 20), (16, 5), (1, 64), (64, 1), (40, 128), (
 type Contract = fn(&Gpu, DType) -> Result<(), String>;
 
 fn main() -> ExitCode {
-    let contracts: [(&str, Contract); 7] = [
+    let contracts: [(&str, Contract); 8] = [
+        ("vouched_for", vouched_for),
         ("head_sizes", head_sizes),
         ("lengths", lengths),
         ("large_scores", large_scores),
@@ -57,6 +58,13 @@ fn check_all(gpu: &Gpu, cases: impl IntoIterator<Item = Case>) -> Result<(), Str
     }
     failures.done()?;
     if refused.len() > accepted { Err(format!("most are refused: {}", refused.join("; "))) } else { Ok(()) }
+}
+
+/// What the library asks of a device before it leaves an answer to matrices.
+fn vouched_for(gpu: &Gpu, dtype: DType) -> Result<(), String> {
+    let problem = AttentionProblem { dtype, ..plain(1, 2, 300, 300, 64) };
+    let plan = mha_plan::plan(&problem, gpu.caps(), &lane(Lane::Matrix)).map_err(|refusal| refusal.to_string())?;
+    if gpu.vouches_for(&plan) { Ok(()) } else { Err("the device does not agree with lane wide".to_owned()) }
 }
 
 fn head_sizes(gpu: &Gpu, dtype: DType) -> Result<(), String> {

@@ -68,3 +68,10 @@ pub struct DeviceCaps {
     /// Turns of all loops after which the driver ends an invocation, silently; None where it never does.
     pub max_loop_turns: Option<u32>,
 }
+
+impl DeviceCaps {
+    /// The same device as if it listed no cooperative matrices.
+    pub fn without_matrices(&self) -> DeviceCaps {
+        DeviceCaps { coop_matrices: Vec::new(), ..self.clone() }
+    }
+}

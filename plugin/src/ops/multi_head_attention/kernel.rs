@@ -228,8 +228,11 @@ impl AttentionKernel {
 
     fn plan(&self, gpu: &Gpu, problem: &AttentionProblem) -> Planned {
         self.plans.get(problem, |problem| -> Result<Plan, _> {
-            let plan =
-                mha_plan::plan(problem, gpu.caps(), &PlanOptions { path: self.options.path, ..PlanOptions::default() });
+            let options = PlanOptions { path: self.options.path, ..PlanOptions::default() };
+            let plan = mha_plan::plan(problem, gpu.caps(), &options).and_then(|plan| match gpu.vouches_for(&plan) {
+                true => Ok(plan),
+                false => mha_plan::plan(problem, &gpu.caps().without_matrices(), &options),
+            });
             if let Ok(plan) = &plan {
                 tracing::debug!(target: TARGET, "node '{}': {}", self.node.name, plan.decision);
             }

@@ -1,0 +1,169 @@
+//! A look at kernels on cooperative matrices before a device's answers are left to them: the feature is experimental, no shader
+//! compiler checks a matrix's size against what the device lists, and few drivers have been seen by this project's tests.
+
+use half::f16;
+use mha_kernels::KernelId;
+use mha_plan::{Lane, Plan, PlanOptions, Tensor, plan};
+use mha_spec::{AttentionProblem, DType, Layout, PaddingMask, Past, PresentOutputs, ProjectionBias};
+
+use crate::LOG;
+use crate::gpu::Gpu;
+
+/// Rows and keys of the problem that is looked at: several tiles, the last ones partly filled.
+const Q_LEN: u32 = 70;
+const KV_LEN: u32 = 150;
+/// Largest difference of outputs whose magnitude is below 1: twenty times what rounding explains, and far below garbage.
+const F32_DIFFERENCE: f32 = 2e-4;
+const F16_DIFFERENCE: f32 = 2e-2;
+
+impl Gpu {
+    /// Whether the plan's kernels on cooperative matrices, if it has any, give what lane wide gives on this device. Each is
+    /// tried once, on a small causal problem of the plan's type and head sizes; a warning names one that fails.
+    pub fn vouches_for(&self, plan: &Plan) -> bool {
+        let suspects = plan.steps.iter().filter(|step| step.blueprint.kernel.info().uses_coop);
+        suspects.map(|step| (step.blueprint.kernel, step.params.head_size, step.params.v_head_size)).all(
+            |(kernel, head_size, v_head_size)| {
+                let known =
+                    self.verdicts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(&kernel).copied();
+                known.unwrap_or_else(|| {
+                    // Outside the lock; two threads that look at once come to the same end.
+                    let verdict = self.look_at(kernel, &problem(plan.dtype, head_size, v_head_size));
+                    if let Err(why) = &verdict {
+                        let device = self.describe();
+                        tracing::warn!(target: LOG, "kernel {kernel} is not used on {device}: {why}");
+                    }
+                    let mut verdicts = self.verdicts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                    *verdicts.entry(kernel).or_insert(verdict.is_ok())
+                })
+            },
+        )
+    }
+
+    fn look_at(&self, kernel: KernelId, problem: &AttentionProblem) -> Result<(), String> {
+        let matrix = self.answer(problem, Lane::Matrix, Some(kernel))?;
+        let wide = self.answer(problem, Lane::Wide, None)?;
+        agree(problem.dtype, &matrix, &wide)
+    }
+
+    /// The output of a lane, which must have the kernel, if one is given.
+    fn answer(&self, problem: &AttentionProblem, lane: Lane, kernel: Option<KernelId>) -> Result<Vec<u8>, String> {
+        let options = PlanOptions { lane: Some(lane), ..PlanOptions::default() };
+        let plan = plan(problem, self.caps(), &options).map_err(|refusal| refusal.to_string())?;
+        if let Some(kernel) = kernel.filter(|kernel| plan.steps.iter().all(|step| step.blueprint.kernel != *kernel)) {
+            return Err(format!("no small problem gets {kernel}, so that it can't be tried"));
+        }
+        let rows = |length: u32, head_size: u32| length as usize * problem.num_heads as usize * head_size as usize;
+        let [query, key, value] = [
+            (1, rows(problem.q_len, problem.head_size)),
+            (2, rows(problem.kv_len, problem.head_size)),
+            (3, rows(problem.kv_len, problem.v_head_size)),
+        ]
+        .map(|(seed, count)| numbers(seed, count, problem.dtype));
+        let inputs = [(Tensor::Query, &query), (Tensor::Key, &key), (Tensor::Value, &value)];
+        let inputs = inputs.map(|(tensor, data)| (tensor, data.as_slice().into()));
+        // What stays unwritten is NaN in either type.
+        let mut output = vec![0xFF; rows(problem.q_len, problem.v_head_size) * problem.dtype.size() as usize];
+        self.run(&plan, &inputs, &mut [(Tensor::Output, &mut output)]).map_err(|error| error.to_string())?;
+        Ok(output)
+    }
+}
+
+fn problem(dtype: DType, head_size: u32, v_head_size: u32) -> AttentionProblem {
+    AttentionProblem {
+        dtype,
+        layout: Layout::Plain,
+        batch: 1,
+        num_heads: 2,
+        q_len: Q_LEN,
+        kv_len: KV_LEN,
+        head_size,
+        v_head_size,
+        past: Past::None,
+        beam_width: None,
+        projection_bias: ProjectionBias::None,
+        padding_mask: PaddingMask::None,
+        attention_bias: None,
+        causal: true,
+        scale: (head_size as f32).sqrt().recip() * 2.0,
+        mask_filter_value: -10_000.0,
+        present: PresentOutputs::default(),
+        qk: None,
+    }
+}
+
+/// Numbers between -1 and 1 in steps of 1/1024, which both types hold, from a linear congruential generator (constants of
+/// Numerical Recipes).
+fn numbers(seed: u32, count: usize, dtype: DType) -> Vec<u8> {
+    let mut state = seed;
+    let mut bytes = Vec::with_capacity(count * dtype.size() as usize);
+    for _ in 0..count {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let number = (state >> 21) as f32 / 1024.0 - 1.0;
+        match dtype {
+            DType::F32 => bytes.extend(number.to_le_bytes()),
+            DType::F16 => bytes.extend(f16::from_f32(number).to_le_bytes()),
+        }
+    }
+    bytes
+}
+
+fn agree(dtype: DType, got: &[u8], want: &[u8]) -> Result<(), String> {
+    let floats = |bytes: &[u8]| -> Vec<f32> {
+        match dtype {
+            DType::F32 => bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect(),
+            DType::F16 => bytes.as_chunks().0.iter().map(|&bytes| f16::from_le_bytes(bytes).to_f32()).collect(),
+        }
+    };
+    let allowed = if dtype == DType::F32 { F32_DIFFERENCE } else { F16_DIFFERENCE };
+    let differences = floats(got).into_iter().zip(floats(want)).map(|(got, want)| (got - want).abs());
+    // A NaN is no agreement, and `max` would drop it.
+    let worst = differences.fold(0.0, |worst: f32, difference| if difference <= worst { worst } else { difference });
+    if worst <= allowed {
+        Ok(())
+    } else {
+        Err(format!("its results differ from lane wide's by {worst}, where {allowed} is allowed"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::tests::gpu;
+
+    #[test]
+    fn agreement_is_of_every_number() {
+        for dtype in [DType::F32, DType::F16] {
+            let want = numbers(7, 1000, dtype);
+            assert_eq!(agree(dtype, &want, &want), Ok(()));
+            assert!(agree(dtype, &numbers(8, 1000, dtype), &want).is_err());
+            for (place, byte) in [(0, 0xFF), (1, 0xFF)] {
+                // An exponent of ones: infinity or NaN, in one number of many.
+                let mut got = want.clone();
+                let last = got.len() - 1 - place;
+                got[last] = byte;
+                got[last - 1] = byte;
+                assert!(agree(dtype, &got, &want).is_err(), "{dtype:?} {place}");
+            }
+        }
+    }
+
+    #[test]
+    fn two_lanes_agree_on_the_problem() {
+        let gpu = gpu();
+        for dtype in [DType::F32, DType::F16] {
+            let problem = problem(dtype, 40, 24);
+            let rows = gpu.answer(&problem, Lane::Rows, None).unwrap();
+            let wide = gpu.answer(&problem, Lane::Wide, None).unwrap();
+            assert_eq!(agree(dtype, &rows, &wide), Ok(()));
+        }
+    }
+
+    #[test]
+    fn plans_without_matrices_need_no_look() {
+        let gpu = gpu();
+        let problem = problem(DType::F32, 64, 64);
+        let options = PlanOptions { lane: Some(Lane::Rows), ..PlanOptions::default() };
+        assert!(gpu.vouches_for(&plan(&problem, gpu.caps(), &options).unwrap()));
+        assert!(gpu.verdicts.lock().unwrap().is_empty());
+    }
+}
