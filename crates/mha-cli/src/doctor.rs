@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io::Write;
 use std::path::PathBuf;
 
-use mha_bench::Shape;
+use mha_bench::{BenchError, Shape};
 use mha_gpu::{AdapterSummary, Gpu, GpuSettings, list_adapters, platform_cache_directory};
 use mha_plan::{CoopMatrix, DeviceCaps, Lane, PlanOptions, plan, profile};
 use mha_spec::options::PathChoice;
@@ -82,14 +82,14 @@ fn runtimes(arguments: &Arguments, out: &mut impl Write) -> std::io::Result<()> 
     }
 }
 
-fn describe(adapter: &AdapterSummary, out: &mut impl Write) -> std::io::Result<()> {
+fn describe(adapter: &AdapterSummary, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     writeln!(out, "\nadapter {}: {adapter}", adapter.index)?;
     if let Some(why) = &adapter.unusable {
-        return writeln!(out, "  can't be used: {why}");
+        return Ok(writeln!(out, "  can't be used: {why}")?);
     }
     let gpu = match Gpu::open(&AdapterChoice::Index(adapter.index), &GpuSettings::default()) {
         Ok(gpu) => gpu,
-        Err(error) => return writeln!(out, "  can't be used: {error}"),
+        Err(error) => return Ok(writeln!(out, "  can't be used: {error}")?),
     };
     facts(gpu.caps(), out)?;
     decisions(gpu.caps(), out)
@@ -136,9 +136,9 @@ fn matrix(shape: &CoopMatrix) -> String {
 }
 
 /// Problems that models pose, with names.
-fn typical() -> Vec<(String, AttentionProblem)> {
+fn typical() -> Result<Vec<(String, AttentionProblem)>, BenchError> {
     let mut problems = Vec::new();
-    for shape in Shape::built_in().unwrap_or_default() {
+    for shape in Shape::built_in()? {
         for dtype in [DType::F32, DType::F16] {
             problems.push((format!("{} {}", shape.name, dtype.name()), shape.problem(dtype)));
         }
@@ -147,11 +147,11 @@ fn typical() -> Vec<(String, AttentionProblem)> {
         let past = Past::Growing { len: step.kv_len.saturating_sub(1) };
         problems.push(("llm-decode f16 with a past".into(), AttentionProblem { past, kv_len: 1, ..step }));
     }
-    problems
+    Ok(problems)
 }
 
-fn decisions(caps: &DeviceCaps, out: &mut impl Write) -> std::io::Result<()> {
-    for (name, problem) in typical() {
+fn decisions(caps: &DeviceCaps, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
+    for (name, problem) in typical()? {
         writeln!(out, "  {name}")?;
         for path in PathChoice::ALL {
             match plan(&problem, caps, &PlanOptions { path, ..PlanOptions::default() }) {

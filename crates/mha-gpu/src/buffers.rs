@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::error::GpuError;
 
 /// Storage buffers end on a multiple of this, so that kernels may read whole vectors.
-const STORAGE_GRANULARITY: u64 = 16;
+pub(crate) const STORAGE_GRANULARITY: u64 = 16;
 /// Smallest size class.
 const MIN_CLASS: u64 = 256;
 /// An idle buffer is released once its pool has served this many others, if the pool then holds more than its cap.

@@ -5,7 +5,7 @@ use mha_plan::{Plan, Tensor};
 use crate::error::GpuError;
 use crate::gpu::Gpu;
 use crate::launch::Launch;
-use crate::transfer::{RunReport, check_tensors};
+use crate::transfer::{RunReport, check_tensors, plan_bytes};
 use crate::upload::{self, Download, Upload};
 
 impl Gpu {
@@ -24,18 +24,16 @@ impl Gpu {
         let lengths: Vec<_> = inputs.iter().map(|(tensor, data)| (*tensor, data.len() as u64)).collect();
         check_tensors(plan, &lengths, outputs)?;
         let (pools, context) = (&self.pools, &self.context);
-        let bytes_of =
-            |tensor: Tensor| plan.tensors.iter().find(|(other, _)| *other == tensor).map(|(_, bytes)| *bytes);
 
         let mut uploads = Vec::new();
         for &(tensor, data) in inputs {
-            if let Some(bytes) = bytes_of(tensor) {
+            if let Some(bytes) = plan_bytes(plan, tensor) {
                 uploads.push((tensor, Upload::new(pools, &pools.inputs, bytes)?, &data[..bytes as usize]));
             }
         }
         let mut downloads = Vec::new();
         for (tensor, data) in outputs {
-            if let Some(bytes) = bytes_of(*tensor) {
+            if let Some(bytes) = plan_bytes(plan, *tensor) {
                 downloads.push((*tensor, Download::new(pools, bytes)?, &mut **data));
             }
         }

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::buffers::STORAGE_GRANULARITY;
 use crate::context::Context;
 use crate::error::GpuError;
 use crate::gpu::Gpu;
-
-/// Storage bindings end on a multiple of this.
-const GRANULARITY: u64 = 16;
+use crate::upload::map_refused;
 
 /// A tensor in device memory, uploaded once by [`Gpu::keep`]. Released when it is dropped.
 pub struct Resident {
@@ -70,7 +69,7 @@ impl Gpu {
     /// [`GpuError::BufferTooLarge`], [`GpuError::OutOfMemory`] or [`GpuError::DeviceLost`].
     pub fn keep(&self, data: &[u8]) -> Result<Resident, GpuError> {
         let bytes = data.len() as u64;
-        let size = bytes.next_multiple_of(GRANULARITY).max(GRANULARITY);
+        let size = bytes.next_multiple_of(STORAGE_GRANULARITY).max(STORAGE_GRANULARITY);
         let limit = self.caps().max_buffer_size;
         if size > limit {
             return Err(GpuError::BufferTooLarge { what: "a resident tensor", bytes, limit });
@@ -83,10 +82,7 @@ impl Gpu {
         };
         let operation = || format!("create a buffer of {size} bytes for a resident tensor");
         let buffer = self.context.scoped(operation, || self.context.device.create_buffer(&descriptor))?;
-        let refused = |error: wgpu::MapRangeError| {
-            let message = error.to_string();
-            self.context.unless_lost(GpuError::Refused { operation: "map a resident tensor".into(), message })
-        };
+        let refused = |error| self.context.unless_lost(map_refused(error));
         let mut view = buffer.get_mapped_range_mut(..).map_err(refused)?;
         let (mut head, mut tail) = view.slice(..).split_at(data.len());
         head.copy_from_slice(data);

@@ -139,7 +139,7 @@ fn goes_ahead(upload: &Upload, data: &[u8]) -> bool {
 }
 
 /// Bytes of a tensor that the plan reads or writes.
-fn plan_bytes(plan: &Plan, tensor: Tensor) -> Option<u64> {
+pub(crate) fn plan_bytes(plan: &Plan, tensor: Tensor) -> Option<u64> {
     plan.tensors.iter().find(|(other, _)| *other == tensor).map(|(_, bytes)| *bytes)
 }
 

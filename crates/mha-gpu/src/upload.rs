@@ -195,7 +195,7 @@ impl Mappings {
     }
 }
 
-fn map_refused(error: wgpu::MapRangeError) -> GpuError {
+pub(crate) fn map_refused(error: wgpu::MapRangeError) -> GpuError {
     GpuError::Refused { operation: "map a buffer".into(), message: error.to_string() }
 }
 

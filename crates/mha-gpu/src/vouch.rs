@@ -1,6 +1,8 @@
 //! A look at kernels on cooperative matrices before a device's answers are left to them: the feature is experimental, no shader
 //! compiler checks a matrix's size against what the device lists, and few drivers have been seen by this project's tests.
 
+use std::sync::PoisonError;
+
 use half::f16;
 use mha_kernels::KernelId;
 use mha_plan::{Lane, Plan, PlanOptions, Tensor, plan};
@@ -23,8 +25,7 @@ impl Gpu {
         let suspects = plan.steps.iter().filter(|step| step.blueprint.kernel.info().uses_coop);
         suspects.map(|step| (step.blueprint.kernel, step.params.head_size, step.params.v_head_size)).all(
             |(kernel, head_size, v_head_size)| {
-                let known =
-                    self.verdicts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(&kernel).copied();
+                let known = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner).get(&kernel).copied();
                 known.unwrap_or_else(|| {
                     // Outside the lock; two threads that look at once come to the same end.
                     let verdict = self.look_at(kernel, &problem(plan.dtype, head_size, v_head_size));
@@ -32,7 +33,7 @@ impl Gpu {
                         let device = self.describe();
                         tracing::warn!(target: LOG, "kernel {kernel} is not used on {device}: {why}");
                     }
-                    let mut verdicts = self.verdicts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                    let mut verdicts = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
                     *verdicts.entry(kernel).or_insert(verdict.is_ok())
                 })
             },

@@ -59,7 +59,7 @@ fn main() -> ExitCode {
     common::main(GpuSettings::default(), tests)
 }
 
-/// The problems on both paths.
+/// The problems on each of the paths that have lanes of their own.
 fn both_paths(name: &str, problems: Vec<AttentionProblem>) -> Test {
     let dtype: DType = problems[0].dtype;
     test(format!("{name}_{}", dtype.name()), dtype, move |gpu| {

@@ -1,5 +1,5 @@
-//! Contract: random valid problems over the whole operator agree with the float64 reference, on every path and in both
-//! types.
+//! Contract: random valid problems over the whole operator agree with the float64 reference, on the paths that have
+//! lanes of their own and in both types.
 //!
 //! `ORT_WEBGPU_ATTENTION_SEED=N` runs the one seed N in each; `ORT_WEBGPU_ATTENTION_SEEDS=N` runs N seeds in each.
 

@@ -121,7 +121,7 @@ pub fn lane(lane: Lane) -> PlanOptions {
     PlanOptions { lane: Some(lane), ..PlanOptions::default() }
 }
 
-/// The options of the two paths.
+/// The options of [`PATHS`].
 pub fn paths() -> [PlanOptions; 2] {
     PATHS.map(path)
 }

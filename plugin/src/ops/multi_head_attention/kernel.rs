@@ -129,12 +129,12 @@ impl AttentionKernel {
             Device::Gpu(gpu) => {
                 if let Some(cpu) = self.routed_to_cpu(gpu, &problem) {
                     cpu.run(context, &problem, inputs)?;
-                    self.record(begin, &problem, Route::Cpu, || CPU_PROVIDER.to_owned(), None);
+                    self.record(begin, &problem, Route::Cpu, CPU_PROVIDER, None);
                     return Ok(());
                 }
                 match self.run_on_gpu(context, gpu, &problem, inputs) {
                     Ok(report) => {
-                        self.record(begin, &problem, Route::Gpu, || gpu.caps().name.clone(), Some(&report));
+                        self.record(begin, &problem, Route::Gpu, &gpu.caps().name, Some(&report));
                         return Ok(());
                     }
                     Err(Unanswered::Failed(failure)) => return Err(failure),
@@ -143,7 +143,7 @@ impl AttentionKernel {
             }
         };
         self.fall_back(cause, &reason)?.run(context, &problem, context.inputs()?)?;
-        self.record(begin, &problem, Route::Cpu, || CPU_PROVIDER.to_owned(), None);
+        self.record(begin, &problem, Route::Cpu, CPU_PROVIDER, None);
         Ok(())
     }
 
@@ -153,8 +153,12 @@ impl AttentionKernel {
         let resident_bytes = self.constants.iter().map(|(_, resident)| resident.bytes()).sum();
         let router = self.session.router();
         let (route, choice) = router.choose(problem, gpu.caps(), resident_bytes, self.runtime_minor_version);
-        let why = choice.map_or("the CPU kernel may be wrong here".to_owned(), |choice| choice.reason.to_string());
-        tracing::debug!(target: TARGET, "node '{}': route {route}: {why}", self.node.name);
+        match choice.map(|choice| choice.reason) {
+            Some(why) => tracing::debug!(target: TARGET, "node '{}': route {route}: {why}", self.node.name),
+            None => {
+                tracing::debug!(target: TARGET, "node '{}': route {route}: the CPU kernel may be wrong here", self.node.name);
+            }
+        }
         (route == Route::Cpu).then_some(cpu)
     }
 
@@ -164,7 +168,7 @@ impl AttentionKernel {
         begin: Instant,
         problem: &AttentionProblem,
         route: Route,
-        provider: impl FnOnce() -> String,
+        provider: &str,
         report: Option<&RunReport>,
     ) {
         if self.options.route == RouteChoice::Auto {
@@ -172,7 +176,7 @@ impl AttentionKernel {
         }
         if let Some(profile) = self.session.profile() {
             let total = begin.elapsed();
-            profile.record(&Call { node: &self.node.name, begin, total, provider: &provider(), report });
+            profile.record(&Call { node: &self.node.name, begin, total, provider, report });
         }
     }
 
