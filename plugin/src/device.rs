@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use mha_auto::Auto;
 use mha_gpu::{Gpu, GpuSettings, OpenError, Timestamps, platform_cache_directory};
 use mha_spec::AdapterChoice;
 
 use crate::logging::TARGET;
+use crate::sys;
 
 /// The process's device for a choice of adapter, with compiled pipelines kept in the user's cache directory. Where GPU times
 /// are wanted and no such adapter gives any, a device without, and one warning.
@@ -25,4 +27,11 @@ pub(crate) fn open(choice: &AdapterChoice, timestamps: Timestamps) -> Result<Arc
             tracing::warn!(target: TARGET, "kernel times of the profile are the host's, as {gpu} gives none");
         }),
     })
+}
+
+/// What path `auto` knows of a device, with what the user's cache directory has of it.
+pub(crate) fn auto(gpu: &Arc<Gpu>) -> Arc<Auto> {
+    // A host that ends with sessions open would unload the graphics driver under the thread that measures.
+    sys::at_exit(mha_auto::stop_all);
+    Auto::of(gpu, platform_cache_directory().as_deref())
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mha_kernels::KernelId;
@@ -9,7 +10,7 @@ use mha_plan::{Blueprint, DeviceCaps, Plan, Tensor};
 use mha_spec::AdapterChoice;
 
 use crate::LOG;
-use crate::adapters::{self, AdapterKey, AdapterSummary, Candidate};
+use crate::adapters::{self, AdapterIdentity, AdapterKey, AdapterSummary, Candidate};
 use crate::buffers::Pools;
 use crate::context::Context;
 use crate::disk_cache::DiskCache;
@@ -24,6 +25,7 @@ use crate::transfer::{self, RunReport};
 /// A device with its compiled kernels and its pools of buffers. All methods may be called from many threads at once.
 pub struct Gpu {
     summary: AdapterSummary,
+    identity: AdapterIdentity,
     caps: DeviceCaps,
     settings: GpuSettings,
     pub(crate) context: Arc<Context>,
@@ -32,6 +34,8 @@ pub struct Gpu {
     pub(crate) placeholders: Placeholders,
     /// Kernels on cooperative matrices that were tried here, and whether they are right.
     pub(crate) verdicts: Mutex<HashMap<KernelId, bool>>,
+    /// Calls of [`run`](Self::run) that have not come back.
+    calls: AtomicUsize,
 }
 
 impl Gpu {
@@ -95,6 +99,21 @@ impl Gpu {
         &self.settings
     }
 
+    /// Whether it can tell the times of its own work.
+    pub fn has_timestamps(&self) -> bool {
+        self.context.device.features().contains(wgpu::Features::TIMESTAMP_QUERY)
+    }
+
+    /// What tells this adapter and its driver from others, on any machine.
+    pub fn identity(&self) -> &AdapterIdentity {
+        &self.identity
+    }
+
+    /// Whether a call is on its way.
+    pub fn is_busy(&self) -> bool {
+        self.calls.load(Ordering::Relaxed) > 0
+    }
+
     /// Whether the device is gone. Calls then fail with [`GpuError::DeviceLost`]; [`Gpu::open`] gives a new one.
     pub fn is_lost(&self) -> bool {
         self.context.is_lost()
@@ -125,7 +144,9 @@ impl Gpu {
         inputs: &[(Tensor, Source<'_>)],
         outputs: &mut [(Tensor, &mut [u8])],
     ) -> Result<RunReport, GpuError> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
         let result = transfer::run(self, plan, inputs, outputs);
+        self.calls.fetch_sub(1, Ordering::Relaxed);
         self.pipelines.save();
         if let Err(GpuError::OutOfMemory { .. }) = result {
             // What the call had got hold of is idle now; others may need it more. The call's own error counts.
@@ -177,6 +198,7 @@ impl Gpu {
         let placeholders = Placeholders::new(&context).map_err(|error| error.to_string())?;
         Ok(Gpu {
             summary: candidate.summary.clone(),
+            identity: AdapterIdentity::of(&adapter.get_info()),
             pipelines: Pipelines::new(Arc::clone(&context), caps.clone(), settings.checks, disk_cache),
             pools: Pools::new(Arc::clone(&context), caps.max_buffer_size, mapped_storage),
             caps,
@@ -184,6 +206,7 @@ impl Gpu {
             context,
             placeholders,
             verdicts: Mutex::default(),
+            calls: AtomicUsize::new(0),
         })
     }
 }

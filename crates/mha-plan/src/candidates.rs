@@ -7,7 +7,7 @@ use mha_spec::AttentionProblem;
 use mha_spec::options::PathChoice;
 
 use crate::caps::DeviceCaps;
-use crate::profile::{self, TuningRow};
+use crate::profile::{self, Profile, TuningRow};
 use crate::select::{self, Choice, Lane, PlanOptions, SHORT_QUERY};
 use crate::steps;
 
@@ -26,6 +26,36 @@ impl fmt::Display for Candidate {
         let Some(row) = &self.row else { return Ok(()) };
         write!(f, " {} lanes x {} keys {} w{}", row.lanes, row.tile, row.key_tile, row.workgroup_size)?;
         row.splits.map_or(Ok(()), |splits| write!(f, " splits {splits}"))
+    }
+}
+
+impl Candidate {
+    /// The candidate of a lane's name and a row as text, if this version has such a lane and row.
+    ///
+    /// # Errors
+    /// What there is none of.
+    pub fn named(lane: &str, row: Option<&str>) -> Result<Candidate, String> {
+        let known = [Lane::Rows, Lane::Apple, Lane::Short, Lane::Wide, Lane::Matrix];
+        let found = known.into_iter().find(|known| known.name() == lane);
+        let lane = found.ok_or_else(|| format!("a lane of this version is expected, got `{lane}`"))?;
+        let wrong = |row: &str| format!("a row of lane {} is expected, got `{row}`", lane.name());
+        let row = match row {
+            None if lane == Lane::Wide => return Ok(Candidate { lane, row: None }),
+            None => return Err(wrong("none")),
+            Some(text) => {
+                profile::parse(text).ok().and_then(|rows| rows.into_iter().next()).ok_or_else(|| wrong(text))?
+            }
+        };
+        let tables: &[&Profile] = match lane {
+            Lane::Apple => &[&profile::APPLE_M1, &profile::APPLE_M3],
+            Lane::Short => &[&profile::SHORT],
+            Lane::Matrix => &[&profile::MATRIX],
+            Lane::Rows => &[&profile::ROWS],
+            _ => &[],
+        };
+        let same = |known: &TuningRow| TuningRow { splits: known.splits, ..row.clone() } == *known;
+        let is_known = tables.iter().any(|table| table.rows.iter().any(same));
+        if is_known { Ok(Candidate { lane, row: Some(row) }) } else { Err(wrong(&row.to_string())) }
     }
 }
 
@@ -105,6 +135,13 @@ fn rows(lane: Lane, problem: &AttentionProblem, caps: &DeviceCaps) -> Vec<Tuning
         rows.sort_by_key(|row| *row != first);
     }
     rows
+}
+
+/// Whether a problem gives the device several times the lanes that keep it busy, so that half of its heads take half the time.
+pub fn fills(problem: &AttentionProblem, caps: &DeviceCaps) -> bool {
+    let unmeasured = PlanOptions { path: PathChoice::Auto, ..PlanOptions::default() };
+    let Ok(Choice { row: Some(row), splits, .. }) = select::choose(problem, caps, &unmeasured) else { return false };
+    splits == 1 && select::busy_lanes(problem, &row) >= 8 * select::wanted_lanes(caps)
 }
 
 fn runs(candidate: &Candidate, problem: &AttentionProblem, caps: &DeviceCaps) -> bool {

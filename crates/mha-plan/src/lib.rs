@@ -16,7 +16,7 @@ mod turns;
 mod views;
 
 pub use blueprint::Blueprint;
-pub use candidates::{Candidate, Candidates, candidates};
+pub use candidates::{Candidate, Candidates, candidates, fills};
 pub use caps::{CoopMatrix, DeviceCaps, DeviceKind};
 pub use plan::{Binding, Plan, Step, Tensor};
 pub use refusal::Refusal;

@@ -110,7 +110,7 @@ pub(crate) fn choose(problem: &AttentionProblem, caps: &DeviceCaps, options: &Pl
     if let (PathChoice::Auto, Some(Preference { candidate, why })) = (path, &options.prefer) {
         let why = format!("path {path}, {why}");
         match lane_choice(candidate.lane, problem, caps, candidate.row.as_slice(), why) {
-            Ok(choice) => return Ok(choice),
+            Ok(choice) => return Ok(with_fewer_splits(choice, problem, caps)),
             Err(refusal) => passed_over = format!("; {candidate}, measured as the fastest, refused: {refusal}"),
         }
     }
@@ -132,6 +132,12 @@ pub(crate) fn choose(problem: &AttentionProblem, caps: &DeviceCaps, options: &Pl
         }
         PathChoice::Auto => first_of(&[Lane::Matrix, Lane::Rows, Lane::Wide], problem, caps, why),
     }
+}
+
+/// A measured choice with no more key splits than its problem, which may be a little shorter, has keys for.
+fn with_fewer_splits(choice: Choice, problem: &AttentionProblem, caps: &DeviceCaps) -> Choice {
+    let most = choice.row.as_ref().map_or(1, |row| splits(choice.lane, problem, row, caps).1);
+    Choice { splits: choice.splits.clamp(1, most), ..choice }
 }
 
 /// The first of some lanes that runs the problem; the reason names those that refuse.
@@ -341,7 +347,7 @@ fn workgroup_memory(lane: Lane, row: &TuningRow, problem: &AttentionProblem) -> 
 }
 
 /// Lanes that keep the largest GPUs of a kind busy; on a CPU a few threads share the work.
-fn wanted_lanes(caps: &DeviceCaps) -> u64 {
+pub(crate) fn wanted_lanes(caps: &DeviceCaps) -> u64 {
     match caps.kind {
         DeviceKind::Discrete | DeviceKind::Virtual | DeviceKind::Other => 32 << 10,
         DeviceKind::Integrated => 16 << 10,
@@ -350,7 +356,7 @@ fn wanted_lanes(caps: &DeviceCaps) -> u64 {
 }
 
 /// Lanes that a prefill lane gives rows of a problem whose keys are not split.
-fn busy_lanes(problem: &AttentionProblem, row: &TuningRow) -> u64 {
+pub(crate) fn busy_lanes(problem: &AttentionProblem, row: &TuningRow) -> u64 {
     let rows = u64::from(problem.batch) * u64::from(problem.num_heads) * u64::from(problem.q_len);
     rows * u64::from(row.lanes) / u64::from(row.rows)
 }

@@ -95,3 +95,33 @@ fn other_paths_pay_no_attention() {
         }
     }
 }
+
+#[test]
+fn a_candidate_survives_as_text_and_no_other_is_made() {
+    for caps in devices::all() {
+        for (_, problem) in named() {
+            for candidate in candidates(&problem, &caps).map_or_else(Vec::new, |found| found.all) {
+                let row = candidate.row.as_ref().map(ToString::to_string);
+                assert_eq!(Candidate::named(candidate.lane.name(), row.as_deref()), Ok(candidate));
+            }
+        }
+    }
+    for (lane, row) in [
+        ("seed-before", None),
+        ("rows", None),
+        ("rows", Some("f32 | 64 | 4 | r4s4a2 | 32 | 512")),
+        ("short", Some("f32 | 64 | 4 | r4s4a2 | 32 | 256")),
+        ("rows", Some("nonsense")),
+    ] {
+        assert!(Candidate::named(lane, row).is_err(), "{lane} {row:?}");
+    }
+}
+
+#[test]
+fn key_splits_are_kept_to_what_the_keys_allow() {
+    let step = |kv_len| problem(Shape { q_len: 1, kv_len, head_size: 128, v_head_size: 128, ..Shape::default() });
+    let many = Candidate::named("short", Some("f32 | 128 | 16 | r1s2 | 0 | 256 | 4000000000")).unwrap();
+    let scratch = |kv_len| plan(&step(kv_len), &devices::h100(), &prefer(&many)).unwrap().scratch;
+    assert_eq!(scratch(128), Vec::<u64>::new(), "one split needs none");
+    assert!(scratch(4096).iter().sum::<u64>() < 16 << 20);
+}

@@ -7,6 +7,7 @@
 #[macro_use]
 mod api;
 mod compute;
+mod exit;
 mod exports;
 mod failure;
 mod guard;
@@ -22,6 +23,7 @@ mod type_info;
 
 pub(crate) use api::Api;
 pub(crate) use compute::{ComputeContext, Inputs};
+pub(crate) use exit::at_exit;
 pub(crate) use failure::{Code, Failure};
 pub(crate) use inner_op::{InnerOp, InnerOpSpec, Operand, Scratch, Target};
 pub(crate) use kernel_info::{AttributeValue, KernelInfo};
