@@ -64,7 +64,10 @@ impl Race {
 
     /// Tells the time of a launch of a candidate, and what measuring it cost in all.
     pub fn record(&mut self, candidate: usize, time: Duration, cost: Duration) {
-        self.spent += cost;
+        // A first launch may hold what happens once, such as a driver's compiling.
+        if self.rounds >= WARM_UP_ROUNDS {
+            self.spent += cost;
+        }
         if let Some(runner) = self.runners.get_mut(candidate) {
             runner.times.push(time);
         }
@@ -178,11 +181,15 @@ mod tests {
 
     #[test]
     fn time_runs_out() {
-        // Enough for four rounds of two, which is enough to tell.
-        let (outcome, runs) = run(2, 1400 * US, |candidate, _| Some([200, 160][candidate] * US));
+        // Enough for three rounds of two that count, which is enough to tell.
+        let (outcome, runs) = run(2, 1000 * US, |candidate, _| Some([200, 160][candidate] * US));
         assert_eq!((outcome.unwrap().winner, runs), (1, vec![4, 4]));
-        let (outcome, runs) = run(2, 500 * US, |candidate, _| Some([200, 160][candidate] * US));
-        assert_eq!((outcome, runs), (None, vec![2, 1]));
+        let (outcome, runs) = run(2, 400 * US, |candidate, _| Some([200, 160][candidate] * US));
+        assert_eq!((outcome, runs), (None, vec![3, 2]));
+        // A first launch that takes as long as all the budget costs none of it.
+        let (outcome, _) =
+            run(2, 1000 * US, |candidate, round| Some(if round == 0 { 1000 } else { [100, 80][candidate] } * US));
+        assert_eq!(outcome.unwrap().winner, 1);
     }
 
     #[test]
