@@ -137,6 +137,14 @@ impl Auto {
         self.shared.learn(problem, known)
     }
 
+    /// Whether what is learnt can be kept.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] where the file can't be written.
+    pub fn check_store(&self) -> Result<(), StoreError> {
+        self.shared.store.as_ref().map_or(Ok(()), |store| store.add(&Choices::new()).map(drop))
+    }
+
     /// Where choices are kept.
     pub fn store(&self) -> Option<&Store> {
         self.shared.store.as_ref()

@@ -114,6 +114,14 @@ impl Store {
         &self.file
     }
 
+    /// Whether the file, if there is one, can be used.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn check(&self) -> Result<(), StoreError> {
+        self.load().map(drop)
+    }
+
     /// The choices kept; none where there is no file.
     ///
     /// # Errors

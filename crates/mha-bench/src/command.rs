@@ -203,7 +203,11 @@ fn with_rows(subjects: Vec<Subject>, rows: Option<&str>) -> Result<Vec<Subject>,
         .collect())
 }
 
-fn shapes(names: &[String]) -> Result<Vec<Shape>, BenchError> {
+/// Shapes by their names: built-in ones, `all` of them, and `sweep`.
+///
+/// # Errors
+/// [`BenchError::Unknown`] with the names there are.
+pub fn shapes(names: &[String]) -> Result<Vec<Shape>, BenchError> {
     let built_in = Shape::built_in()?;
     let known: Vec<Shape> = built_in.iter().cloned().chain(Shape::sweep()).collect();
     let mut chosen = Vec::new();
@@ -224,7 +228,11 @@ fn shapes(names: &[String]) -> Result<Vec<Shape>, BenchError> {
     Ok(chosen)
 }
 
-fn dtypes(names: &[String]) -> Result<Vec<DType>, BenchError> {
+/// Storage types by their names.
+///
+/// # Errors
+/// [`BenchError::Unknown`] with the names there are.
+pub fn dtypes(names: &[String]) -> Result<Vec<DType>, BenchError> {
     let find = |name: &String| {
         [DType::F32, DType::F16].into_iter().find(|dtype| dtype.name() == name).ok_or_else(|| BenchError::Unknown {
             what: "a dtype",

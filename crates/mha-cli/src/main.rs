@@ -2,6 +2,7 @@
 
 mod doctor;
 mod runtime;
+mod tune;
 
 use std::process::ExitCode;
 
@@ -21,12 +22,15 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Measures paths and lanes over named shapes.
     Bench(mha_bench::command::Arguments),
+    /// Measures which kernels are the fastest on this device, and keeps that for path `auto`.
+    Tune(tune::Arguments),
 }
 
 fn main() -> ExitCode {
     let result = match Program::parse().command {
         Command::Doctor(arguments) => doctor::run(&arguments, &mut std::io::stdout().lock()),
         Command::Bench(arguments) => mha_bench::command::run(&arguments),
+        Command::Tune(arguments) => tune::run(&arguments, &mut std::io::stdout().lock()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
