@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mha_auto::Auto;
 use mha_gpu::{Gpu, GpuSettings, OpenError, Timestamps, platform_cache_directory};
-use mha_spec::AdapterChoice;
+use mha_spec::{AdapterChoice, AttentionProblem};
 
 use crate::logging::TARGET;
 use crate::sys;
@@ -31,7 +31,19 @@ pub(crate) fn open(choice: &AdapterChoice, timestamps: Timestamps) -> Result<Arc
 
 /// What path `auto` knows of a device, with what the user's cache directory has of it.
 pub(crate) fn auto(gpu: &Arc<Gpu>) -> Arc<Auto> {
-    // A host that ends with sessions open would unload the graphics driver under the thread that measures.
-    sys::at_exit(mha_auto::stop_all);
     Auto::of(gpu, platform_cache_directory().as_deref())
+}
+
+/// Tells `auto` of a call that the device answered.
+pub(crate) fn called(auto: &Auto, problem: &AttentionProblem) {
+    if auto.called(problem) {
+        // A host may end with sessions open, which would take the graphics driver down under the thread that measures. Registered
+        // now and not when the session began: compilers in drivers register an end of their own when they are first used.
+        sys::at_exit(stop_measuring);
+    }
+}
+
+extern "C" fn stop_measuring() {
+    // Nobody is left to tell of a panic.
+    let _ = std::panic::catch_unwind(mha_auto::stop_all);
 }

@@ -109,8 +109,8 @@ impl Auto {
     }
 
     /// Notes that a session called for a problem's answer. The second call of a class that nothing is known of has it measured,
-    /// by a thread of its own.
-    pub fn called(&self, problem: &AttentionProblem) {
+    /// by a thread of its own; gives whether this was that call.
+    pub fn called(&self, problem: &AttentionProblem) -> bool {
         self.shared.warning.say();
         let class = Class::of(problem);
         let calls = {
@@ -119,9 +119,11 @@ impl Auto {
             *calls = calls.saturating_add(1);
             *calls
         };
-        if calls == CALLS_BEFORE && self.known(problem).is_none() {
+        let worth_it = calls == CALLS_BEFORE && self.known(problem).is_none();
+        if worth_it {
             self.worker.measure(problem.clone());
         }
+        worth_it
     }
 
     /// What is known of the problem's class.

@@ -102,9 +102,7 @@ pub fn measure(
         if !proceed() {
             return Ok(None);
         }
-        // The first sample compiles, which is none of its time.
-        let compiled = gpu.prepare(plan.steps.iter().map(|step| &step.blueprint));
-        match compiled.and_then(|()| staged.time(plan, launches[index])) {
+        match staged.time(plan, launches[index]) {
             Ok(time) => {
                 race.record(index, time, time * launches[index] as u32);
                 let fitting = SAMPLE.as_nanos() / time.as_nanos().max(1);

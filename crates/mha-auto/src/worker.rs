@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use mha_plan::DeviceKind;
 use mha_spec::AttentionProblem;
 
 use crate::auto::{Shared, lock};
@@ -15,6 +16,8 @@ use crate::measure::{Effort, measure};
 const MOST_TIME: Duration = Duration::from_secs(10);
 /// How long a sample waits for a moment without calls before it takes its turn among them.
 const PATIENCE: Duration = Duration::from_millis(20);
+/// A software device compiles and computes on the cores that the session works on: it is measured in pauses this long alone.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// The measuring thread, started when it is first needed.
 pub(crate) struct Worker {
@@ -65,22 +68,35 @@ impl Drop for Worker {
 }
 
 fn work(shared: &Shared, stopped: &AtomicBool, problems: &Receiver<AttentionProblem>) {
+    let stopped = || stopped.load(Ordering::Relaxed);
     let mut left = MOST_TIME;
     for problem in problems {
-        let begin = Instant::now();
+        let (begin, mut waited) = (Instant::now(), Duration::ZERO);
         let proceed = || {
-            let wait = Instant::now();
-            while shared.gpu.is_busy() && wait.elapsed() < PATIENCE && !stopped.load(Ordering::Relaxed) {
-                thread::sleep(Duration::from_micros(200));
-            }
-            !stopped.load(Ordering::Relaxed) && begin.elapsed() < left
+            waited += wait_for_turn(shared, stopped);
+            !stopped() && begin.elapsed() - waited < left
         };
         if let Ok(Some(measured)) = measure(&shared.gpu, &problem, &Effort::ASIDE, proceed) {
             shared.learn_or_warn(&problem, measured.known);
         }
-        left = left.saturating_sub(begin.elapsed());
-        if left.is_zero() || shared.gpu.is_lost() {
+        left = left.saturating_sub(begin.elapsed() - waited);
+        if left.is_zero() || shared.gpu.is_lost() || stopped() {
             return;
         }
     }
+}
+
+/// Waits until a sample disturbs as little as it can; gives how long that took.
+fn wait_for_turn(shared: &Shared, stopped: impl Fn() -> bool) -> Duration {
+    let begin = Instant::now();
+    let is_software = shared.gpu.caps().kind == DeviceKind::Software;
+    let is_turn = || match shared.gpu.idle() {
+        Some(idle) if is_software => idle >= PAUSE,
+        Some(_) => true,
+        None => !is_software && begin.elapsed() >= PATIENCE,
+    };
+    while !stopped() && !is_turn() {
+        thread::sleep(Duration::from_micros(200));
+    }
+    begin.elapsed()
 }

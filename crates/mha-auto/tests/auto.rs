@@ -138,10 +138,11 @@ fn the_second_call_of_a_class_has_it_measured() {
     let gpu = gpu();
     let auto = Auto::of(&gpu, Some(directory.path()));
     let problem = problem(20);
-    auto.called(&problem);
+    assert!(!auto.called(&problem));
     std::thread::sleep(Duration::from_millis(50));
     assert_eq!((auto.generation(), auto.known(&problem)), (0, None), "one call is not worth it");
-    auto.called(&problem);
+    assert!(auto.called(&problem));
+    assert!(!auto.called(&problem), "once is enough");
     let begin = Instant::now();
     while auto.generation() == 0 {
         assert!(begin.elapsed() < PATIENCE, "nothing was learnt");

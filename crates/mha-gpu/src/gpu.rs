@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use mha_kernels::KernelId;
 use mha_plan::{Blueprint, DeviceCaps, Plan, Tensor};
@@ -34,8 +34,14 @@ pub struct Gpu {
     pub(crate) placeholders: Placeholders,
     /// Kernels on cooperative matrices that were tried here, and whether they are right.
     pub(crate) verdicts: Mutex<HashMap<KernelId, bool>>,
-    /// Calls of [`run`](Self::run) that have not come back.
-    calls: AtomicUsize,
+    use_of_it: Mutex<Use>,
+}
+
+/// Who uses a device, and when someone last did.
+struct Use {
+    /// Calls of [`Gpu::run`] and [`Gpu::prepare`] that have not come back.
+    calls: usize,
+    last: Instant,
 }
 
 impl Gpu {
@@ -109,9 +115,20 @@ impl Gpu {
         &self.identity
     }
 
-    /// Whether a call is on its way.
-    pub fn is_busy(&self) -> bool {
-        self.calls.load(Ordering::Relaxed) > 0
+    /// How long nobody has called for an answer, or for kernels to be prepared. None while someone does.
+    pub fn idle(&self) -> Option<Duration> {
+        let in_use = self.use_of_it.lock().unwrap_or_else(PoisonError::into_inner);
+        (in_use.calls == 0).then(|| in_use.last.elapsed())
+    }
+
+    fn using<T>(&self, body: impl FnOnce() -> T) -> T {
+        let lock = || self.use_of_it.lock().unwrap_or_else(PoisonError::into_inner);
+        lock().calls += 1;
+        let result = body();
+        let mut in_use = lock();
+        in_use.calls -= 1;
+        in_use.last = Instant::now();
+        result
     }
 
     /// Whether the device is gone. Calls then fail with [`GpuError::DeviceLost`]; [`Gpu::open`] gives a new one.
@@ -124,7 +141,8 @@ impl Gpu {
     /// # Errors
     /// [`GpuError::Unsupported`] or [`GpuError::Shader`] with the name of the first kernel that can't be compiled.
     pub fn prepare<'a>(&self, blueprints: impl IntoIterator<Item = &'a Blueprint>) -> Result<(), GpuError> {
-        let prepared = blueprints.into_iter().try_for_each(|blueprint| self.pipelines.get(blueprint).map(drop));
+        let prepared =
+            self.using(|| blueprints.into_iter().try_for_each(|blueprint| self.pipelines.get(blueprint).map(drop)));
         self.pipelines.save();
         prepared
     }
@@ -144,9 +162,7 @@ impl Gpu {
         inputs: &[(Tensor, Source<'_>)],
         outputs: &mut [(Tensor, &mut [u8])],
     ) -> Result<RunReport, GpuError> {
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        let result = transfer::run(self, plan, inputs, outputs);
-        self.calls.fetch_sub(1, Ordering::Relaxed);
+        let result = self.using(|| transfer::run(self, plan, inputs, outputs));
         self.pipelines.save();
         if let Err(GpuError::OutOfMemory { .. }) = result {
             // What the call had got hold of is idle now; others may need it more. The call's own error counts.
@@ -206,7 +222,7 @@ impl Gpu {
             context,
             placeholders,
             verdicts: Mutex::default(),
-            calls: AtomicUsize::new(0),
+            use_of_it: Mutex::new(Use { calls: 0, last: Instant::now() }),
         })
     }
 }

@@ -237,7 +237,7 @@ impl AttentionKernel {
         let report = gpu.run(&plan, &read, &mut written).map_err(unanswered)?;
         outputs.finish(inputs);
         if let Some(auto) = &self.auto {
-            auto.called(problem);
+            device::called(auto, problem);
         }
         Ok(report)
     }
