@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,9 @@ def pytest_configure(config):
     # What the library keeps there must neither decide tests nor outlive them.
     cache = tempfile.TemporaryDirectory(prefix="ort-webgpu-attention-tests-")
     config.add_cleanup(cache.cleanup)
+    # Mesa's compiled shaders are as good as ever.
+    kept = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    os.environ.setdefault("MESA_SHADER_CACHE_DIR", str(kept))
     os.environ["XDG_CACHE_HOME"] = cache.name
     config.addinivalue_line("markers", "plugin_only: checks something that only the library has; skipped with --stock")
 
