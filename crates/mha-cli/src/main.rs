@@ -6,6 +6,7 @@ mod runtime;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use mha_bench::usage;
 
 /// What ort-webgpu-attention does on this machine, and how fast.
 #[derive(Parser)]
@@ -24,7 +25,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let result = match Program::parse().command {
+    let result = match usage::parse::<Program>("webgpu-attention").command {
         Command::Doctor(arguments) => doctor::run(&arguments, &mut std::io::stdout().lock()),
         Command::Bench(arguments) => mha_bench::command::run(&arguments),
     };
