@@ -93,6 +93,11 @@ impl Auto {
         auto
     }
 
+    /// The device.
+    pub fn gpu(&self) -> &Gpu {
+        &self.shared.gpu
+    }
+
     /// Plans for path `auto`: the fastest candidate known for the problem's class, else what the tuning tables say.
     ///
     /// # Errors

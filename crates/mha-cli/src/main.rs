@@ -7,6 +7,7 @@ mod tune;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use mha_bench::usage;
 
 /// What ort-webgpu-attention does on this machine, and how fast.
 #[derive(Parser)]
@@ -27,7 +28,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let result = match Program::parse().command {
+    let result = match usage::parse::<Program>("webgpu-attention").command {
         Command::Doctor(arguments) => doctor::run(&arguments, &mut std::io::stdout().lock()),
         Command::Bench(arguments) => mha_bench::command::run(&arguments),
         Command::Tune(arguments) => tune::run(&arguments, &mut std::io::stdout().lock()),

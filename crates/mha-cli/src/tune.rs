@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mha_auto::{Auto, Effort, Measured, measure};
-use mha_bench::{Progress, Shape, command};
+use mha_bench::{Progress, Shape, select};
 use mha_gpu::{Gpu, GpuSettings, platform_cache_directory};
 use mha_plan::{Candidate, PlanOptions, plan};
 use mha_spec::{AdapterChoice, AttentionProblem, DType, PathChoice};
@@ -42,8 +42,8 @@ fn seconds(text: &str) -> Result<f64, String> {
 /// # Errors
 /// One line that says what to type instead, what failed on the device, or why nothing can be kept.
 pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
-    let shapes = command::shapes(&arguments.shapes)?;
-    let dtypes = command::dtypes(&arguments.dtypes)?;
+    let shapes = select::shapes(&arguments.shapes)?;
+    let dtypes = select::dtypes(&arguments.dtypes)?;
     let cache = arguments.cache.clone().or_else(platform_cache_directory);
     let cache = cache.ok_or("the platform names no cache directory: name one with --cache")?;
     let choice = arguments.adapter.clone().map_or(AdapterChoice::Auto, AdapterChoice::Name);
