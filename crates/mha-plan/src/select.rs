@@ -14,6 +14,14 @@ use crate::steps;
 /// Side of the cooperative matrices of Apple GPUs.
 const APPLE_SIDE: u32 = 8;
 
+/// Keys from which cooperative matrices are worth staging them: with fewer, an H100 took up to 1.25 times as long on them (9 to
+/// 32 keys, heads of 160 to 256, float16), with 76 and more never longer.
+const LEAST_KEYS_ON_MATRICES: u32 = 64;
+
+/// Most keys with which the short-query lane gives each query row a group of its own where rows are few: more are worth reading
+/// once for several rows. An H100 gained 5 to 20 % by it over 3 to 38 keys with up to 384 rows, and lost as much with 702.
+const FEW_KEYS: u32 = 64;
+
 /// Longest query that the short-query lane takes.
 pub const SHORT_QUERY: u32 = 16;
 
@@ -119,18 +127,20 @@ pub(crate) fn choose(problem: &AttentionProblem, caps: &DeviceCaps, options: &Pl
         return first_of(&[Lane::Short, Lane::Wide], problem, caps, why);
     }
     let why = format!("path {path}, q_len {} > {SHORT_QUERY}{passed_over}", problem.q_len);
+    let matrix = if problem.total_len() < LEAST_KEYS_ON_MATRICES { None } else { Some(Lane::Matrix) };
+    let lanes = |others: [Lane; 2]| matrix.into_iter().chain(others).collect::<Vec<_>>();
     match path {
         PathChoice::Baseline => first_of(&[Lane::Rows, Lane::Wide], problem, caps, why),
         PathChoice::Apple => {
             // Of matrices, only Apple's shape: this path is what an Apple GPU runs, wherever it runs.
             let mut apple = caps.clone();
             apple.coop_matrices.retain(|shape| shape.m == APPLE_SIDE);
-            first_of(&[Lane::Matrix, Lane::Apple, Lane::Wide], problem, &apple, why)
+            first_of(&lanes([Lane::Apple, Lane::Wide]), problem, &apple, why)
         }
         PathChoice::Auto if profile::apple_generation(&caps.name).is_some() => {
-            first_of(&[Lane::Matrix, Lane::Apple, Lane::Wide], problem, caps, why)
+            first_of(&lanes([Lane::Apple, Lane::Wide]), problem, caps, why)
         }
-        PathChoice::Auto => first_of(&[Lane::Matrix, Lane::Rows, Lane::Wide], problem, caps, why),
+        PathChoice::Auto => first_of(&lanes([Lane::Rows, Lane::Wide]), problem, caps, why),
     }
 }
 
@@ -184,7 +194,10 @@ pub(crate) fn lane_choice(
     let row = fitting().next().map(|first| {
         let class = || fitting().filter(|row| (row.max_head_size, row.lanes) == (first.max_head_size, first.lanes));
         let suits = |row: &&TuningRow| match lane {
-            Lane::Short => row.rows >= problem.q_len,
+            Lane::Short => {
+                let few_rows = 4 * busy_lanes(problem, row) <= wanted_lanes(caps);
+                row.rows >= problem.q_len || (problem.total_len() <= FEW_KEYS && few_rows)
+            }
             // A device that is three quarters full gains nothing from smaller workgroups, each of which loads all keys.
             _ => 4 * busy_lanes(problem, row) >= 3 * wanted_lanes(caps),
         };
