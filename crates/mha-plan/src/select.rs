@@ -127,7 +127,8 @@ pub(crate) fn choose(problem: &AttentionProblem, caps: &DeviceCaps, options: &Pl
         return first_of(&[Lane::Short, Lane::Wide], problem, caps, why);
     }
     let why = format!("path {path}, q_len {} > {SHORT_QUERY}{passed_over}", problem.q_len);
-    let matrix = if problem.total_len() < LEAST_KEYS_ON_MATRICES { None } else { Some(Lane::Matrix) };
+    let enough_keys = problem.total_len() >= LEAST_KEYS_ON_MATRICES;
+    let matrix = (enough_keys && (path == PathChoice::Apple || has_matrix_units(caps))).then_some(Lane::Matrix);
     let lanes = |others: [Lane; 2]| matrix.into_iter().chain(others).collect::<Vec<_>>();
     match path {
         PathChoice::Baseline => first_of(&[Lane::Rows, Lane::Wide], problem, caps, why),
@@ -142,6 +143,12 @@ pub(crate) fn choose(problem: &AttentionProblem, caps: &DeviceCaps, options: &Pl
         }
         PathChoice::Auto => first_of(&lanes([Lane::Rows, Lane::Wide]), problem, caps, why),
     }
+}
+
+/// Whether cooperative matrices run on units of their own: a software device, which computes them as it does everything else, takes
+/// up to fifteen times as long on them (llvmpipe of Mesa 26.1).
+pub(crate) fn has_matrix_units(caps: &DeviceCaps) -> bool {
+    caps.kind != DeviceKind::Software
 }
 
 /// A measured choice with no more key splits than its problem, which may be a little shorter, has keys for.
@@ -206,8 +213,9 @@ pub(crate) fn lane_choice(
     let Some(row) = row else {
         let refusal = match covering().next() {
             None => {
-                let most = rows.iter().map(|row| row.max_head_size).max().unwrap_or(0);
-                format!("head sizes are at most {most}, got {head_size}")
+                let of_type = rows.iter().filter(|row| row.dtype == problem.dtype);
+                let most = of_type.map(|row| row.max_head_size).max().unwrap_or(0);
+                format!("{} head sizes are at most {most}, got {head_size}", problem.dtype.name())
             }
             Some(row) => fits(lane, row, problem, caps).err().unwrap_or_default(),
         };

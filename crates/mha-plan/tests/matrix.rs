@@ -2,7 +2,7 @@
 //! refused with the reason elsewhere.
 
 use mha_plan::{DeviceCaps, Lane, PlanOptions, devices, plan};
-use mha_spec::{AttentionProblem, DType};
+use mha_spec::{AttentionProblem, DType, PathChoice};
 
 mod problems;
 use problems::{Shape, problem};
@@ -41,4 +41,25 @@ fn what_is_missing_is_named() {
     let no_f16 = DeviceCaps { f16: false, ..h100.clone() };
     assert!(pinned(DType::F32, 64, &no_f16).unwrap_err().contains("float16"));
     assert!(pinned(DType::F32, 320, &h100).unwrap_err().contains("head sizes"));
+}
+
+#[test]
+fn path_auto_takes_matrices_where_they_pay() {
+    let starts_with = |path, kv_len, caps: &DeviceCaps| {
+        let problem = problem(Shape { q_len: 300, kv_len, ..Shape::default() });
+        let options = PlanOptions { path, ..PlanOptions::default() };
+        plan(&problem, caps, &options).unwrap().decision.split('_').next().unwrap().to_owned()
+    };
+    let (auto, apple) = (PathChoice::Auto, PathChoice::Apple);
+    for (path, kv_len, caps, lane) in [
+        (auto, 300, devices::h100(), "matrix"),
+        (auto, 64, devices::h100(), "matrix"),
+        (auto, 63, devices::h100(), "rows"),
+        (apple, 63, devices::m4_max(), "apple"),
+        // A software device has no units for them, but path apple is what an Apple GPU runs, wherever it runs.
+        (auto, 300, devices::lavapipe_with_matrices(), "rows"),
+        (apple, 300, devices::lavapipe_with_matrices(), "matrix"),
+    ] {
+        assert_eq!(starts_with(path, kv_len, &caps), lane, "{path} with {kv_len} keys on {}", caps.name);
+    }
 }
