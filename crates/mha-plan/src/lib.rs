@@ -18,4 +18,4 @@ pub use blueprint::Blueprint;
 pub use caps::{CoopMatrix, DeviceCaps, DeviceKind};
 pub use plan::{Binding, Plan, Step, Tensor};
 pub use refusal::Refusal;
-pub use select::{Lane, PlanOptions, plan};
+pub use select::{Lane, PlanOptions, plan, workgroup_memory};
