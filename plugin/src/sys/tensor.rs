@@ -1,13 +1,13 @@
 //! Tensors in host memory.
 
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use ort::sys as ort_sys;
 
 use super::api::Api;
 use super::failure::{Code, Failure};
-use super::type_info;
 
 /// Element type of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,15 +60,13 @@ impl Memory {
     /// # Safety
     /// `value` is a live tensor of this runtime, in host memory.
     pub(super) unsafe fn of(api: Api, value: *const ort_sys::OrtValue) -> Result<Memory, Failure> {
-        let mut info = std::ptr::null_mut();
-        call!(api, GetTensorTypeAndShape(value, &mut info))?;
-        // SAFETY: `info` was made by the call above and is released once, here.
-        let (element, shape) = unsafe {
-            let read = type_info::element(api, info)
-                .and_then(|element| type_info::dims(api, info).map(|dims| (element, dims)));
-            (api.table().ReleaseTensorTypeAndShapeInfo)(info);
-            read?
-        };
+        let mut raw = MaybeUninit::<ort_sys::ONNXTensorElementDataType>::uninit();
+        let (mut dims, mut rank) = (std::ptr::null(), 0);
+        call!(api, GetTensorElementTypeAndShapeDataReference(value, raw.as_mut_ptr(), &mut dims, &mut rank))?;
+        // SAFETY: written by the successful call; read as an integer as a newer runtime may know more types.
+        let element = Element::from_raw(unsafe { raw.as_ptr().cast::<i32>().read() });
+        // SAFETY: the dimensions are the tensor's own; a scalar has none, and maybe no address of them.
+        let shape = if rank == 0 { Vec::new() } else { unsafe { std::slice::from_raw_parts(dims, rank) }.to_vec() };
         let size = element.size().ok_or_else(|| {
             Failure::new(
                 Code::InvalidArgument,

@@ -1,6 +1,6 @@
 //! [`Router`]: whether the GPU or ONNX Runtime's CPU kernel answers a call under `route=auto`.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -56,16 +56,18 @@ impl AtBest {
     }
 }
 
-/// The contests of one session, by class of problem.
+/// The contests of one session, by class of problem: few, so that comparing classes costs less than hashing one.
 #[derive(Debug, Default)]
 pub(crate) struct Router {
-    contests: Mutex<HashMap<Class, Contest>>,
+    contests: Mutex<BTreeMap<Class, Contest>>,
 }
 
 impl Router {
-    /// Who answers the next call, and why; always the GPU where the CPU kernel of this runtime may be wrong.
+    /// Who answers the next call of a class that `problem` is of, and why; always the GPU where the CPU kernel of this runtime
+    /// may be wrong.
     pub(super) fn choose(
         &self,
+        class: Class,
         problem: &AttentionProblem,
         caps: &DeviceCaps,
         resident_bytes: u64,
@@ -75,7 +77,7 @@ impl Router {
             return (Route::Gpu, None);
         }
         let mut contests = self.contests.lock().unwrap_or_else(PoisonError::into_inner);
-        let contest = contests.entry(Class::of(problem)).or_insert_with(|| {
+        let contest = contests.entry(class).or_insert_with(|| {
             let cores = std::thread::available_parallelism().map_or(1.0, |cores| cores.get() as f64);
             let work = Work::of(problem);
             // Inputs that stay on the device need no transfer; the CPU converts float16 in both directions.
@@ -90,9 +92,9 @@ impl Router {
     }
 
     /// Tells what a call took.
-    pub(super) fn record(&self, problem: &AttentionProblem, route: Route, time: Duration) {
+    pub(super) fn record(&self, class: Class, route: Route, time: Duration) {
         let mut contests = self.contests.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(contest) = contests.get_mut(&Class::of(problem)) {
+        if let Some(contest) = contests.get_mut(&class) {
             contest.record(CANDIDATES.iter().position(|known| *known == route).unwrap_or_default(), time);
         }
     }
@@ -119,9 +121,10 @@ mod tests {
         let mut counts = [0; 2];
         let mut last = Route::Gpu;
         for _ in 0..20 {
-            let (route, _) = router.choose(&problem(s), &devices::h100(), 0, 31);
+            let class = Class::of(&problem(s));
+            let (route, _) = router.choose(class, &problem(s), &devices::h100(), 0, 31);
             counts[usize::from(route == Route::Cpu)] += 1;
-            router.record(&problem(s), route, times(route));
+            router.record(class, route, times(route));
             last = route;
         }
         (last, counts)
@@ -152,10 +155,10 @@ mod tests {
     #[test]
     fn a_shared_past_stays_on_the_gpu_where_the_cpu_kernel_may_be_wrong() {
         let shared = AttentionProblem { past: Past::Shared { len: 3, capacity: 8 }, ..problem(1) };
-        let router = Router::default();
+        let (router, class) = (Router::default(), Class::of(&shared));
         for _ in 0..10 {
-            assert_eq!(router.choose(&shared, &devices::h100(), 0, 30), (Route::Gpu, None));
+            assert_eq!(router.choose(class, &shared, &devices::h100(), 0, 30), (Route::Gpu, None));
         }
-        assert!(router.choose(&shared, &devices::h100(), 0, 31).1.is_some());
+        assert!(router.choose(class, &shared, &devices::h100(), 0, 31).1.is_some());
     }
 }
