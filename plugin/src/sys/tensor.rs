@@ -53,7 +53,9 @@ pub(super) struct Memory {
     pub(super) data: *mut u8,
     pub(super) len: usize,
     pub(super) element: Element,
-    pub(super) shape: Vec<i64>,
+    /// The dimensions, which are the tensor's own and live as long.
+    dims: *const i64,
+    rank: usize,
 }
 
 impl Memory {
@@ -66,7 +68,7 @@ impl Memory {
         // SAFETY: written by the successful call; read as an integer as a newer runtime may know more types.
         let element = Element::from_raw(unsafe { raw.as_ptr().cast::<i32>().read() });
         // SAFETY: the dimensions are the tensor's own; a scalar has none, and maybe no address of them.
-        let shape = if rank == 0 { Vec::new() } else { unsafe { std::slice::from_raw_parts(dims, rank) }.to_vec() };
+        let shape = if rank == 0 { &[] } else { unsafe { std::slice::from_raw_parts(dims, rank) } };
         let size = element.size().ok_or_else(|| {
             Failure::new(
                 Code::InvalidArgument,
@@ -84,7 +86,7 @@ impl Memory {
             // An empty tensor may have no memory at all, and a slice needs an address.
             data = std::ptr::dangling_mut::<u64>().cast();
         }
-        Ok(Memory { data: data.cast(), len, element, shape })
+        Ok(Memory { data: data.cast(), len, element, dims: shape.as_ptr(), rank })
     }
 
     pub(super) fn range(&self) -> Range<usize> {
@@ -106,7 +108,8 @@ pub(crate) struct TensorRef<'a> {
 
 impl TensorRef<'_> {
     pub(crate) fn shape(&self) -> &[i64] {
-        &self.memory.shape
+        // SAFETY: the tensor outlives the call that the context stands for, and nobody reshapes it meanwhile.
+        unsafe { std::slice::from_raw_parts(self.memory.dims, self.memory.rank) }
     }
 
     pub(crate) fn element(&self) -> Element {
@@ -145,7 +148,8 @@ mod tests {
             data: bytes.as_ptr().wrapping_add(start).cast_mut(),
             len,
             element: Element::Int32,
-            shape: Vec::new(),
+            dims: std::ptr::dangling(),
+            rank: 0,
         };
         assert!(part(0, 8).overlaps(&part(7, 1)));
         assert!(!part(0, 8).overlaps(&part(8, 8)));
