@@ -56,10 +56,31 @@ impl AtBest {
     }
 }
 
+/// A call with as much to do as another of its kind, or more, takes no less than this part of its time; one with less to do, of
+/// that part. So a decoder, whose cache grows through all classes, is not held up in each by a device that was far behind.
+const LEAST_PART: f64 = 1.0 / 4.0;
+
+/// The contest of a class, and the work of its first problem.
+#[derive(Debug)]
+struct Entry {
+    contest: Contest,
+    work: Work,
+}
+
 /// The contests of one session, by class of problem: few, so that comparing classes costs less than hashing one.
 #[derive(Debug, Default)]
 pub(crate) struct Router {
-    contests: Mutex<BTreeMap<Class, Contest>>,
+    contests: Mutex<BTreeMap<Class, Entry>>,
+}
+
+/// The least that each candidate could take, by what others of the kind took.
+fn by_others(contests: &BTreeMap<Class, Entry>, class: Class, work: &Work, candidate: usize) -> Duration {
+    let like = contests.iter().filter(|(other, _)| other.is_like(&class));
+    let least = like.filter_map(|(_, entry)| {
+        let share = work.share_of(&entry.work).min(1.0);
+        Some(entry.contest.known(candidate)?.mul_f64(share * LEAST_PART))
+    });
+    least.max().unwrap_or_default()
 }
 
 impl Router {
@@ -77,7 +98,7 @@ impl Router {
             return (Route::Gpu, None);
         }
         let mut contests = self.contests.lock().unwrap_or_else(PoisonError::into_inner);
-        let contest = contests.entry(class).or_insert_with(|| {
+        if !contests.contains_key(&class) {
             let cores = std::thread::available_parallelism().map_or(1.0, |cores| cores.get() as f64);
             let work = Work::of(problem);
             // Inputs that stay on the device need no transfer; the CPU converts float16 in both directions.
@@ -85,16 +106,21 @@ impl Router {
             let read = if problem.dtype == DType::F16 { 3.0 * work.bytes } else { work.bytes };
             // Causality may leave out half.
             let flops = if problem.causal { work.flops / 2.0 } else { work.flops };
-            Contest::new(vec![AtBest::gpu(caps, cores).time(flops, moved), AtBest::cpu(cores).time(flops, read)])
-        });
-        let choice = contest.choose();
-        (CANDIDATES[choice.candidate], Some(choice))
+            let at_best = [AtBest::gpu(caps, cores).time(flops, moved), AtBest::cpu(cores).time(flops, read)];
+            let least = (0..)
+                .zip(at_best)
+                .map(|(candidate, at_best)| at_best.max(by_others(&contests, class, &work, candidate)));
+            let contest = Contest::new(least.collect());
+            contests.insert(class, Entry { contest, work });
+        }
+        let choice = contests.get_mut(&class).map(|entry| entry.contest.choose());
+        (choice.map_or(Route::Gpu, |choice| CANDIDATES[choice.candidate]), choice)
     }
 
     /// Tells what a call took.
     pub(super) fn record(&self, class: Class, route: Route, time: Duration) {
         let mut contests = self.contests.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(contest) = contests.get_mut(&class) {
+        if let Some(Entry { contest, .. }) = contests.get_mut(&class) {
             contest.record(CANDIDATES.iter().position(|known| *known == route).unwrap_or_default(), time);
         }
     }
@@ -150,6 +176,41 @@ mod tests {
         // What takes less than a submission is none for a GPU.
         let (last, counts) = settled(1, |_| Duration::from_micros(5));
         assert_eq!((last, counts), (Route::Cpu, [0, 20]));
+    }
+
+    #[test]
+    fn what_was_far_behind_is_not_tried_at_every_length() {
+        let router = Router::default();
+        let mut answered = Vec::new();
+        for s in (16..512).flat_map(|s| [s; 8]) {
+            let problem = problem(s);
+            let class = Class::of(&problem);
+            let (route, _) = router.choose(class, &problem, &devices::lavapipe(), 0, 31);
+            answered.push(route);
+            // The GPU takes a hundred times as long, in proportion to the work.
+            let cpu = Duration::from_nanos(50 * (s * s) as u64);
+            router.record(class, route, if route == Route::Gpu { 100 * cpu } else { cpu });
+        }
+        let tried = answered.iter().filter(|route| **route == Route::Gpu).count();
+        assert_eq!(
+            tried, 9,
+            "at three lengths: the first, and those at which the CPU took a quarter of what the GPU had"
+        );
+    }
+
+    #[test]
+    fn what_was_close_is_tried_at_every_length() {
+        let router = Router::default();
+        let times = |route, s: i64| Duration::from_micros(if route == Route::Gpu { 400 } else { 4 * s as u64 });
+        for s in [32, 64, 128, 256] {
+            let class = Class::of(&problem(s));
+            let mut last = Route::Gpu;
+            for _ in 0..8 {
+                last = router.choose(class, &problem(s), &devices::h100(), 0, 31).0;
+                router.record(class, last, times(last, s));
+            }
+            assert_eq!(last, if s < 100 { Route::Cpu } else { Route::Gpu }, "{s}");
+        }
     }
 
     #[test]
