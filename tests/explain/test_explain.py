@@ -164,6 +164,8 @@ def test_a_compiler_that_prints_nothing_leaves_the_figures(entries):
     run = subprocess.run([sys.executable, BENCH / "explain", "--record", "true"], capture_output=True, text=True)
     assert run.returncode == 1 and run.stderr.startswith("error: `true ...` names an adapter") and len(run.stderr.splitlines()) == 1
     assert DATA.read_bytes() == before and not list(DATA.parent.glob("*.tmp"))
+    run = subprocess.run([sys.executable, BENCH / "explain", "--record"], capture_output=True, text=True)
+    assert run.returncode == 2 and run.stderr.startswith("error: --record needs the command") and len(run.stderr.splitlines()) == 1
 
 
 def test_bars_are_as_tall_as_their_values():

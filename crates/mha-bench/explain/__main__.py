@@ -30,8 +30,14 @@ def write(directory, contents):
         os.replace(unfinished, directory / name)
 
 
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        """One line, without the usage."""
+        self.exit(2, f"error: {message} (--help lists the options)\n")
+
+
 def main():
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--record", nargs=argparse.REMAINDER, metavar="COMMAND", help="record the figures by this first")
     arguments = options.parse_args()
     if arguments.record == []:
