@@ -352,8 +352,8 @@ fn matrix_memory(row: &TuningRow) -> u32 {
     scores * (4 + 2 * parts) + 2 * row.key_tile * (row.columns4() * 4 + 8) * 2 * parts + 16
 }
 
-/// Bytes of workgroup memory of a lane's workgroup.
-fn workgroup_memory(lane: Lane, row: &TuningRow, problem: &AttentionProblem) -> u32 {
+/// Bytes of workgroup memory that a lane's workgroup takes at a tuning row.
+pub fn workgroup_memory(lane: Lane, row: &TuningRow, problem: &AttentionProblem) -> u32 {
     let tile = row.key_tile * row.columns4();
     match lane {
         // Two tiles, and what the plain loop found.
