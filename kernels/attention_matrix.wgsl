@@ -258,14 +258,13 @@ fn main(
     @builtin(subgroup_invocation_id) lane: u32,
 ) {
     let tiles_of_rows = (params.end.z - params.origin.z + ROWS - 1u) / ROWS;
-    // Under causality the last rows see most keys: start them first.
-    let row_tile = select(workgroup.x, tiles_of_rows - 1u - workgroup.x, CAUSAL_SKIP);
-    let split = workgroup.z % params.splits;
+    let tile = place_of(workgroup, tiles_of_rows, CAUSAL_SKIP);
+    let split = tile.slice % params.splits;
     let t_begin = params.origin.w + split * params.keys_per_split;
     var place = Place();
-    place.b = params.origin.x + workgroup.z / params.splits;
-    place.n = params.origin.y + workgroup.y;
-    place.rows_begin = params.origin.z + row_tile * ROWS;
+    place.b = params.origin.x + tile.slice / params.splits;
+    place.n = params.origin.y + tile.head;
+    place.rows_begin = params.origin.z + tile.row_tile * ROWS;
     place.rows_end = min(place.rows_begin + ROWS, params.end.z);
     place.t_end = min(t_begin + params.keys_per_split, params.end.w);
     if CAUSAL_SKIP && place.rows_end < params.q_len {

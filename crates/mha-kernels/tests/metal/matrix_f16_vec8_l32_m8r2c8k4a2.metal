@@ -62,15 +62,20 @@ typedef int type_10[1];
 typedef Elem type_11[1];
 typedef metal::float4 type_12[1];
 typedef metal::float2 type_14[1];
+struct TilePlace {
+    uint row_tile;
+    uint head;
+    uint slice;
+};
 typedef float Score;
 typedef half Half;
-struct type_15 {
+struct type_16 {
     Score inner[2304];
 };
-struct type_16 {
+struct type_17 {
     Half inner[2304];
 };
-struct type_17 {
+struct type_18 {
     Half inner[2304];
 };
 typedef metal::simdgroup_half8x8 LeftMatrix;
@@ -128,7 +133,7 @@ struct TileScores {
     SumBlocks k2_;
     SumBlocks k3_;
 };
-struct type_19 {
+struct type_20 {
     metal::atomic_uint inner[4];
 };
 constant float LOWEST = -340282350000000000000000000000000000000.0;
@@ -704,9 +709,33 @@ void store_partial4_(
     return;
 }
 
+uint naga_mod(uint lhs, uint rhs) {
+    return lhs % metal::select(rhs, 1u, rhs == 0u);
+}
+
+TilePlace place_of(
+    metal::uint3 workgroup_1,
+    uint tiles,
+    bool longest_first,
+    constant AttentionParams& params
+) {
+    if (!(longest_first)) {
+        return TilePlace {workgroup_1.x, workgroup_1.y, workgroup_1.z};
+    }
+    uint _e11 = params.end.y;
+    uint _e15 = params.origin.y;
+    uint heads_1 = _e11 - _e15;
+    uint _e20 = params.end.x;
+    uint _e24 = params.origin.x;
+    uint _e29 = params.splits;
+    uint others = (heads_1 * (_e20 - _e24)) * _e29;
+    uint i_6 = (((workgroup_1.z * heads_1) + workgroup_1.y) * tiles) + workgroup_1.x;
+    return TilePlace {(tiles - 1u) - naga_div(i_6, others), naga_mod(naga_mod(i_6, others), heads_1), naga_div(naga_mod(i_6, others), heads_1)};
+}
+
 metal::float4 get_scores(
     uint at,
-    threadgroup type_15& scores
+    threadgroup type_16& scores
 ) {
     Score _e3 = scores.inner[at];
     Score _e8 = scores.inner[at + 1u];
@@ -718,7 +747,7 @@ metal::float4 get_scores(
 void put_scores(
     uint at_1,
     metal::float4 x_6,
-    threadgroup type_15& scores
+    threadgroup type_16& scores
 ) {
     scores.inner[at_1] = x_6.x;
     scores.inner[at_1 + 1u] = x_6.y;
@@ -730,7 +759,7 @@ void put_scores(
 void put_weights(
     uint at_2,
     metal::half4 x_7,
-    threadgroup type_16& weights
+    threadgroup type_17& weights
 ) {
     weights.inner[at_2] = x_7.x;
     weights.inner[at_2 + 1u] = x_7.y;
@@ -742,7 +771,7 @@ void put_weights(
 void put_keys(
     uint at_3,
     metal::half4 x_8,
-    threadgroup type_17& keys
+    threadgroup type_18& keys
 ) {
     keys.inner[at_3] = x_8.x;
     keys.inner[at_3 + 1u] = x_8.y;
@@ -754,7 +783,7 @@ void put_keys(
 void put_values(
     uint at_4,
     metal::half4 x_9,
-    threadgroup type_17& values
+    threadgroup type_18& values
 ) {
     values.inner[at_4] = x_9.x;
     values.inner[at_4 + 1u] = x_9.y;
@@ -786,7 +815,7 @@ metal::simdgroup_half8x8 NagaCooperativeLoad(const threadgroup half* ptr, int st
 RightMatrix key_matrix(
     uint key_block,
     uint column_block,
-    threadgroup type_17& keys
+    threadgroup type_18& keys
 ) {
     return NagaCooperativeLoad(&keys.inner[naga_div(((key_block * SIDE) * TILE_ROW) + (column_block * SIDE), UNIT)], 72u, true);
 }
@@ -794,7 +823,7 @@ RightMatrix key_matrix(
 RightMatrix value_matrix(
     uint key_block_1,
     uint column_block_1,
-    threadgroup type_17& values
+    threadgroup type_18& values
 ) {
     return NagaCooperativeLoad(&values.inner[naga_div(((key_block_1 * SIDE) * TILE_ROW) + (column_block_1 * SIDE), UNIT)], 72u, false);
 }
@@ -803,7 +832,7 @@ LeftMatrix left_matrix(
     Place place_1,
     uint row_block,
     uint key_block_2,
-    threadgroup type_16& weights
+    threadgroup type_17& weights
 ) {
     uint at_9 = (place_1.area + (row_block * KEY_TILE)) + (key_block_2 * SIDE);
     return NagaCooperativeLoad(&weights.inner[naga_div(at_9, UNIT)], 72u, false);
@@ -812,7 +841,7 @@ LeftMatrix left_matrix(
 void put_query4_(
     uint at_5,
     metal::float4 x_10,
-    threadgroup type_16& weights
+    threadgroup type_17& weights
 ) {
     put_weights(at_5, static_cast<metal::half4>(x_10), weights);
     return;
@@ -821,7 +850,7 @@ void put_query4_(
 void put_weights4_(
     uint at_6,
     metal::float4 x_11,
-    threadgroup type_16& weights
+    threadgroup type_17& weights
 ) {
     put_weights(at_6, static_cast<metal::half4>(x_11), weights);
     return;
@@ -830,7 +859,7 @@ void put_weights4_(
 void put_key_piece(
     uint at_7,
     Piece piece_1,
-    threadgroup type_17& keys
+    threadgroup type_18& keys
 ) {
     metal::half4 _e3 = halves(piece_1.xy);
     put_keys(at_7, _e3, keys);
@@ -842,7 +871,7 @@ void put_key_piece(
 void put_value_piece(
     uint at_8,
     Piece piece_2,
-    threadgroup type_17& values
+    threadgroup type_18& values
 ) {
     metal::half4 _e3 = halves(piece_2.xy);
     put_values(at_8, _e3, values);
@@ -857,10 +886,6 @@ void answer_beyond(
     uint t_begin
 ) {
     return;
-}
-
-uint naga_mod(uint lhs, uint rhs) {
-    return lhs % metal::select(rhs, 1u, rhs == 0u);
 }
 
 Piece next_key(
@@ -912,7 +937,7 @@ void store_key(
     uint i_2,
     Piece piece_3,
     constant AttentionParams& params,
-    threadgroup type_17& keys
+    threadgroup type_18& keys
 ) {
     if (i_2 < TILE_LENGTH) {
         uint _e20 = params.head_size;
@@ -927,7 +952,7 @@ void store_keys(
     Place place_5,
     Ahead ahead,
     constant AttentionParams& params,
-    threadgroup type_17& keys
+    threadgroup type_18& keys
 ) {
     store_key(place_5.local_index, ahead.x0_, params, keys);
     store_key(place_5.local_index + WORKGROUP_SIZE, ahead.x1_, params, keys);
@@ -982,7 +1007,7 @@ Ahead load_values(
 void store_value(
     uint i_4,
     Piece piece_4,
-    threadgroup type_17& values
+    threadgroup type_18& values
 ) {
     if (i_4 < TILE_LENGTH) {
         put_value_piece((naga_div(i_4, PIECES) * TILE_ROW) + (naga_mod(i_4, PIECES) * PIECE), piece_4, values);
@@ -995,7 +1020,7 @@ void store_value(
 void store_values(
     Place place_8,
     Ahead ahead_1,
-    threadgroup type_17& values
+    threadgroup type_18& values
 ) {
     store_value(place_8.local_index, ahead_1.x0_, values);
     store_value(place_8.local_index + WORKGROUP_SIZE, ahead_1.x1_, values);
@@ -1021,7 +1046,7 @@ SumBlocks multiply(
 LeftBlocks left_blocks(
     Place place_9,
     uint key_block_3,
-    threadgroup type_16& weights
+    threadgroup type_17& weights
 ) {
     LeftMatrix _e3 = left_matrix(place_9, 0u, key_block_3, weights);
     LeftMatrix _e5 = left_matrix(place_9, 1u, key_block_3, weights);
@@ -1033,7 +1058,7 @@ void put_sum(
     Place place_10,
     uint row_block_1,
     uint key_block_4,
-    threadgroup type_15& scores
+    threadgroup type_16& scores
 ) {
     uint at_10 = (place_10.area + (row_block_1 * KEY_TILE)) + (key_block_4 * SIDE);
     simdgroup_store(sum_1, &scores.inner[naga_div(at_10, UNIT)], 72u);
@@ -1044,7 +1069,7 @@ void put_sums(
     SumBlocks sums_1,
     Place place_11,
     uint key_block_5,
-    threadgroup type_15& scores
+    threadgroup type_16& scores
 ) {
     put_sum(sums_1.r0_, place_11, 0u, key_block_5, scores);
     put_sum(sums_1.r1_, place_11, 1u, key_block_5, scores);
@@ -1054,7 +1079,7 @@ void put_sums(
 LaneKeys lane_scores(
     Place place_12,
     uint row_block_2,
-    threadgroup type_15& scores
+    threadgroup type_16& scores
 ) {
     uint at_11 = (place_12.row_area + (row_block_2 * KEY_TILE)) + (place_12.part * 4u);
     metal::float4 _e10 = get_scores(at_11, scores);
@@ -1088,7 +1113,7 @@ void put_lane_weights(
     LaneKeys w_1,
     Place place_13,
     uint row_block_3,
-    threadgroup type_16& weights
+    threadgroup type_17& weights
 ) {
     uint at_12 = (place_13.row_area + (row_block_3 * KEY_TILE)) + (place_13.part * 4u);
     put_weights4_(at_12, w_1.low, weights);
@@ -1100,8 +1125,8 @@ Rows weigh(
     Rows before,
     Place place_14,
     constant AttentionParams& params,
-    threadgroup type_15& scores,
-    threadgroup type_16& weights
+    threadgroup type_16& scores,
+    threadgroup type_17& weights
 ) {
     Rows rows_2 = {};
     rows_2 = before;
@@ -1203,8 +1228,8 @@ Rows weigh_masked(
     constant AttentionParams& params,
     device type_10 const& padding_mask,
     device type_11 const& attention_bias,
-    threadgroup type_15& scores,
-    threadgroup type_16& weights,
+    threadgroup type_16& scores,
+    threadgroup type_17& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Rows rows_3 = {};
@@ -1233,8 +1258,8 @@ Row weigh_again(
     constant AttentionParams& params,
     device type_10 const& padding_mask,
     device type_11 const& attention_bias,
-    threadgroup type_15& scores,
-    threadgroup type_16& weights,
+    threadgroup type_16& scores,
+    threadgroup type_17& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Row row_4 = {};
@@ -1285,8 +1310,8 @@ Rows weigh_rows_again(
     constant AttentionParams& params,
     device type_10 const& padding_mask,
     device type_11 const& attention_bias,
-    threadgroup type_15& scores,
-    threadgroup type_16& weights,
+    threadgroup type_16& scores,
+    threadgroup type_17& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Row _e5 = weigh_again(rows_4.r0_, place_20, t0_7, 0u, params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
@@ -1406,7 +1431,7 @@ void stage_query(
     constant AttentionParams& params,
     device type_7 const& bias,
     device type_7 const& query,
-    threadgroup type_16& weights,
+    threadgroup type_17& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint c = {};
@@ -1455,7 +1480,7 @@ LeftBlocks staged_query(
     constant AttentionParams& params,
     device type_7 const& bias,
     device type_7 const& query,
-    threadgroup type_16& weights,
+    threadgroup type_17& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
@@ -1470,7 +1495,7 @@ void scale_staged(
     Row row_7,
     Place place_25,
     uint row_block_6,
-    threadgroup type_15& scores
+    threadgroup type_16& scores
 ) {
     uint c_1 = {};
     c_1 = place_25.part * 4u;
@@ -1505,7 +1530,7 @@ metal::simdgroup_float8x8 NagaCooperativeLoad(const threadgroup float* ptr, int 
 SumMatrix get_sum(
     Place place_26,
     uint row_block_7,
-    threadgroup type_15& scores
+    threadgroup type_16& scores
 ) {
     return NagaCooperativeLoad(&scores.inner[naga_div(place_26.area + (row_block_7 * KEY_TILE), UNIT)], 72u, false);
 }
@@ -1514,7 +1539,7 @@ SumBlocks scaled_2(
     SumBlocks sums_2,
     Rows rows_9,
     Place place_27,
-    threadgroup type_15& scores
+    threadgroup type_16& scores
 ) {
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
     put_sums(sums_2, place_27, 0u, scores);
@@ -1559,7 +1584,7 @@ void store_staged(
     constant AttentionParams& params,
     device type_8& output,
     device type_12& partial_values,
-    threadgroup type_15& scores,
+    threadgroup type_16& scores,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint c_2 = {};
@@ -1605,7 +1630,7 @@ void store_block(
     constant AttentionParams& params,
     device type_8& output,
     device type_12& partial_values,
-    threadgroup type_15& scores,
+    threadgroup type_16& scores,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
@@ -1622,7 +1647,7 @@ Queries load_queries(
     constant AttentionParams& params,
     device type_7 const& bias,
     device type_7 const& query,
-    threadgroup type_16& weights,
+    threadgroup type_17& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Queries q = {};
@@ -1649,7 +1674,7 @@ Queries load_queries(
 SumBlocks block_scores(
     Queries q_1,
     uint key_block_6,
-    threadgroup type_17& keys
+    threadgroup type_18& keys
 ) {
     SumBlocks s_9 = SumBlocks {};
     RightMatrix _e6 = key_matrix(key_block_6, 0u, keys);
@@ -1692,7 +1717,7 @@ Outputs add_block(
     Outputs before_4,
     LeftBlocks w_2,
     uint key_block_7,
-    threadgroup type_17& values
+    threadgroup type_18& values
 ) {
     Outputs o_1 = {};
     o_1 = before_4;
@@ -1736,7 +1761,7 @@ Outputs scale_outputs(
     Outputs before_5,
     Rows rows_12,
     Place place_32,
-    threadgroup type_15& scores
+    threadgroup type_16& scores
 ) {
     Outputs o_2 = {};
     o_2 = before_5;
@@ -1776,7 +1801,7 @@ void store_outputs(
     constant AttentionParams& params,
     device type_8& output,
     device type_12& partial_values,
-    threadgroup type_15& scores,
+    threadgroup type_16& scores,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     store_block(o_3.inner[0], rows_13, place_33, 0u, params, output, partial_values, scores, _buffer_sizes);
@@ -1792,7 +1817,7 @@ void store_outputs(
 
 TileScores tile_scores(
     Queries q_2,
-    threadgroup type_17& keys
+    threadgroup type_18& keys
 ) {
     SumBlocks _e2 = block_scores(q_2, 0u, keys);
     SumBlocks _e4 = block_scores(q_2, 1u, keys);
@@ -1804,7 +1829,7 @@ TileScores tile_scores(
 void put_tile_scores(
     TileScores s_10,
     Place place_34,
-    threadgroup type_15& scores
+    threadgroup type_16& scores
 ) {
     put_sums(s_10.k0_, place_34, 0u, scores);
     put_sums(s_10.k1_, place_34, 1u, scores);
@@ -1816,8 +1841,8 @@ void put_tile_scores(
 Outputs add_values(
     Outputs before_6,
     Place place_35,
-    threadgroup type_16& weights,
-    threadgroup type_17& values
+    threadgroup type_17& weights,
+    threadgroup type_18& values
 ) {
     Outputs o_4 = {};
     o_4 = before_6;
@@ -1893,11 +1918,11 @@ struct main_Input {
 , device type_11 const& attention_bias [[user(fake0)]]
 , device type_12& partial_values [[user(fake0)]]
 , device type_14& partial_stats [[user(fake0)]]
-, threadgroup type_15& scores
-, threadgroup type_16& weights
-, threadgroup type_17& keys
-, threadgroup type_17& values
-, threadgroup type_19& flags
+, threadgroup type_16& scores
+, threadgroup type_17& weights
+, threadgroup type_18& keys
+, threadgroup type_18& values
+, threadgroup type_20& flags
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
     Place place = Place {};
@@ -1912,201 +1937,201 @@ struct main_Input {
     uint _e7 = params.end.z;
     uint _e11 = params.origin.z;
     uint tiles_of_rows = naga_div(((_e7 - _e11) + ROWS) - 1u, ROWS);
-    uint row_tile = CAUSAL_SKIP ? ((tiles_of_rows - 1u) - workgroup.x) : workgroup.x;
-    uint _e29 = params.splits;
-    uint split_1 = naga_mod(workgroup.z, _e29);
-    uint _e34 = params.origin.w;
-    uint _e37 = params.keys_per_split;
-    uint t_begin_1 = _e34 + (split_1 * _e37);
-    uint _e46 = params.origin.x;
-    uint _e50 = params.splits;
-    place.b = _e46 + naga_div(workgroup.z, _e50);
-    uint _e57 = params.origin.y;
-    place.n = _e57 + workgroup.y;
-    uint _e64 = params.origin.z;
-    place.rows_begin = _e64 + (row_tile * ROWS);
-    uint _e70 = place.rows_begin;
-    uint _e76 = params.end.z;
-    place.rows_end = metal::min(_e70 + ROWS, _e76);
-    uint _e81 = params.keys_per_split;
-    uint _e86 = params.end.w;
-    place.t_end = metal::min(t_begin_1 + _e81, _e86);
+    TilePlace _e20 = place_of(workgroup, tiles_of_rows, CAUSAL_SKIP, params);
+    uint _e24 = params.splits;
+    uint split_1 = naga_mod(_e20.slice, _e24);
+    uint _e29 = params.origin.w;
+    uint _e32 = params.keys_per_split;
+    uint t_begin_1 = _e29 + (split_1 * _e32);
+    uint _e41 = params.origin.x;
+    uint _e45 = params.splits;
+    place.b = _e41 + naga_div(_e20.slice, _e45);
+    uint _e52 = params.origin.y;
+    place.n = _e52 + _e20.head;
+    uint _e59 = params.origin.z;
+    place.rows_begin = _e59 + (_e20.row_tile * ROWS);
+    uint _e66 = place.rows_begin;
+    uint _e72 = params.end.z;
+    place.rows_end = metal::min(_e66 + ROWS, _e72);
+    uint _e77 = params.keys_per_split;
+    uint _e82 = params.end.w;
+    place.t_end = metal::min(t_begin_1 + _e77, _e82);
     if (CAUSAL_SKIP) {
-        uint _e92 = place.rows_end;
-        uint _e95 = params.q_len;
-        local = _e92 < _e95;
+        uint _e88 = place.rows_end;
+        uint _e91 = params.q_len;
+        local = _e88 < _e91;
     } else {
         local = false;
     }
-    bool _e98 = local;
-    if (_e98) {
-        uint _e101 = place.t_end;
-        uint _e103 = place.rows_end;
-        uint _e106 = params.past_len;
-        place.t_end = metal::min(_e101, _e103 + _e106);
+    bool _e94 = local;
+    if (_e94) {
+        uint _e97 = place.t_end;
+        uint _e99 = place.rows_end;
+        uint _e102 = params.past_len;
+        place.t_end = metal::min(_e97, _e99 + _e102);
     }
-    uint _e111 = place.t_end;
-    place.last = metal::max(_e111, t_begin_1 + 1u) - 1u;
-    uint _e120 = params.first_split;
-    place.split = _e120 + split_1;
+    uint _e107 = place.t_end;
+    place.last = metal::max(_e107, t_begin_1 + 1u) - 1u;
+    uint _e116 = params.first_split;
+    place.split = _e116 + split_1;
     place.local_index = local_index;
     place.part = naga_mod(lane, LANES_A_ROW);
     place.area = (subgroup * SIDE) * SCORES_ROW;
-    uint _e133 = place.area;
-    place.row_area = _e133 + (naga_div(lane, LANES_A_ROW) * SCORES_ROW);
-    uint _e140 = place.t_end;
-    uint tiles = naga_div(((metal::max(_e140, t_begin_1) - t_begin_1) + KEY_TILE) - 1u, KEY_TILE);
+    uint _e129 = place.area;
+    place.row_area = _e129 + (naga_div(lane, LANES_A_ROW) * SCORES_ROW);
+    uint _e136 = place.t_end;
+    uint tiles_1 = naga_div(((metal::max(_e136, t_begin_1) - t_begin_1) + KEY_TILE) - 1u, KEY_TILE);
     if (local_index < 2u) {
         metal::atomic_store_explicit(&flags.inner[local_index], 0u, metal::memory_order_relaxed);
     }
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    uint _e155 = place.rows_begin;
-    Rows _e164 = first_rows((_e155 + ((subgroup * ROW_BLOCKS) * SIDE)) + naga_div(lane, LANES_A_ROW));
-    rows = _e164;
-    Rows _e166 = rows;
-    Place _e167 = place;
-    Queries _e168 = load_queries(_e166, _e167, params, bias, query, weights, _buffer_sizes);
+    uint _e151 = place.rows_begin;
+    Rows _e160 = first_rows((_e151 + ((subgroup * ROW_BLOCKS) * SIDE)) + naga_div(lane, LANES_A_ROW));
+    rows = _e160;
+    Rows _e162 = rows;
+    Place _e163 = place;
+    Queries _e164 = load_queries(_e162, _e163, params, bias, query, weights, _buffer_sizes);
+    Place _e165 = place;
+    Place _e166 = place;
+    Ahead _e167 = load_keys(_e166, t_begin_1, params, bias, past_key, key, _buffer_sizes);
+    store_keys(_e165, _e167, params, keys);
+    Place _e168 = place;
     Place _e169 = place;
-    Place _e170 = place;
-    Ahead _e171 = load_keys(_e170, t_begin_1, params, bias, past_key, key, _buffer_sizes);
-    store_keys(_e169, _e171, params, keys);
-    Place _e172 = place;
-    Place _e173 = place;
-    Ahead _e174 = load_values(_e173, t_begin_1, params, bias, past_value, value, _buffer_sizes);
-    store_values(_e172, _e174, values);
-    Place _e175 = place;
-    Ahead _e178 = load_keys(_e175, t_begin_1 + KEY_TILE, params, bias, past_key, key, _buffer_sizes);
-    keys_ahead = _e178;
-    Place _e180 = place;
-    Ahead _e183 = load_values(_e180, t_begin_1 + KEY_TILE, params, bias, past_value, value, _buffer_sizes);
-    next_values = _e183;
+    Ahead _e170 = load_values(_e169, t_begin_1, params, bias, past_value, value, _buffer_sizes);
+    store_values(_e168, _e170, values);
+    Place _e171 = place;
+    Ahead _e174 = load_keys(_e171, t_begin_1 + KEY_TILE, params, bias, past_key, key, _buffer_sizes);
+    keys_ahead = _e174;
+    Place _e176 = place;
+    Ahead _e179 = load_values(_e176, t_begin_1 + KEY_TILE, params, bias, past_value, value, _buffer_sizes);
+    next_values = _e179;
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    TileScores _e185 = tile_scores(_e168, keys);
-    s = _e185;
-    TileScores _e187 = s;
-    Place _e188 = place;
-    put_tile_scores(_e187, _e188, scores);
+    TileScores _e181 = tile_scores(_e164, keys);
+    s = _e181;
+    TileScores _e183 = s;
+    Place _e184 = place;
+    put_tile_scores(_e183, _e184, scores);
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    Place _e189 = place;
-    Ahead _e190 = keys_ahead;
-    store_keys(_e189, _e190, params, keys);
-    Place _e191 = place;
-    Ahead _e194 = load_keys(_e191, t_begin_1 + 64u, params, bias, past_key, key, _buffer_sizes);
-    keys_ahead = _e194;
+    Place _e185 = place;
+    Ahead _e186 = keys_ahead;
+    store_keys(_e185, _e186, params, keys);
+    Place _e187 = place;
+    Ahead _e190 = load_keys(_e187, t_begin_1 + 64u, params, bias, past_key, key, _buffer_sizes);
+    keys_ahead = _e190;
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    TileScores _e195 = tile_scores(_e168, keys);
-    s = _e195;
+    TileScores _e191 = tile_scores(_e164, keys);
+    s = _e191;
     while(true) {
-        uint _e200 = i;
-        if (_e200 < tiles) {
+        uint _e196 = i;
+        if (_e196 < tiles_1) {
         } else {
             break;
         }
         {
-            Rows _e202 = rows;
-            Place _e203 = place;
-            uint _e204 = i;
-            Rows _e208 = weigh_rows_again(_e202, _e203, t_begin_1 + (_e204 * KEY_TILE), params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
-            rows = _e208;
+            Rows _e198 = rows;
+            Place _e199 = place;
+            uint _e200 = i;
+            Rows _e204 = weigh_rows_again(_e198, _e199, t_begin_1 + (_e200 * KEY_TILE), params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
+            rows = _e204;
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
             if (local_index == 0u) {
                 metal::atomic_store_explicit(&flags.inner[0], 0u, metal::memory_order_relaxed);
             }
-            uint _e214 = i;
-            scaled = _e214;
+            uint _e210 = i;
+            scaled = _e210;
             bool loop_init_5 = true;
             while(true) {
                 if (!loop_init_5) {
                     scaled = 0u;
                 }
                 loop_init_5 = false;
-                uint _e216 = scaled;
-                if (_e216 != 0u) {
+                uint _e212 = scaled;
+                if (_e212 != 0u) {
                 } else {
                     break;
                 }
                 {
-                    Outputs _e219 = o;
-                    Rows _e220 = rows;
-                    Place _e221 = place;
-                    Outputs _e222 = scale_outputs(_e219, _e220, _e221, scores);
-                    o = _e222;
+                    Outputs _e215 = o;
+                    Rows _e216 = rows;
+                    Place _e217 = place;
+                    Outputs _e218 = scale_outputs(_e215, _e216, _e217, scores);
+                    o = _e218;
                 }
             }
             while(true) {
-                Rows _e224 = rows;
-                Rows _e225 = with_totals(_e224);
-                rows = _e225;
-                Outputs _e226 = o;
+                Rows _e220 = rows;
+                Rows _e221 = with_totals(_e220);
+                rows = _e221;
+                Outputs _e222 = o;
+                Place _e223 = place;
+                Outputs _e224 = add_values(_e222, _e223, weights, values);
+                o = _e224;
+                TileScores _e225 = s;
+                Place _e226 = place;
+                put_tile_scores(_e225, _e226, scores);
                 Place _e227 = place;
-                Outputs _e228 = add_values(_e226, _e227, weights, values);
-                o = _e228;
-                TileScores _e229 = s;
-                Place _e230 = place;
-                put_tile_scores(_e229, _e230, scores);
-                Place _e231 = place;
-                Ahead _e232 = keys_ahead;
-                store_keys(_e231, _e232, params, keys);
-                Place _e233 = place;
-                uint _e234 = i;
-                Ahead _e240 = load_keys(_e233, t_begin_1 + ((_e234 + 3u) * KEY_TILE), params, bias, past_key, key, _buffer_sizes);
-                keys_ahead = _e240;
+                Ahead _e228 = keys_ahead;
+                store_keys(_e227, _e228, params, keys);
+                Place _e229 = place;
+                uint _e230 = i;
+                Ahead _e236 = load_keys(_e229, t_begin_1 + ((_e230 + 3u) * KEY_TILE), params, bias, past_key, key, _buffer_sizes);
+                keys_ahead = _e236;
                 Ahead values_ahead = next_values;
-                Place _e242 = place;
-                uint _e243 = i;
-                Ahead _e249 = load_values(_e242, t_begin_1 + ((_e243 + 2u) * KEY_TILE), params, bias, past_value, value, _buffer_sizes);
-                next_values = _e249;
-                uint _e251 = i;
-                i = _e251 + 1u;
-                uint _e253 = i;
-                if (_e253 >= tiles) {
+                Place _e238 = place;
+                uint _e239 = i;
+                Ahead _e245 = load_values(_e238, t_begin_1 + ((_e239 + 2u) * KEY_TILE), params, bias, past_value, value, _buffer_sizes);
+                next_values = _e245;
+                uint _e247 = i;
+                i = _e247 + 1u;
+                uint _e249 = i;
+                if (_e249 >= tiles_1) {
                     break;
                 }
                 metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-                Place _e255 = place;
-                uint _e256 = i;
-                bool _e260 = is_masked(_e255, t_begin_1 + (_e256 * KEY_TILE), params);
-                if (_e260) {
-                    TileScores _e261 = tile_scores(_e168, keys);
-                    s = _e261;
-                    Rows _e262 = rows;
-                    Place _e263 = place;
-                    uint _e264 = i;
-                    Rows _e268 = weigh_masked(_e262, _e263, t_begin_1 + (_e264 * KEY_TILE), params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
-                    rows = _e268;
+                Place _e251 = place;
+                uint _e252 = i;
+                bool _e256 = is_masked(_e251, t_begin_1 + (_e252 * KEY_TILE), params);
+                if (_e256) {
+                    TileScores _e257 = tile_scores(_e164, keys);
+                    s = _e257;
+                    Rows _e258 = rows;
+                    Place _e259 = place;
+                    uint _e260 = i;
+                    Rows _e264 = weigh_masked(_e258, _e259, t_begin_1 + (_e260 * KEY_TILE), params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
+                    rows = _e264;
                 } else {
-                    TileScores _e269 = tile_scores(_e168, keys);
-                    s = _e269;
-                    Rows _e270 = rows;
-                    Place _e271 = place;
-                    Rows _e272 = weigh(_e270, _e271, params, scores, weights);
-                    rows = _e272;
+                    TileScores _e265 = tile_scores(_e164, keys);
+                    s = _e265;
+                    Rows _e266 = rows;
+                    Place _e267 = place;
+                    Rows _e268 = weigh(_e266, _e267, params, scores, weights);
+                    rows = _e268;
                 }
-                Rows _e273 = rows;
-                bool _e274 = has_lost(_e273);
-                if (_e274) {
+                Rows _e269 = rows;
+                bool _e270 = has_lost(_e269);
+                if (_e270) {
                     metal::atomic_store_explicit(&flags.inner[0], 1u, metal::memory_order_relaxed);
                 }
-                Place _e278 = place;
-                store_values(_e278, values_ahead, values);
+                Place _e274 = place;
+                store_values(_e274, values_ahead, values);
                 metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-                uint _e281 = metal::atomic_load_explicit(&flags.inner[0], metal::memory_order_relaxed);
-                if (_e281 != 0u) {
+                uint _e277 = metal::atomic_load_explicit(&flags.inner[0], metal::memory_order_relaxed);
+                if (_e277 != 0u) {
                     break;
                 }
             }
         }
     }
+    Rows _e280 = rows;
+    Place _e281 = place;
+    Rows _e282 = with_row_sums(_e280, _e281, params, partial_stats, _buffer_sizes);
+    rows = _e282;
+    Outputs _e283 = o;
     Rows _e284 = rows;
     Place _e285 = place;
-    Rows _e286 = with_row_sums(_e284, _e285, params, partial_stats, _buffer_sizes);
-    rows = _e286;
-    Outputs _e287 = o;
-    Rows _e288 = rows;
-    Place _e289 = place;
-    store_outputs(_e287, _e288, _e289, params, output, partial_values, scores, _buffer_sizes);
-    Rows _e290 = rows;
-    Place _e291 = place;
-    answer_beyond(_e290, _e291, t_begin_1);
+    store_outputs(_e283, _e284, _e285, params, output, partial_values, scores, _buffer_sizes);
+    Rows _e286 = rows;
+    Place _e287 = place;
+    answer_beyond(_e286, _e287, t_begin_1);
     return;
 }
