@@ -300,7 +300,7 @@ fn fits_matrices(row: &TuningRow, caps: &DeviceCaps) -> Result<(), String> {
 fn matrix_memory(row: &TuningRow) -> u32 {
     let Some(tile) = row.matrix() else { return 0 };
     let parts = if row.dtype == DType::F32 { 2 } else { 1 };
-    let scores = row.workgroup_size / row.lanes * tile.side * (tile.row_blocks * row.key_tile + 8);
+    let scores = tile.side * (row.workgroup_size / row.lanes * tile.row_blocks * row.key_tile + 8);
     scores * (4 + 2 * parts) + 2 * row.key_tile * (row.columns4() * 4 + 8) * 2 * parts + 16
 }
 
