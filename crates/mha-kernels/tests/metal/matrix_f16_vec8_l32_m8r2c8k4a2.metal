@@ -1685,6 +1685,30 @@ Queries load_queries(
     return _e27;
 }
 
+SumBlocks add_even(
+    LeftBlocks a_2,
+    RightMatrix b_15,
+    SumBlocks sums_4
+) {
+    SumBlocks _e3 = multiply(a_2, b_15, sums_4);
+    return _e3;
+}
+
+SumBlocks add_odd(
+    LeftBlocks a_3,
+    RightMatrix b_16,
+    SumBlocks sums_5
+) {
+    SumBlocks _e3 = multiply(a_3, b_16, sums_5);
+    return _e3;
+}
+
+SumBlocks whole_sums(
+    SumBlocks sums_6
+) {
+    return sums_6;
+}
+
 SumBlocks block_scores(
     Queries q_1,
     uint key_block_6,
@@ -1693,38 +1717,39 @@ SumBlocks block_scores(
     SumBlocks s_8 = SumBlocks {};
     RightMatrix _e6 = key_matrix(key_block_6, 0u, keys);
     SumBlocks _e7 = s_8;
-    SumBlocks _e8 = multiply(q_1.inner[0], _e6, _e7);
+    SumBlocks _e8 = add_even(q_1.inner[0], _e6, _e7);
     s_8 = _e8;
     RightMatrix _e11 = key_matrix(key_block_6, 1u, keys);
     SumBlocks _e12 = s_8;
-    SumBlocks _e13 = multiply(q_1.inner[1], _e11, _e12);
+    SumBlocks _e13 = add_odd(q_1.inner[1], _e11, _e12);
     s_8 = _e13;
     RightMatrix _e16 = key_matrix(key_block_6, 2u, keys);
     SumBlocks _e17 = s_8;
-    SumBlocks _e18 = multiply(q_1.inner[2], _e16, _e17);
+    SumBlocks _e18 = add_even(q_1.inner[2], _e16, _e17);
     s_8 = _e18;
     RightMatrix _e21 = key_matrix(key_block_6, 3u, keys);
     SumBlocks _e22 = s_8;
-    SumBlocks _e23 = multiply(q_1.inner[3], _e21, _e22);
+    SumBlocks _e23 = add_odd(q_1.inner[3], _e21, _e22);
     s_8 = _e23;
     RightMatrix _e26 = key_matrix(key_block_6, 4u, keys);
     SumBlocks _e27 = s_8;
-    SumBlocks _e28 = multiply(q_1.inner[4], _e26, _e27);
+    SumBlocks _e28 = add_even(q_1.inner[4], _e26, _e27);
     s_8 = _e28;
     RightMatrix _e31 = key_matrix(key_block_6, 5u, keys);
     SumBlocks _e32 = s_8;
-    SumBlocks _e33 = multiply(q_1.inner[5], _e31, _e32);
+    SumBlocks _e33 = add_odd(q_1.inner[5], _e31, _e32);
     s_8 = _e33;
     RightMatrix _e36 = key_matrix(key_block_6, 6u, keys);
     SumBlocks _e37 = s_8;
-    SumBlocks _e38 = multiply(q_1.inner[6], _e36, _e37);
+    SumBlocks _e38 = add_even(q_1.inner[6], _e36, _e37);
     s_8 = _e38;
     RightMatrix _e41 = key_matrix(key_block_6, 7u, keys);
     SumBlocks _e42 = s_8;
-    SumBlocks _e43 = multiply(q_1.inner[7], _e41, _e42);
+    SumBlocks _e43 = add_odd(q_1.inner[7], _e41, _e42);
     s_8 = _e43;
     SumBlocks _e44 = s_8;
-    return _e44;
+    SumBlocks _e45 = whole_sums(_e44);
+    return _e45;
 }
 
 Outputs add_block(
