@@ -165,7 +165,8 @@ fn lane_choice(
     let fitting = || covering().filter(|row| fits(lane, row, problem, caps).is_ok());
     // The narrowest head class that covers and the lanes of its first row; within it, a choice by the problem's size.
     let row = fitting().next().map(|first| {
-        let class = || fitting().filter(|row| (row.max_head_size, row.lanes) == (first.max_head_size, first.lanes));
+        let kind = |row: &TuningRow| (row.max_head_size, row.lanes, row.matrix().map(|tile| tile.side));
+        let class = || fitting().filter(|row| kind(row) == kind(first));
         let suits = |row: &&TuningRow| match lane {
             Lane::Short => row.rows >= problem.q_len,
             // A device that is three quarters full gains nothing from smaller workgroups, each of which loads all keys.
@@ -348,6 +349,8 @@ fn wanted_splits(lane: Lane, problem: &AttentionProblem, row: &TuningRow, caps: 
             let workgroups = u64::from(problem.batch) * u64::from(problem.num_heads) * row_blocks;
             (workgroups, 2 * wanted_lanes(caps), 2 * row.workgroup_size / row.lanes * 4)
         }
+        // Measured on an H100: 132 workgroups of 128 lanes gain from two splits in f32, 160 lose in either type.
+        Lane::Matrix => (row_workgroups(problem, row), wanted_lanes(caps).min(28 << 10), 4 * row.key_tile.max(1)),
         _ => (row_workgroups(problem, row), wanted_lanes(caps), 4 * row.key_tile.max(1)),
     };
     let most = problem.total_len().div_ceil(least_keys).max(1);
