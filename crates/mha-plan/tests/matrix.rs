@@ -8,7 +8,10 @@ mod problems;
 use problems::{Shape, problem};
 
 fn pinned(dtype: DType, head_size: u32, caps: &DeviceCaps) -> Result<String, String> {
-    let shape = Shape { q_len: 300, kv_len: 300, head_size, ..Shape::default() };
+    pinned_shape(dtype, Shape { q_len: 300, kv_len: 300, head_size, ..Shape::default() }, caps)
+}
+
+fn pinned_shape(dtype: DType, shape: Shape, caps: &DeviceCaps) -> Result<String, String> {
     let problem = AttentionProblem { dtype, ..problem(shape) };
     let options = PlanOptions { lane: Some(Lane::Matrix), ..PlanOptions::default() };
     plan(&problem, caps, &options).map(|plan| plan.decision).map_err(|refusal| refusal.to_string())
@@ -20,7 +23,7 @@ fn the_listed_shape_chooses_the_row() {
     let named_otherwise = DeviceCaps { name: "no name".into(), ..h100.clone() };
     for caps in [&h100, &named_otherwise] {
         let decision = pinned(DType::F16, 64, caps).unwrap();
-        assert!(decision.contains("_l32_m16r2c4"), "{decision}");
+        assert!(decision.contains("_l32_m16r1c4"), "{decision}");
         let decision = pinned(DType::F32, 128, caps).unwrap();
         assert!(decision.contains("matrix_f32_vec4_l32_m16r1c8"), "{decision}");
     }
@@ -29,6 +32,15 @@ fn the_listed_shape_chooses_the_row() {
     });
     let decisions: Vec<_> = eight.map(|caps| pinned(DType::F16, 64, &caps).unwrap()).collect();
     assert!(!decisions.is_empty() && decisions.iter().all(|d| d.contains("_l32_m8r2c8")), "{decisions:?}");
+}
+
+#[test]
+fn many_rows_get_the_larger_tile() {
+    for (q_len, tile) in [(577, "_m16r1c4"), (1500, "_m16r2c4")] {
+        let shape = Shape { num_heads: 20, q_len, kv_len: q_len, ..Shape::default() };
+        let decision = pinned_shape(DType::F16, shape, &devices::h100()).unwrap();
+        assert!(decision.contains(tile), "{q_len} rows: {decision}");
+    }
 }
 
 #[test]
