@@ -39,6 +39,17 @@ pub enum HostError {
         /// As received.
         file: PathBuf,
     },
+    /// The file is not this library.
+    #[error("the library is a build of ort-webgpu-attention, got '{}' ({why})", file.display())]
+    NotLibrary {
+        /// As received.
+        file: PathBuf,
+        /// What gives it away.
+        why: String,
+    },
+    /// The library finds no adapter.
+    #[error("the library needs an adapter: {0}")]
+    NoAdapter(String),
     /// What the runtime itself says, in one line.
     #[error("{0}")]
     Runtime(String),

@@ -140,6 +140,9 @@ impl Feeds {
     }
 }
 
+/// Outputs of a run, by name.
+pub type Outputs = Vec<(String, Tensor)>;
+
 /// A model that is ready to run.
 pub struct Session {
     inner: OrtSession,
@@ -161,7 +164,7 @@ impl Session {
     ///
     /// # Errors
     /// The runtime's or the library's, or an output that is no [`Tensor`].
-    pub fn run(&mut self, feeds: &Feeds) -> Result<Vec<(String, Tensor)>, HostError> {
+    pub fn run(&mut self, feeds: &Feeds) -> Result<Outputs, HostError> {
         let outputs = self.inner.run(feeds.views())?;
         outputs.iter().map(|(name, value)| Ok((name.to_owned(), Tensor::from_value(name, &value)?))).collect()
     }

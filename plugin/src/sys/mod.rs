@@ -27,7 +27,7 @@ pub(crate) use failure::{Code, Failure};
 pub(crate) use inner_op::{InnerOp, InnerOpSpec, Operand, Scratch, Target};
 pub(crate) use kernel_info::{AttributeValue, KernelInfo};
 pub(crate) use library::RegisteredOperators;
-pub(crate) use open::{NoRuntime, describe_adapter, open_runtime};
+pub(crate) use open::{NoAdapter, NoRuntime, describe_adapter, open_runtime};
 pub(crate) use operator::{Kernel, Operator, Port};
 pub(crate) use shape_inference::ShapeInference;
 pub(crate) use tensor::Element;
