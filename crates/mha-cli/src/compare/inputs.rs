@@ -141,6 +141,10 @@ impl Sizes {
 
     /// Takes the sizes of a tensor that was read, if it fits what the model declares.
     fn observe(&mut self, port: &Port, tensor: &Tensor, file: &Path) -> Result<(), String> {
+        // Nothing is declared of a scalar, and of an input of any rank, which ONNX Runtime tells apart when it runs.
+        if port.dims.is_empty() {
+            return Ok(());
+        }
         let fits = |(dim, size): (&Dim, &usize)| !matches!(dim, Dim::Fixed(fixed) if fixed != size);
         if port.dims.len() != tensor.shape.len() || !port.dims.iter().zip(&tensor.shape).all(fits) {
             let (name, shape, file) = (&port.name, &tensor.shape, file.display());
@@ -341,12 +345,15 @@ mod tests {
     }
 
     #[test]
-    fn an_only_input_needs_no_name() {
+    fn an_only_input_needs_no_name_nor_a_rank() {
         let folder = tempfile::tempdir().unwrap();
         let ports = [port("x", ElementType::U8, &[Dim::Unnamed])];
         let files = [npy(folder.path(), "any.npy", "|u1", "(2,)", &[3, 4])];
         let inputs = prepare(&ports, &Given { files: &files, ..Given::default() }).unwrap();
         assert_eq!(inputs[0].tensor.data, Data::U8(vec![3, 4]));
+        let any_rank = [port("x", ElementType::U8, &[])];
+        let inputs = prepare(&any_rank, &Given { files: &files, ..Given::default() }).unwrap();
+        assert_eq!(inputs[0].tensor.shape, [2]);
     }
 
     #[test]

@@ -138,9 +138,8 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box
         runs: trial.runs,
         warm_up: trial.warm_up,
         seed: arguments.seed,
-        tolerance: arguments.tolerance,
     };
-    let report = Report::new(setting, &inputs, nodes.len(), rows);
+    let report = Report::new(setting, &inputs, nodes.len(), rows, arguments.tolerance);
     report.write(out)?;
     if let Some(json) = &arguments.json {
         replace(json, &(serde_json::to_string_pretty(&report)? + "\n"))?;

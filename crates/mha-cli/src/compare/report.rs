@@ -8,16 +8,11 @@ use super::inputs::Input;
 use super::measure::{Numbers, Row, Way, name};
 use super::statistics::{Difference, Spread};
 
-/// Everything that is told of a comparison.
+/// Everything that is told of a comparison. In JSON what is infinite is null.
 #[derive(Serialize)]
 pub(super) struct Report {
-    model: String,
-    onnxruntime: String,
-    adapter: String,
-    threads: Option<usize>,
-    runs: usize,
-    warm_up: usize,
-    seed: u64,
+    #[serde(flatten)]
+    setting: Setting,
     inputs: Vec<InputRow>,
     /// The model's MultiHeadAttention nodes.
     nodes: usize,
@@ -29,6 +24,7 @@ pub(super) struct Report {
 }
 
 /// What the numbers were measured with.
+#[derive(Serialize)]
 pub(super) struct Setting {
     pub(super) model: String,
     pub(super) onnxruntime: String,
@@ -37,8 +33,6 @@ pub(super) struct Setting {
     pub(super) runs: usize,
     pub(super) warm_up: usize,
     pub(super) seed: u64,
-    /// Where the user gave one.
-    pub(super) tolerance: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -86,12 +80,18 @@ const TOLERANCE: f64 = 1e-3;
 const TOLERANCE_F16: f64 = 1e-2;
 
 impl Report {
-    /// Reduces what was measured.
-    pub(super) fn new(setting: Setting, inputs: &[Input], nodes: usize, rows: Vec<Row>) -> Report {
+    /// Reduces what was measured. Where `tolerance` is none it depends on the type that nodes work on.
+    pub(super) fn new(
+        setting: Setting,
+        inputs: &[Input],
+        nodes: usize,
+        rows: Vec<Row>,
+        tolerance: Option<f64>,
+    ) -> Report {
         let measured: Vec<(Way, &Numbers)> =
             rows.iter().filter_map(|row| Some((row.way, row.outcome.as_ref().ok()?))).collect();
         let float16 = measured.iter().any(|(_, numbers)| numbers.float16);
-        let tolerance = setting.tolerance.unwrap_or(if float16 { TOLERANCE_F16 } else { TOLERANCE });
+        let tolerance = tolerance.unwrap_or(if float16 { TOLERANCE_F16 } else { TOLERANCE });
         let (worst_way, worst) = measured
             .iter()
             .map(|(way, numbers)| (*way, largest(&numbers.differences).map_or(0.0, |difference| difference.relative)))
@@ -106,13 +106,7 @@ impl Report {
             file: input.file.as_ref().map(|file| file.display().to_string()),
         };
         Report {
-            model: setting.model,
-            onnxruntime: setting.onnxruntime,
-            adapter: setting.adapter,
-            threads: setting.threads,
-            runs: setting.runs,
-            warm_up: setting.warm_up,
-            seed: setting.seed,
+            setting,
             inputs: inputs.iter().map(input).collect(),
             nodes,
             tolerance,
@@ -124,14 +118,14 @@ impl Report {
 
     /// Writes the tables and the verdict.
     pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        writeln!(out, "adapter   {}", self.adapter)?;
-        writeln!(out, "runtime   ONNX Runtime {}", self.onnxruntime)?;
-        writeln!(out, "model     {}, MultiHeadAttention nodes: {}", self.model, self.nodes)?;
+        let Setting { model, onnxruntime, adapter, runs, warm_up, .. } = &self.setting;
+        writeln!(out, "adapter   {adapter}")?;
+        writeln!(out, "runtime   ONNX Runtime {onnxruntime}")?;
+        writeln!(out, "model     {model}, MultiHeadAttention nodes: {}", self.nodes)?;
         for input in &self.inputs {
             let source = input.file.as_ref().map_or_else(|| "random".to_owned(), |file| format!("from {file}"));
             writeln!(out, "input     {} {} {:?}, {source}", input.name, input.element, input.shape)?;
         }
-        let Report { runs, warm_up, .. } = self;
         writeln!(
             out,
             "runs      {runs} of each in turn, after {warm_up} to warm up; for attention again, with a profile"
@@ -228,8 +222,10 @@ fn fastest(times: &[(&str, Spread)]) -> String {
     };
     let stock_first = first.0 == stock.0;
     let other = if stock_first { second } else { &stock };
+    let factor = other.1.median / first.1.median;
     if first.1.overlaps(&other.1) {
-        return format!("{} and {} are equally fast within their spread", first.0, other.0);
+        let names = (first.0, other.0);
+        return format!("{} and {} are within each other's spread: {factor:.2} times by median", names.0, names.1);
     }
     let next = if stock_first { ", the next" } else { "" };
     let near = order.iter().skip(1).filter(|(_, time)| !stock_first && time.overlaps(&first.1)).map(|(name, _)| *name);
@@ -237,14 +233,14 @@ fn fastest(times: &[(&str, Spread)]) -> String {
         names if names.is_empty() => names,
         names => format!(" ({names} within its spread)"),
     };
-    format!("{} is fastest{near}: {:.2} times as fast as {}{next}", first.0, other.1.median / first.1.median, other.0)
+    format!("{} is fastest{near}: {factor:.2} times as fast as {}{next}", first.0, other.0)
 }
 
 fn agreement(way: &str, worst: f64, tolerance: f64) -> String {
     if worst <= tolerance {
-        return format!("outputs agree ({worst:.1e} of their scale at most, {tolerance:.0e} is allowed)");
+        return format!("outputs agree ({worst:.1e} of their scale at most, {tolerance:e} is allowed)");
     }
-    format!("outputs DIFFER: those of {way} by {worst:.1e} of their scale, {tolerance:.0e} is allowed")
+    format!("outputs DIFFER: those of {way} by {worst:.1e} of their scale, {tolerance:e} is allowed")
 }
 
 fn with_spread(Spread { median, low, high }: &Spread) -> String {
@@ -298,9 +294,8 @@ mod tests {
             runs: 3,
             warm_up: 1,
             seed: 1,
-            tolerance: None,
         };
-        Report::new(setting, &[], 1, rows)
+        Report::new(setting, &[], 1, rows, None)
     }
 
     #[test]
@@ -315,7 +310,10 @@ mod tests {
                 &[("stock CPU", 10.0), ("baseline", 45.0), ("apple", 30.0)],
                 "stock CPU is fastest: 3.00 times as fast as apple, the next",
             ),
-            (&[("stock CPU", 10.0), ("baseline", 9.0)], "baseline and stock CPU are equally fast within their spread"),
+            (
+                &[("stock CPU", 10.0), ("baseline", 9.0)],
+                "baseline and stock CPU are within each other's spread: 1.11 times by median",
+            ),
             (&[("stock CPU", 10.0)], "there is nothing to compare with"),
         ];
         for (medians, verdict) in cases {
