@@ -190,10 +190,10 @@ def bad_command_lines(folder):
         ([*plain, "--onnxruntime", OTHER_LIBRARY], "ONNX Runtime exports OrtGetApiBase, got '"),
         ([*plain, "--library", "absent.so"], "absent.so', which is no file"),
         ([*plain, "--library", folder / "plain.onnx"], "the library is a build of ort-webgpu-attention, got '"),
-        ([*plain, "--library", OTHER_LIBRARY], "it exports no ort_webgpu_attention_describe"),
+        ([*plain, "--library", OTHER_LIBRARY], "it lacks functions of this version"),
         ([*plain, "--adapter", "no such GPU"], "the library needs an adapter: no usable graphics adapter whose name contains"),
-        ([*plain, "--json", "absent/result.json"], "--json is a file that can be written, got 'absent/result.json'"),
-        ([*plain, "--json", "."], "--json is a file that can be written, got '.'"),
+        ([*plain, "--json", "absent/result.json"], "`absent/result.json` is in no folder"),
+        ([*plain, "--json", "."], "a file to write is expected, got `.`"),
     ]
 
 
@@ -227,14 +227,14 @@ def test_a_python_without_runtime(say, plain):
 @pytest.mark.parametrize(
     "arguments, line",
     [
-        ([], "a command is missing: type webgpu-attention doctor"),
-        (["comapre"], "there is no command 'comapre': type webgpu-attention doctor"),
-        (["compare"], "<MODEL> is missing: type webgpu-attention compare"),
-        (["compare", "m.onnx", "--pahts", "auto"], "type --paths, or webgpu-attention compare --help for all there are"),
+        ([], "a command is missing: type `webgpu-attention doctor|bench|compare|tune`"),
+        (["comapre"], "there is no command 'comapre': type `webgpu-attention doctor|"),
+        (["compare"], "<MODEL> is missing: type `webgpu-attention compare <MODEL>`"),
+        (["compare", "m.onnx", "--pahts", "auto"], "type --paths, or `webgpu-attention compare --help` for all there are"),
         (["compare", "m.onnx", "--paths", "fast"], "paths are baseline, apple, auto"),
         (["compare", "m.onnx", "--dim", "seq"], "it is name=size, as in batch=1"),
         (["compare", "m.onnx", "--runs", "0"], "invalid value '0' for '--runs <RUNS>'"),
-        (["bench", "--jsn", "x"], "type --json, or webgpu-attention bench --help for all there are"),
+        (["bench", "--jsn", "x"], "type --json, or `webgpu-attention bench --help` for all there are"),
         (["doctor", "now"], "there is no option or argument 'now'"),
     ],
 )

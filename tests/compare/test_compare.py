@@ -60,11 +60,35 @@ def test_shapes_are_those_of_attention_bench():
     assert [c.q_len for c in cases.named(["sweep"])] == [128, 256, 512, 1024, 2048, 4096, 8192, 16384]
 
 
+def test_shapes_may_come_from_a_file(tmp_path):
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps([vars(case()) | {"from": "here"}]))
+    assert cases.named(["sweep-128", str(file)])[1] == case()
+    with pytest.raises(SystemExit, match="got random-01"):
+        cases.named(["random-01"])
+
+
+@pytest.mark.parametrize("sizes, pairs", [({}, 25), ({"causal": True}, 12.5), ({"q_len": 7, "causal": True}, 22.5),
+                                          ({"kv_len": 9, "causal": True}, 12.5), ({"q_len": 1, "causal": True}, 5)], ids=str)
+def test_work_is_that_of_the_pairs_that_are_seen(sizes, pairs):
+    assert case(**sizes).flops == 4 * 2 * 3 * 4 * pairs
+
+
+def test_an_error_that_is_not_finite_is_no_blank():
+    found = results()
+    found["rows"] = [row | {"largest_error": None} for row in found["rows"]]
+    lines = tables.markdown("name", found).splitlines()
+    assert next(line for line in lines if line.startswith("| s | baseline")).endswith("| not finite |")
+    assert "| s | f32 | 9 | not finite |  |  |" in lines
+
+
 def test_a_peer_that_fails_a_case_goes_on(tmp_path):
     def measure(case, x, timed):
         if x["q"].dtype == np.float16:
             raise RuntimeError("no f16\nhere")
-        return attention(case, x), {"gpu_ms": 2.0, "call_ms": 3.0} if timed else {}
+        if not timed:
+            return np.full_like(x["q"], np.nan), {}
+        return attention(case, x), {"gpu_ms": 2.0, "call_ms": 3.0}
 
     file = tmp_path / "rows.json"
     arguments = argparse.Namespace(shapes="sweep-128", dtypes="f16,f32", score_deviations="1,9", checked_rows=2, json=file)
@@ -72,7 +96,8 @@ def test_a_peer_that_fails_a_case_goes_on(tmp_path):
     rows = json.loads(file.read_text())
     assert [row.get("refused") for row in rows] == ["no f16 here", "no f16 here", None, None]
     assert rows[2]["tflops"] == pytest.approx(4 * 16 * 128 * 128 * 64 / 2e-3 / 1e12)
-    assert "tflops" not in rows[3] and rows[3]["largest_error"] < 1e-6
+    assert rows[2]["largest_error"] < 1e-6
+    assert "tflops" not in rows[3] and rows[3]["largest_error"] is None, "JSON has no infinity"
 
 
 def results():

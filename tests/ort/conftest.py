@@ -1,5 +1,9 @@
 """Options and fixtures shared by the suite. `TESTING.md` beside this folder describes what each file checks."""
 
+import os
+import tempfile
+from pathlib import Path
+
 import pytest
 
 import harness
@@ -14,6 +18,13 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    # What the library keeps there must neither decide tests nor outlive them.
+    cache = tempfile.TemporaryDirectory(prefix="ort-webgpu-attention-tests-")
+    config.add_cleanup(cache.cleanup)
+    # Mesa's compiled shaders are as good as ever.
+    kept = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    os.environ.setdefault("MESA_SHADER_CACHE_DIR", str(kept))
+    os.environ["XDG_CACHE_HOME"] = cache.name
     config.addinivalue_line("markers", "plugin_only: checks something that only the library has; skipped with --stock")
 
 

@@ -88,10 +88,11 @@ def own(options):
             runs.append(["--shapes", options.shapes, "--score-deviations", ",".join(others), "--calls", 1])
     if options.sweep != "none":
         runs.append(["--shapes", options.sweep, "--score-deviations", first, "--calls", 3])
-    results = {"rows": [], "refused": [], "swept": []}
+    results = {"shapes": [], "rows": [], "refused": [], "swept": []}
     for run in runs:
         found = bench(options, *common, *run)
-        results |= {"device": found["device"], "peak_tflops": found["peak_tflops"]}
+        results |= {key: found[key] for key in ("format", "device", "peak_tflops")}
+        results["shapes"] += [shape for shape in found["shapes"] if shape not in results["shapes"]]
         results["rows"] += found["rows"]
         results["refused"] += found["refused"]
     if options.sweep != "none":

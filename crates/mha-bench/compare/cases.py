@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import json
 import pathlib
+import sys
 import traceback
 
 import numpy as np
@@ -33,17 +34,27 @@ class Case:
 
     @property
     def flops(self):
-        """Those that count: half of them under causality."""
-        product = 4.0 * self.batch * self.heads * self.q_len * self.kv_len * self.head_size
-        return product * (0.5 if self.masked else 1.0)
+        """Those that count: half of the square of rows and keys under causality."""
+        square = min(self.q_len, self.kv_len)
+        pairs = (self.q_len - square) * self.kv_len + square**2 / 2 if self.masked else self.q_len * self.kv_len
+        return 4.0 * self.batch * self.heads * pairs * self.head_size
+
+
+def listed(file):
+    """The cases of a file of shapes."""
+    return [Case(**{k: v for k, v in shape.items() if k != "from"}) for shape in json.loads(pathlib.Path(file).read_text())]
 
 
 def named(names):
-    """The cases of a list of names, where `all` is every built-in shape and `sweep` the lengths from 128 to 16384."""
-    built_in = [Case(**{k: v for k, v in shape.items() if k != "from"}) for shape in json.loads(SHAPES.read_text())]
+    """The cases of a list of names, where `all` is every built-in shape, `sweep` the lengths from 128 to 16384, and what ends
+    in `.json` a file of shapes."""
+    built_in = listed(SHAPES)
     sweep = [Case(f"sweep-{1 << p}", 1, 1 << p, 1 << p, 16, 64, False) for p in range(7, 15)]
     by_name = {case.name: [case] for case in built_in + sweep} | {"all": built_in, "sweep": sweep}
-    return [case for name in names for case in by_name[name]]
+    unknown = [name for name in names if name not in by_name and not name.endswith(".json")]
+    if unknown:
+        sys.exit(f"peers take the shapes {', '.join(by_name)}, or a FILE.json, got {', '.join(unknown)}")
+    return [case for name in names for case in by_name.get(name) or listed(name)]
 
 
 def normals(case):
@@ -90,7 +101,8 @@ def measure_all(subject, measure, arguments):
                 row = {"shape": case.name, "dtype": dtype, "score_deviation": deviation, "subject": subject}
                 try:
                     got, times = measure(case, x, index == 0)
-                    row |= times | {"largest_error": largest_error(case, x, got, arguments.checked_rows)}
+                    error = largest_error(case, x, got, arguments.checked_rows)
+                    row |= times | {"largest_error": error if np.isfinite(error) else None}
                     if row.get("gpu_ms"):
                         row["tflops"] = case.flops / row["gpu_ms"] / 1e9
                 except Exception as error:  # a peer that refuses a case is a row of the table too

@@ -62,7 +62,7 @@ def rates(found, dtype, deviation, shapes):
                 number(ratio(times[ORT][0], row["gpu_ms"]), ".2f"),
                 number(ratio(times["torch",][0], row["gpu_ms"]), ".2f"),
                 number(row["call_ms"], ".2f"), number(ratio(times[ORT][1], row["call_ms"]), ".2f"),
-                number(row["largest_error"], ".1e"),
+                number(row["largest_error"], ".1e") or "not finite",
             ])
         for row in found.find(found.peers, shape=shape, dtype=dtype, score_deviation=deviation):
             if "refused" in row:
@@ -72,7 +72,7 @@ def rates(found, dtype, deviation, shapes):
             rows.append([
                 shape, row["subject"], number(row["gpu_ms"], ".3f") or "not known", rate(tflops),
                 "" if tflops is None else f"{100 * tflops / peak:.0f} %", "", "", "", number(row["call_ms"], ".2f"), "",
-                number(row["largest_error"], ".1e"),
+                number(row["largest_error"], ".1e") or "not finite",
             ])
     return table(["shape", "subject", "GPU ms (10 % to 90 %)", "TFLOP/s", "of f32 peak", "GB/s", "× ORT WebGPU", "× torch",
                   "call ms", "call × ORT WebGPU", "largest error"], rows)
@@ -90,7 +90,8 @@ def errors(found, shapes):
                 cells = [found.one(found.own, **wanted, subject=path) for path in paths]
                 cells += [found.one(found.peers, **wanted, peer=peer) for peer in found.peer_names]
                 if any(cells):
-                    figures = [number(cell.get("largest_error"), ".1e") for cell in cells]
+                    # JSON has null for what is not finite.
+                    figures = [cell and (number(cell.get("largest_error"), ".1e") or "not finite") or "" for cell in cells]
                     rows.append([shape, dtype, f"{deviation:g}", *figures])
     return table(["shape", "dtype", "score deviation", *paths, *(names[peer] for peer in found.peer_names)], rows)
 

@@ -1,70 +1,84 @@
-//! The command line of the benchmark: paths and lanes over named shapes, as a table and as JSON.
+//! The command line of the benchmark: paths and lanes over named shapes, as a table, as JSON and as plots.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use mha_gpu::{Gpu, GpuSettings, Timestamps};
+use mha_auto::Auto;
+use mha_gpu::{Gpu, GpuSettings, Timestamps, platform_cache_directory};
 use mha_spec::{AdapterChoice, DType};
 use serde::Serialize;
 
+use crate::output::{OutputFile, OutputFolder};
 use crate::peak::fma_tflops;
-use crate::{BenchError, Effort, Measurement, Normals, Shape, Subject, Workload, first_calls, measure};
+use crate::results::{Refused, Results};
+use crate::{BenchError, Effort, Measurement, Normals, Progress, Workload, first_calls, measure, plot, select};
 
 /// Measures attention on a GPU.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Shapes by name, or `all`, or `sweep` for sequence lengths from 128 to 16384.
+    /// Shapes by name; `all` built-in ones; `sweep` for sequence lengths from 128 to 16384; `random[:COUNT[:SEED]]` for shapes
+    /// that nothing was tuned on; or a FILE.json of your own, a list as crates/mha-bench/data/shapes.json.
     #[arg(long, value_delimiter = ',', default_value = "all")]
     shapes: Vec<String>,
-    /// Paths (baseline, ...) and lanes (lane:rows, ...), or `paths`, or `all` for all paths and lanes.
+    /// Paths (baseline, ...) and lanes (lane:rows, lane:seed-before, ...), or `paths`, or `all` for all paths and lanes.
     #[arg(long, value_delimiter = ',', default_value = "paths")]
     subjects: Vec<String>,
     /// Storage types.
     #[arg(long, value_delimiter = ',', default_value = "f32,f16")]
     dtypes: Vec<String>,
     /// Standard deviations of the scores.
-    #[arg(long, value_delimiter = ',', default_value = "1")]
+    #[arg(long, value_delimiter = ',', default_value = "1", value_parser = deviation)]
     score_deviations: Vec<f32>,
     /// Launches that count.
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value = "20", value_parser = count)]
     repeats: usize,
     /// Whole calls with host tensors that count.
-    #[arg(long, default_value_t = 9)]
+    #[arg(long, default_value = "9", value_parser = count)]
     calls: usize,
+    /// Rounds that launches and calls are shared out over, one for each launch at most. Subjects take turns in every round, so
+    /// that a drift of the device's clocks meets all alike.
+    #[arg(long, default_value = "4", value_parser = count)]
+    rounds: usize,
     /// Rows of every head that are checked against float64.
-    #[arg(long, default_value_t = 8)]
-    checked_rows: u32,
+    #[arg(long, default_value = "8", value_parser = count)]
+    checked_rows: usize,
     /// Part of an adapter's name.
     #[arg(long)]
     adapter: Option<String>,
+    /// Path `auto` as it is before anything is measured, whatever is kept in the cache directory.
+    #[arg(long)]
+    unmeasured: bool,
+    /// Where the choices of path `auto` are kept, if not in the platform's cache directory.
+    #[arg(long, value_name = "DIR", conflicts_with = "unmeasured")]
+    cache: Option<PathBuf>,
     /// Tuning rows for a pinned lane, as in its table: `f32 | 64 | 4 | r4s4a2 | 32 | 256`, `;` between rows.
     #[arg(long)]
     rows: Option<String>,
     /// Time the first call of one shape, type and subject instead, with compiled pipelines kept in this folder.
-    #[arg(long)]
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with_all = ["score_deviations", "repeats", "calls", "rounds", "checked_rows", "plot"]
+    )]
     first_call: Option<PathBuf>,
     /// Write the results as JSON to this file too.
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-}
-
-/// What the JSON file holds.
-#[derive(Serialize)]
-struct Results {
-    device: String,
-    /// TFLOP/s of fused multiply-adds, by type.
-    peak_tflops: BTreeMap<&'static str, f64>,
-    rows: Vec<Measurement>,
-    refused: Vec<Refused>,
-}
-
-/// A subject that can't run a shape.
-#[derive(Serialize)]
-struct Refused {
-    shape: String,
-    dtype: &'static str,
-    subject: String,
-    why: String,
+    /// Write plots to this folder too, as SVG: bars for every shape, and time against sequence length where that was swept.
+    #[arg(long, value_name = "DIR")]
+    plot: Option<PathBuf>,
+    /// Measure nothing: plot the results of a JSON file.
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "plot",
+        conflicts_with_all = [
+            "shapes", "subjects", "dtypes", "score_deviations", "repeats", "calls", "rounds", "checked_rows", "adapter", "unmeasured",
+            "cache", "rows", "first_call", "json"
+        ]
+    )]
+    from: Option<PathBuf>,
 }
 
 /// Does what the command line asks for; tables go to standard output.
@@ -72,62 +86,86 @@ struct Refused {
 /// # Errors
 /// One line that says what to type instead, or what failed on the device.
 pub fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
-    match &arguments.first_call {
-        None => compare(arguments),
-        Some(directory) => first_call(arguments, directory),
+    // Before anything is measured.
+    let json = arguments.json.as_deref().map(OutputFile::new).transpose()?;
+    let plots = arguments.plot.as_deref().map(OutputFolder::new).transpose()?;
+    if let Some(directory) = &arguments.first_call {
+        return first_call(arguments, directory, json.as_ref());
     }
+    let results = arguments.from.as_deref().map_or_else(|| compare(arguments), Results::read)?;
+    write_json(json.as_ref(), &results)?;
+    if let Some(folder) = plots {
+        for path in plot::write(&results, &folder)? {
+            println!("{}", path.display());
+        }
+    }
+    Ok(())
 }
 
-fn compare(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
-    let shapes = shapes(&arguments.shapes)?;
-    let subjects = with_rows(subjects(&arguments.subjects)?, arguments.rows.as_deref())?;
-    let dtypes = dtypes(&arguments.dtypes)?;
+fn compare(arguments: &Arguments) -> Result<Results, BenchError> {
+    let shapes = select::shapes(&arguments.shapes)?;
+    let subjects = select::subjects(&arguments.subjects, arguments.rows.as_deref())?;
+    let dtypes = select::dtypes(&arguments.dtypes)?;
+    let Arguments { score_deviations, repeats, calls, rounds, checked_rows, .. } = arguments;
+    let effort = Effort { repeats: *repeats, calls: *calls, rounds: (*rounds).min(*repeats) };
     let settings = GpuSettings { timestamps: Timestamps::Call, ..GpuSettings::default() };
     let gpu = Gpu::open(&adapter(arguments), &settings)?;
-    let effort = Effort { repeats: arguments.repeats, calls: arguments.calls };
+    let auto = path_auto(arguments, &gpu);
 
     let mut peak_tflops = BTreeMap::new();
     for dtype in [DType::F32, DType::F16].into_iter().filter(|dtype| *dtype == DType::F32 || gpu.caps().f16) {
-        peak_tflops.insert(dtype.name(), fma_tflops(&gpu, dtype)?);
+        peak_tflops.insert(dtype.name().to_owned(), fma_tflops(&gpu, dtype)?);
     }
-    println!("{}", gpu.describe());
-    let peaks: Vec<String> =
-        peak_tflops.iter().map(|(dtype, peak)| format!("{} TFLOP/s in {dtype}", rate(*peak))).collect();
-    println!("fused multiply-adds: {}", peaks.join(", "));
-    println!(
-        "| shape | dtype | score deviation | subject | GPU ms (10 % to 90 %) | TFLOP/s | of f32 peak | GB/s | call ms | \
-         largest error | kernel |\n|---|---|---|---|---|---|---|---|---|---|---|"
-    );
-    let mut results = Results { device: gpu.describe(), peak_tflops, rows: Vec::new(), refused: Vec::new() };
-    for shape in &shapes {
+    let mut results = Results::new(gpu.describe(), peak_tflops, shapes);
+    print_head(&results);
+    let steps = results.shapes.len() * dtypes.len() * score_deviations.len() * subjects.len() * effort.rounds;
+    let progress = Progress::new(steps as u64);
+    for shape in &results.shapes {
         let normals = Normals::new(shape, 1);
         for &dtype in &dtypes {
-            for &deviation in &arguments.score_deviations {
-                let workload = Workload::new(shape, &normals, dtype, deviation, arguments.checked_rows);
-                for subject in &subjects {
-                    match measure(&gpu, &workload, subject, &effort) {
+            for &deviation in score_deviations {
+                let workload = Workload::new(shape, &normals, dtype, deviation, *checked_rows as u32);
+                let measured = measure(&auto, &workload, &subjects, &effort, |subject| {
+                    progress.step(&format!("{} {} {}", shape.name, dtype.name(), subject.name()));
+                })?;
+                for (subject, result) in subjects.iter().zip(measured) {
+                    let (shape, dtype, subject) = (shape.name.clone(), dtype.name().to_owned(), subject.name());
+                    match result {
                         Ok(row) => {
-                            print_row(&row, results.peak_tflops["f32"]);
+                            progress.println(&table_row(&row, results.peak_tflops["f32"]));
                             results.rows.push(row);
                         }
-                        Err(BenchError::Refused(why)) => {
-                            let (shape, dtype, subject) = (shape.name.clone(), dtype.name(), subject.name());
-                            println!("| {shape} | {dtype} | {deviation} | {subject} | refused: {why} | | | | | | |");
-                            results.refused.push(Refused { shape, dtype, subject, why: why.to_string() });
+                        Err(why) => {
+                            let why = why.to_string();
+                            let cells = "| | | | | |";
+                            progress.println(&format!(
+                                "| {shape} | {dtype} | {deviation} | {subject} | refused: {why} {cells}"
+                            ));
+                            results.refused.push(Refused { shape, dtype, subject, why });
                         }
-                        Err(error) => return Err(error.into()),
                     }
                 }
             }
         }
     }
-    write_json(arguments, &results)
+    progress.finish();
+    Ok(results)
+}
+
+fn print_head(results: &Results) {
+    let peaks: Vec<String> =
+        results.peak_tflops.iter().map(|(dtype, peak)| format!("{} TFLOP/s in {dtype}", rate(*peak))).collect();
+    println!("{}\nfused multiply-adds: {}", results.device, peaks.join(", "));
+    println!(
+        "| shape | dtype | score deviation | subject | GPU ms (10 % to 90 %) | TFLOP/s | of f32 peak | GB/s | call ms | \
+         largest error | kernel |\n|---|---|---|---|---|---|---|---|---|---|---|"
+    );
 }
 
 /// Sums and products are float32 in either type, so its peak is what all rates are a share of.
-fn print_row(row: &Measurement, peak: f64) {
+fn table_row(row: &Measurement, peak: f64) -> String {
     let [low, high] = row.gpu_ms_spread;
-    println!(
+    format!(
         "| {} | {} | {} | {} | {:.3} ({low:.3} to {high:.3}) | {} | {:.0} % | {:.0} | {:.2} | {:.1e} | {} |",
         row.shape,
         row.dtype,
@@ -140,97 +178,64 @@ fn print_row(row: &Measurement, peak: f64) {
         row.call_ms,
         row.largest_error,
         row.decision.split([',', ':']).next().unwrap_or_default()
-    );
+    )
 }
 
 /// TFLOP/s, which are few on a CPU.
-fn rate(tflops: f64) -> String {
+pub(crate) fn rate(tflops: f64) -> String {
     if tflops < 1.0 { format!("{tflops:.4}") } else { format!("{tflops:.1}") }
 }
 
-fn first_call(arguments: &Arguments, directory: &Path) -> Result<(), Box<dyn std::error::Error>> {
-    let (shapes, subjects, dtypes) =
-        (shapes(&arguments.shapes)?, subjects(&arguments.subjects)?, dtypes(&arguments.dtypes)?);
+fn first_call(
+    arguments: &Arguments,
+    directory: &Path,
+    json: Option<&OutputFile>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let shapes = select::shapes(&arguments.shapes)?;
+    let subjects = select::subjects(&arguments.subjects, arguments.rows.as_deref())?;
+    let dtypes = select::dtypes(&arguments.dtypes)?;
     let ([shape], [subject], [dtype]) = (&shapes[..], &subjects[..], &dtypes[..]) else {
-        return Err("--first-call times one shape, one subject and one dtype: later ones are none".into());
+        let one = "--shapes lightonocr-4k --subjects baseline --dtypes f32";
+        return Err(format!(
+            "--first-call times one shape, subject and dtype, as later ones are not first: add `{one}`"
+        )
+        .into());
     };
     let settings = GpuSettings { pipeline_cache: Some(directory.to_owned()), ..GpuSettings::default() };
     let gpu = Gpu::open(&adapter(arguments), &settings)?;
     let workload = Workload::new(shape, &Normals::new(shape, 1), *dtype, 1.0, 0);
-    let calls = first_calls(&gpu, &workload, subject)?;
+    let calls = first_calls(&path_auto(arguments, &gpu), &workload, subject)?;
     println!("{}", gpu.describe());
     println!(
         "{} {} {}: {:.1} ms, then {:.1} ms",
         calls.shape, calls.dtype, calls.subject, calls.first_ms, calls.second_ms
     );
-    write_json(arguments, &calls)
+    Ok(write_json(json, &calls)?)
 }
 
-fn write_json(arguments: &Arguments, results: &impl Serialize) -> Result<(), Box<dyn std::error::Error>> {
-    if let Some(path) = &arguments.json {
-        std::fs::write(path, serde_json::to_string_pretty(results)? + "\n")?;
-    }
-    Ok(())
+fn write_json(file: Option<&OutputFile>, results: &impl Serialize) -> Result<(), BenchError> {
+    let Some(file) = file else { return Ok(()) };
+    file.write(&(serde_json::to_string_pretty(results)? + "\n"))
+}
+
+/// What path `auto` knows of the device.
+fn path_auto(arguments: &Arguments, gpu: &Arc<Gpu>) -> Arc<Auto> {
+    let directory = || arguments.cache.clone().or_else(platform_cache_directory);
+    let cache = if arguments.unmeasured { None } else { directory() };
+    Auto::of(gpu, cache.as_deref())
 }
 
 fn adapter(arguments: &Arguments) -> AdapterChoice {
     arguments.adapter.clone().map_or(AdapterChoice::Auto, AdapterChoice::Name)
 }
 
-fn subjects(names: &[String]) -> Result<Vec<Subject>, BenchError> {
-    let mut chosen = Vec::new();
-    for name in names {
-        match name.as_str() {
-            "paths" => chosen.extend(Subject::paths()),
-            "all" => chosen.extend(Subject::paths().into_iter().chain(Subject::lanes())),
-            _ => chosen.push(Subject::named(name)?),
-        }
-    }
-    Ok(chosen)
+/// How many of something to do: 1 or more, and no more than anybody waits for.
+fn count(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=1_000_000).contains(number));
+    number.ok_or_else(|| "a number from 1 to 1000000 is needed".to_owned())
 }
 
-/// Each pinned lane once for every tuning row, where there are any.
-fn with_rows(subjects: Vec<Subject>, rows: Option<&str>) -> Result<Vec<Subject>, BenchError> {
-    let Some(rows) = rows else { return Ok(subjects) };
-    let rows = mha_plan::profile::parse(&rows.replace(';', "\n"))
-        .map_err(|error| BenchError::Row { message: error.message, line: error.line })?;
-    Ok(subjects
-        .into_iter()
-        .flat_map(|subject| match subject {
-            Subject::Lane(lane, _) => rows.iter().map(|row| Subject::Lane(lane, Some(row.clone()))).collect(),
-            path => vec![path],
-        })
-        .collect())
-}
-
-fn shapes(names: &[String]) -> Result<Vec<Shape>, BenchError> {
-    let built_in = Shape::built_in()?;
-    let known: Vec<Shape> = built_in.iter().cloned().chain(Shape::sweep()).collect();
-    let mut chosen = Vec::new();
-    for name in names {
-        match name.as_str() {
-            "all" => chosen.extend(built_in.clone()),
-            "sweep" => chosen.extend(Shape::sweep()),
-            _ => chosen.push(known.iter().find(|shape| shape.name == *name).cloned().ok_or_else(|| {
-                let names: Vec<&str> = known.iter().map(|shape| shape.name.as_str()).collect();
-                BenchError::Unknown {
-                    what: "a shape",
-                    accepted: format!("{}, all, sweep", names.join(", ")),
-                    received: name.clone(),
-                }
-            })?),
-        }
-    }
-    Ok(chosen)
-}
-
-fn dtypes(names: &[String]) -> Result<Vec<DType>, BenchError> {
-    let find = |name: &String| {
-        [DType::F32, DType::F16].into_iter().find(|dtype| dtype.name() == name).ok_or_else(|| BenchError::Unknown {
-            what: "a dtype",
-            accepted: "f32, f16".to_owned(),
-            received: name.clone(),
-        })
-    };
-    names.iter().map(find).collect()
+fn deviation(text: &str) -> Result<f32, String> {
+    let number = text.parse().ok().filter(|number: &f32| number.is_finite() && *number > 0.0);
+    number.ok_or_else(|| "a number above 0 is needed, as 1".to_owned())
 }

@@ -1,5 +1,8 @@
 //! What can go wrong in a benchmark.
 
+use std::io;
+use std::path::PathBuf;
+
 use mha_gpu::{GpuError, OpenError};
 use mha_plan::Refusal;
 
@@ -15,31 +18,43 @@ pub enum BenchError {
     /// The device failed.
     #[error(transparent)]
     Gpu(#[from] GpuError),
-    /// A name that means nothing.
-    #[error("{what} is one of {accepted}, got `{received}`")]
-    Unknown {
-        /// What was named.
-        what: &'static str,
-        /// What is accepted.
-        accepted: String,
-        /// What was received.
-        received: String,
-    },
-    /// A tuning row that does not parse.
-    #[error("tuning row {line}: {message}")]
-    Row {
-        /// Which row, from 1.
-        line: usize,
-        /// What is wrong with it.
+    /// A wrong use of the command line: what to type instead.
+    #[error("{0}")]
+    Usage(String),
+    /// A user's list of shapes that can't be measured.
+    #[error("{}: {message}", path.display())]
+    ShapeList {
+        /// The file.
+        path: PathBuf,
+        /// The rule, and what was received.
         message: String,
     },
+    /// A file of results that can't be read.
+    #[error("{}: {message}", path.display())]
+    Results {
+        /// The file.
+        path: PathBuf,
+        /// The rule, and what was received.
+        message: String,
+    },
+    /// A file that can't be written.
+    #[error("{} can't be written: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A plot that the library could not draw.
+    #[error("the plot could not be drawn: {0}")]
+    Plot(String),
     /// A kernel that the catalogue does not have.
     #[error("the catalogue has a kernel {name}, got none")]
     NoKernel {
         /// Its name.
         name: String,
     },
-    /// Built-in data that does not parse.
-    #[error("shapes are a JSON list of shapes: {0}")]
-    Shapes(#[from] serde_json::Error),
+    /// Built-in data that does not parse, or results that have no JSON.
+    #[error("JSON: {0}")]
+    Json(#[from] serde_json::Error),
 }

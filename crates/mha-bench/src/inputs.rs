@@ -96,7 +96,7 @@ fn head_rows(shape: &Shape, inputs: &Inputs, rows: u32, b: usize, head: usize) -
     let sampled = (rows as usize).min(s_len);
     let attend = |s: usize| {
         let query = row(q, at(s_len, s));
-        let visible = if shape.causal && s_len > 1 { s + 1 } else { t_len };
+        let visible = shape.visible_keys(s as u32) as usize;
         let dot = |key: &Vec<f64>| query.iter().zip(key).map(|(a, b)| a * b).sum::<f64>() / (h as f64).sqrt();
         let scores: Vec<f64> = keys[..visible].iter().map(dot).collect();
         let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -154,6 +154,15 @@ mod tests {
         assert!(expected.largest_error(&7.0_f32.to_ne_bytes()) < 1e-6);
         assert!((expected.largest_error(&6.5_f32.to_ne_bytes()) - 0.5).abs() < 1e-6);
         assert_eq!(expected.largest_error(&f32::NAN.to_ne_bytes()), f64::INFINITY);
+    }
+
+    #[test]
+    fn causal_rows_after_the_last_key_see_all_keys() {
+        let shape = Shape { q_len: 3, kv_len: 2, heads: 1, head_size: 1, causal: true, ..Shape::square("causal", 1) };
+        let normals = Normals([vec![0.0; 3], vec![0.0; 2], vec![4.0, 8.0]]);
+        let expected = Expected::new(&shape, &Inputs::new(&normals, DType::F32, 1.0), 3);
+        let right: Vec<u8> = [4.0_f32, 6.0, 6.0].into_iter().flat_map(f32::to_ne_bytes).collect();
+        assert_eq!(expected.largest_error(&right), 0.0);
     }
 
     #[test]

@@ -4,17 +4,18 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use mha_bench::command::{Arguments, run};
+use mha_bench::usage;
 
 /// Measures attention on a GPU.
 #[derive(Parser)]
-#[command(version)]
+#[command(name = "attention-bench", version)]
 struct Program {
     #[command(flatten)]
     arguments: Arguments,
 }
 
 fn main() -> ExitCode {
-    match run(&Program::parse().arguments) {
+    match run(&usage::parse::<Program>("attention-bench").arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("attention-bench: {error}");

@@ -6,7 +6,7 @@ use mha_plan::{Binding, Blueprint, DeviceKind, Plan, Step, Tensor};
 use mha_spec::DType;
 
 use crate::error::BenchError;
-use crate::run::{median, warm_up};
+use crate::run::{WARM_UP, median, warm_up};
 
 const WORKGROUP_SIZE: u32 = 256;
 /// Workgroups: enough that the last ones to end don't show.
@@ -44,7 +44,7 @@ pub fn fma_tflops(gpu: &Gpu, dtype: DType) -> Result<f64, BenchError> {
         dtype,
     };
     let mut output = vec![0; bytes as usize];
-    warm_up(gpu)?;
+    warm_up(gpu, WARM_UP)?;
     let launches = gpu.measure(&plan, &[], &mut [(Tensor::Output, &mut output)], repeats)?;
     let seconds = median(launches.iter().filter_map(|launch| launch.gpu_time).map(|time| time.as_secs_f64()));
     Ok(2.0 * f64::from(PER_ROUND * rounds) * f64::from(WORKGROUPS * WORKGROUP_SIZE) / seconds / 1e12)

@@ -1,81 +1,38 @@
-//! One measurement: a subject on a shape.
+//! Measurements: subjects on a shape.
 
 use std::time::{Duration, Instant};
 
+use mha_auto::Auto;
 use mha_gpu::Gpu;
-use mha_plan::profile::TuningRow;
-use mha_plan::{DeviceKind, Lane, PlanOptions, Tensor, plan};
-use mha_spec::{DType, PathChoice};
-use serde::Serialize;
+use mha_plan::{DeviceKind, Plan, PlanOptions, Refusal, Tensor, plan};
+use mha_spec::DType;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::BenchError;
 use crate::inputs::{Expected, Inputs, Normals};
 use crate::shape::Shape;
+use crate::subject::Subject;
 
 /// GPU time of work that is thrown away before anything counts: a GPU fresh from idle runs up to six times slow.
-const WARM_UP: Duration = Duration::from_millis(300);
-/// Launches of the plan itself that are thrown away too.
-const DISCARDED: usize = 3;
+pub(crate) const WARM_UP: Duration = Duration::from_millis(300);
+/// The same where the device was busy a moment ago.
+const WARM_UP_AGAIN: Duration = Duration::from_millis(100);
+/// Launches of the plan itself that are thrown away too, in a subject's first round and in later ones.
+const DISCARDED: [usize; 2] = [3, 1];
 
-/// What is measured: a path, or a lane by name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Subject {
-    /// What a path picks.
-    Path(PathChoice),
-    /// A pinned lane, on a tuning row of its own choice or of its table's.
-    Lane(Lane, Option<TuningRow>),
-}
+/// What outputs hold before a launch. Poison: whatever a kernel leaves unwritten is an error of NaN.
+const UNWRITTEN: u8 = 0xFF;
 
-impl Subject {
-    /// Every path.
-    pub fn paths() -> Vec<Subject> {
-        PathChoice::ALL.into_iter().map(Subject::Path).collect()
-    }
-
-    /// Every lane, on its own tuning rows.
-    pub fn lanes() -> Vec<Subject> {
-        Lane::ALL.into_iter().map(|lane| Subject::Lane(lane, None)).collect()
-    }
-
-    /// Finds a path or lane by its name.
-    ///
-    /// # Errors
-    /// [`BenchError::Unknown`] with the names there are.
-    pub fn named(name: &str) -> Result<Subject, BenchError> {
-        let known = || Subject::paths().into_iter().chain(Subject::lanes());
-        known().find(|subject| subject.name() == name).ok_or_else(|| BenchError::Unknown {
-            what: "a path or lane",
-            accepted: known().map(|subject| subject.name()).collect::<Vec<_>>().join(", "),
-            received: name.to_owned(),
-        })
-    }
-
-    /// Its name.
-    pub fn name(&self) -> String {
-        match self {
-            Subject::Path(path) => path.name().to_owned(),
-            Subject::Lane(lane, None) => format!("lane:{}", lane.name()),
-            Subject::Lane(lane, Some(row)) => {
-                format!("lane:{} l{} {} w{}", lane.name(), row.lanes, row.tile, row.workgroup_size)
-            }
-        }
-    }
-
-    fn options(&self) -> PlanOptions {
-        match self {
-            Subject::Path(path) => PlanOptions { path: *path, ..PlanOptions::default() },
-            Subject::Lane(lane, row) => PlanOptions { lane: Some(*lane), row: row.clone(), ..PlanOptions::default() },
-        }
-    }
-}
-
-/// How a measurement is made.
+/// How measurements are made.
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {
-    /// Launches that count.
+    /// Launches of each subject that count, 1 or more.
     pub repeats: usize,
-    /// Whole calls that count.
+    /// Whole calls of each subject that count.
     pub calls: usize,
+    /// Rounds that launches and calls are shared out over, 1 or more, and as many as launches at most. The subjects take
+    /// turns in every round, so that what the device does over time meets all alike.
+    pub rounds: usize,
 }
 
 /// A shape's problem with its tensors: what subjects are compared on.
@@ -101,19 +58,18 @@ impl Workload {
         [(Tensor::Query, q), (Tensor::Key, k), (Tensor::Value, v)]
     }
 
-    /// Poisoned: what a kernel leaves unwritten is an error of NaN.
     fn output(&self) -> Vec<u8> {
-        vec![0xFF; self.inputs.bytes()[0].len()]
+        vec![UNWRITTEN; self.inputs.bytes()[0].len()]
     }
 }
 
 /// A row of a benchmark table.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
     /// Shape.
     pub shape: String,
     /// Storage type.
-    pub dtype: &'static str,
+    pub dtype: String,
     /// Standard deviation of the scores.
     pub score_deviation: f32,
     /// Path or lane.
@@ -132,51 +88,112 @@ pub struct Measurement {
     pub gigabytes: f64,
     /// Bytes of scratch memory.
     pub scratch_bytes: u64,
-    /// Largest difference from float64.
+    /// Largest difference from float64. Infinite where a value is not a number, which JSON has as null.
+    #[serde(deserialize_with = "infinite_if_null")]
     pub largest_error: f64,
 }
 
-/// Measures one subject on one workload.
+fn infinite_if_null<'de, D: Deserializer<'de>>(value: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(value)?.unwrap_or(f64::INFINITY))
+}
+
+/// Measures subjects on one workload, in turns, on the device of `auto`. `begins` is called whenever one begins a round.
 ///
 /// # Errors
-/// [`BenchError`] where the plan is refused or the device fails.
-pub fn measure(gpu: &Gpu, workload: &Workload, subject: &Subject, effort: &Effort) -> Result<Measurement, BenchError> {
-    let Workload { shape, dtype, .. } = workload;
-    let plan = plan(&shape.problem(*dtype), gpu.caps(), &subject.options())?;
-    let given = workload.given();
+/// [`BenchError::Gpu`] where the device fails. A subject that the planner refuses has that as its result.
+pub fn measure(
+    auto: &Auto,
+    workload: &Workload,
+    subjects: &[Subject],
+    effort: &Effort,
+    mut begins: impl FnMut(&Subject),
+) -> Result<Vec<Result<Measurement, Refusal>>, BenchError> {
+    let (gpu, problem) = (auto.gpu(), workload.shape.problem(workload.dtype));
+    let mut runs: Vec<_> = subjects.iter().map(|subject| Ok(Run::new(subject.plan(auto, &problem)?))).collect();
     let mut output = workload.output();
-
-    gpu.measure(&plan, &given, &mut [(Tensor::Output, &mut output)], 1)?;
-    output.fill(0xFF);
-    warm_up(gpu)?;
-    let launches = gpu.measure(&plan, &given, &mut [(Tensor::Output, &mut output)], DISCARDED + effort.repeats)?;
-    let mut times: Vec<f64> =
-        launches[DISCARDED..].iter().filter_map(|launch| launch.gpu_time).map(milliseconds).collect();
-    times.sort_by(f64::total_cmp);
-    let largest_error = workload.expected.largest_error(&output);
-
-    let mut calls = Vec::new();
-    for _ in 0..effort.calls {
-        let begin = Instant::now();
-        gpu.run(&plan, &given.map(|(tensor, data)| (tensor, data.into())), &mut [(Tensor::Output, &mut output)])?;
-        calls.push(milliseconds(begin.elapsed()));
+    let rounds = effort.rounds.min(effort.repeats);
+    for round in 0..rounds {
+        let share = |total: usize| total / rounds + usize::from(round < total % rounds);
+        for turn in 0..subjects.len() {
+            // There and back, so that within a round, too, none is always early.
+            let index = if round % 2 == 0 { turn } else { subjects.len() - 1 - turn };
+            begins(&subjects[index]);
+            if let Ok(run) = &mut runs[index] {
+                run.launch(gpu, workload, round == 0, share(effort.repeats), &mut output)?;
+                run.call(gpu, workload, share(effort.calls), &mut output)?;
+            }
+        }
     }
-    let at = |part: f64| times.get((times.len() as f64 * part) as usize).copied().unwrap_or(f64::NAN);
-    let gpu_ms = at(0.5);
-    Ok(Measurement {
-        shape: shape.name.clone(),
-        dtype: dtype.name(),
-        score_deviation: workload.score_deviation,
-        subject: subject.name(),
-        decision: plan.decision.clone(),
-        gpu_ms,
-        gpu_ms_spread: [at(0.1), at(0.9)],
-        call_ms: median(calls),
-        tflops: shape.flops() / gpu_ms / 1e9,
-        gigabytes: shape.bytes(*dtype) / gpu_ms / 1e6,
-        scratch_bytes: plan.scratch.iter().sum(),
-        largest_error,
-    })
+    Ok(runs.into_iter().zip(subjects).map(|(run, subject)| run.map(|run| run.result(workload, subject))).collect())
+}
+
+/// What is known of a subject so far.
+struct Run {
+    plan: Plan,
+    gpu_ms: Vec<f64>,
+    call_ms: Vec<f64>,
+    largest_error: f64,
+}
+
+impl Run {
+    fn new(plan: Plan) -> Run {
+        Run { plan, gpu_ms: Vec::new(), call_ms: Vec::new(), largest_error: 0.0 }
+    }
+
+    /// A round of launches.
+    fn launch(
+        &mut self,
+        gpu: &Gpu,
+        workload: &Workload,
+        first: bool,
+        repeats: usize,
+        output: &mut [u8],
+    ) -> Result<(), BenchError> {
+        let given = workload.given();
+        if first {
+            // Compiles, which would leave the device idle.
+            gpu.measure(&self.plan, &given, &mut [(Tensor::Output, output)], 1)?;
+        }
+        output.fill(UNWRITTEN);
+        warm_up(gpu, if first { WARM_UP } else { WARM_UP_AGAIN })?;
+        let discarded = DISCARDED[usize::from(!first)];
+        let launches = gpu.measure(&self.plan, &given, &mut [(Tensor::Output, output)], discarded + repeats)?;
+        self.gpu_ms.extend(launches[discarded..].iter().filter_map(|launch| launch.gpu_time).map(milliseconds));
+        self.largest_error = self.largest_error.max(workload.expected.largest_error(output));
+        Ok(())
+    }
+
+    /// A round of whole calls.
+    fn call(&mut self, gpu: &Gpu, workload: &Workload, calls: usize, output: &mut [u8]) -> Result<(), BenchError> {
+        for _ in 0..calls {
+            let given = workload.given().map(|(tensor, data)| (tensor, data.into()));
+            let begin = Instant::now();
+            gpu.run(&self.plan, &given, &mut [(Tensor::Output, output)])?;
+            self.call_ms.push(milliseconds(begin.elapsed()));
+        }
+        Ok(())
+    }
+
+    fn result(mut self, workload: &Workload, subject: &Subject) -> Measurement {
+        let Workload { shape, dtype, .. } = workload;
+        self.gpu_ms.sort_by(f64::total_cmp);
+        let at = |part: f64| self.gpu_ms.get((self.gpu_ms.len() as f64 * part) as usize).copied().unwrap_or(f64::NAN);
+        let gpu_ms = at(0.5);
+        Measurement {
+            shape: shape.name.clone(),
+            dtype: dtype.name().to_owned(),
+            score_deviation: workload.score_deviation,
+            subject: subject.name(),
+            decision: self.plan.decision.clone(),
+            gpu_ms,
+            gpu_ms_spread: [at(0.1), at(0.9)],
+            call_ms: median(self.call_ms),
+            tflops: shape.flops() / gpu_ms / 1e9,
+            gigabytes: shape.bytes(*dtype) / gpu_ms / 1e6,
+            scratch_bytes: self.plan.scratch.iter().sum(),
+            largest_error: self.largest_error,
+        }
+    }
 }
 
 /// Times of a subject's first calls in a process, in milliseconds.
@@ -198,13 +215,13 @@ pub struct FirstCalls {
 ///
 /// # Errors
 /// As [`measure`].
-pub fn first_calls(gpu: &Gpu, workload: &Workload, subject: &Subject) -> Result<FirstCalls, BenchError> {
+pub fn first_calls(auto: &Auto, workload: &Workload, subject: &Subject) -> Result<FirstCalls, BenchError> {
     let mut output = workload.output();
     let mut times = [0.0; 2];
     for time in &mut times {
         let begin = Instant::now();
-        let plan = plan(&workload.shape.problem(workload.dtype), gpu.caps(), &subject.options())?;
-        gpu.run(
+        let plan = subject.plan(auto, &workload.shape.problem(workload.dtype))?;
+        auto.gpu().run(
             &plan,
             &workload.given().map(|(tensor, data)| (tensor, data.into())),
             &mut [(Tensor::Output, &mut output)],
@@ -220,8 +237,8 @@ pub fn first_calls(gpu: &Gpu, workload: &Workload, subject: &Subject) -> Result<
     })
 }
 
-/// Keeps the device busy for [`WARM_UP`], with one and the same plan for every subject. What follows must follow at once.
-pub(crate) fn warm_up(gpu: &Gpu) -> Result<(), BenchError> {
+/// Keeps the device busy for `least`, with one and the same plan for every subject. What follows must follow at once.
+pub(crate) fn warm_up(gpu: &Gpu, least: Duration) -> Result<(), BenchError> {
     if gpu.caps().kind == DeviceKind::Software {
         return Ok(());
     }
@@ -232,11 +249,11 @@ pub(crate) fn warm_up(gpu: &Gpu) -> Result<(), BenchError> {
     let mut output = zeros.clone();
     let mut busy = Duration::ZERO;
     let mut launches = 1;
-    while busy < WARM_UP {
+    while busy < least {
         let reports = gpu.measure(&plan, &given, &mut [(Tensor::Output, &mut output)], launches)?;
         busy = reports.iter().filter_map(|report| report.gpu_time).sum();
         let one = busy / u32::try_from(launches).unwrap_or(1);
-        launches = (WARM_UP.as_nanos() / one.as_nanos().max(1)) as usize + launches / 4 + 1;
+        launches = (least.as_nanos() / one.as_nanos().max(1)) as usize + launches / 4 + 1;
     }
     Ok(())
 }

@@ -4,9 +4,10 @@ use std::error::Error;
 use std::io::Write;
 use std::path::PathBuf;
 
+use mha_auto::Auto;
 use mha_bench::{BenchError, Shape};
 use mha_gpu::{AdapterSummary, Gpu, GpuSettings, list_adapters, platform_cache_directory};
-use mha_plan::{CoopMatrix, DeviceCaps, Lane, PlanOptions, plan, profile};
+use mha_plan::{CoopMatrix, DeviceCaps, Lane, Plan, PlanOptions, Refusal, plan, profile};
 use mha_spec::options::PathChoice;
 use mha_spec::{AdapterChoice, AttentionProblem, DType, Past};
 
@@ -92,7 +93,15 @@ fn describe(adapter: &AdapterSummary, out: &mut impl Write) -> Result<(), Box<dy
         Err(error) => return Ok(writeln!(out, "  can't be used: {error}")?),
     };
     facts(gpu.caps(), out)?;
-    decisions(gpu.caps(), out)
+    let auto = Auto::of(&gpu, platform_cache_directory().as_deref());
+    match auto.store().map(|store| store.file()) {
+        Some(file) if file.is_file() => writeln!(out, "  measured choices of path auto: {}", file.display())?,
+        _ => writeln!(out, "  measured choices of path auto: none yet; `webgpu-attention tune` makes some")?,
+    }
+    if let Some(why) = auto.store().and_then(|store| store.check().err()) {
+        writeln!(out, "    {why}")?;
+    }
+    decisions(gpu.caps(), |problem| auto.plan(problem), out)
 }
 
 fn facts(caps: &DeviceCaps, out: &mut impl Write) -> std::io::Result<()> {
@@ -150,11 +159,20 @@ fn typical() -> Result<Vec<(String, AttentionProblem)>, BenchError> {
     Ok(problems)
 }
 
-fn decisions(caps: &DeviceCaps, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
+/// `auto` plans for the path of that name, by what is known of the device.
+fn decisions(
+    caps: &DeviceCaps,
+    auto: impl Fn(&AttentionProblem) -> Result<Plan, Refusal>,
+    out: &mut impl Write,
+) -> Result<(), Box<dyn Error>> {
     for (name, problem) in typical()? {
         writeln!(out, "  {name}")?;
         for path in PathChoice::ALL {
-            match plan(&problem, caps, &PlanOptions { path, ..PlanOptions::default() }) {
+            let planned = match path {
+                PathChoice::Auto => auto(&problem),
+                _ => plan(&problem, caps, &PlanOptions { path, ..PlanOptions::default() }),
+            };
+            match planned {
                 Ok(plan) => writeln!(out, "    {path}: {}", plan.decision)?,
                 Err(refusal) => writeln!(out, "    {path}: refused: {refusal}")?,
             }
@@ -180,7 +198,8 @@ mod tests {
         for caps in devices::all() {
             let mut report = Vec::new();
             facts(&caps, &mut report).unwrap();
-            decisions(&caps, &mut report).unwrap();
+            let unmeasured = PlanOptions { path: PathChoice::Auto, ..PlanOptions::default() };
+            decisions(&caps, |problem| plan(problem, &caps, &unmeasured), &mut report).unwrap();
             let report = String::from_utf8(report).unwrap();
             assert!(report.contains("lightonocr-4k f32\n    baseline: "), "{report}");
             assert!(report.contains("llm-decode f16 with a past"));

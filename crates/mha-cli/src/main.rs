@@ -3,12 +3,12 @@
 mod compare;
 mod doctor;
 mod runtime;
-mod usage;
+mod tune;
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Parser, Subcommand};
+use mha_bench::usage;
 
 /// What ort-webgpu-attention does on this machine, and how fast.
 #[derive(Parser)]
@@ -26,27 +26,16 @@ enum Command {
     Bench(mha_bench::command::Arguments),
     /// Runs a model on stock CPU kernels and on the library's paths in turn, and tells times and differences.
     Compare(compare::Arguments),
+    /// Measures which kernels are the fastest on this device, and keeps that for path `auto`.
+    Tune(tune::Arguments),
 }
 
-/// The exit status of a command line that means nothing.
-const USAGE: u8 = 2;
-
 fn main() -> ExitCode {
-    let program = match Program::try_parse() {
-        Ok(program) => program,
-        Err(error) => {
-            let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-            if let Some(line) = usage::line(&Program::command(), &arguments, &error) {
-                eprintln!("webgpu-attention: {line}");
-                return ExitCode::from(USAGE);
-            }
-            error.exit();
-        }
-    };
-    let result = match program.command {
+    let result = match usage::parse::<Program>("webgpu-attention").command {
         Command::Doctor(arguments) => doctor::run(&arguments, &mut std::io::stdout().lock()),
         Command::Bench(arguments) => mha_bench::command::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments, &mut std::io::stdout().lock()),
+        Command::Tune(arguments) => tune::run(&arguments, &mut std::io::stdout().lock()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

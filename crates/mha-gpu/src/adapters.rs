@@ -61,6 +61,35 @@ pub(crate) struct AdapterKey {
     ordinal: usize,
 }
 
+/// What measurements of an adapter hold for: the same hardware, driver and graphics API.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AdapterIdentity {
+    /// Name that the driver reports.
+    pub name: String,
+    /// Graphics API.
+    pub backend: String,
+    /// PCI vendor and device, 0 where there are none.
+    pub pci: [u32; 2],
+    /// Driver and its version, as far as reported.
+    pub driver: String,
+}
+
+impl AdapterIdentity {
+    pub(crate) fn of(info: &wgpu::AdapterInfo) -> Self {
+        AdapterIdentity {
+            name: info.name.clone(),
+            backend: info.backend.to_str().into(),
+            pci: [info.vendor, info.device],
+            driver: driver(info),
+        }
+    }
+}
+
+fn driver(info: &wgpu::AdapterInfo) -> String {
+    let parts = [info.driver.as_str(), info.driver_info.as_str()];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
 /// An adapter together with what is known about it.
 pub(crate) struct Candidate {
     pub summary: AdapterSummary,
@@ -85,13 +114,13 @@ pub(crate) fn enumerate(settings: &GpuSettings) -> Vec<Candidate> {
         while candidates.iter().any(|other| other.key == key) {
             key.ordinal += 1;
         }
-        let driver = [info.driver.as_str(), info.driver_info.as_str()];
+        let driver = driver(&info);
         let summary = AdapterSummary {
             index,
             name: info.name,
             backend: info.backend.to_str(),
             kind: probe::device_kind(info.device_type),
-            driver: driver.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" "),
+            driver,
             unusable: unusable(
                 adapter.features(),
                 &adapter.limits(),

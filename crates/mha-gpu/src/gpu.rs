@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use mha_kernels::KernelId;
 use mha_plan::{Blueprint, DeviceCaps, Plan, Tensor};
 use mha_spec::AdapterChoice;
 
 use crate::LOG;
-use crate::adapters::{self, AdapterKey, AdapterSummary, Candidate};
+use crate::adapters::{self, AdapterIdentity, AdapterKey, AdapterSummary, Candidate};
 use crate::buffers::Pools;
 use crate::context::Context;
 use crate::disk_cache::DiskCache;
@@ -24,6 +25,7 @@ use crate::transfer::{self, RunReport};
 /// A device with its compiled kernels and its pools of buffers. All methods may be called from many threads at once.
 pub struct Gpu {
     summary: AdapterSummary,
+    identity: AdapterIdentity,
     caps: DeviceCaps,
     settings: GpuSettings,
     pub(crate) context: Arc<Context>,
@@ -32,6 +34,14 @@ pub struct Gpu {
     pub(crate) placeholders: Placeholders,
     /// Kernels on cooperative matrices that were tried here, and whether they are right.
     pub(crate) verdicts: Mutex<HashMap<KernelId, bool>>,
+    use_of_it: Mutex<Use>,
+}
+
+/// Who uses a device, and when someone last did.
+struct Use {
+    /// Calls of [`Gpu::run`] and [`Gpu::prepare`] that have not come back.
+    calls: usize,
+    last: Instant,
 }
 
 impl Gpu {
@@ -95,6 +105,32 @@ impl Gpu {
         &self.settings
     }
 
+    /// Whether it can tell the times of its own work.
+    pub fn has_timestamps(&self) -> bool {
+        self.context.device.features().contains(wgpu::Features::TIMESTAMP_QUERY)
+    }
+
+    /// What tells this adapter and its driver from others, on any machine.
+    pub fn identity(&self) -> &AdapterIdentity {
+        &self.identity
+    }
+
+    /// How long nobody has called for an answer, or for kernels to be prepared. None while someone does.
+    pub fn idle(&self) -> Option<Duration> {
+        let in_use = self.use_of_it.lock().unwrap_or_else(PoisonError::into_inner);
+        (in_use.calls == 0).then(|| in_use.last.elapsed())
+    }
+
+    fn using<T>(&self, body: impl FnOnce() -> T) -> T {
+        let lock = || self.use_of_it.lock().unwrap_or_else(PoisonError::into_inner);
+        lock().calls += 1;
+        let result = body();
+        let mut in_use = lock();
+        in_use.calls -= 1;
+        in_use.last = Instant::now();
+        result
+    }
+
     /// Whether the device is gone. Calls then fail with [`GpuError::DeviceLost`]; [`Gpu::open`] gives a new one.
     pub fn is_lost(&self) -> bool {
         self.context.is_lost()
@@ -105,7 +141,8 @@ impl Gpu {
     /// # Errors
     /// [`GpuError::Unsupported`] or [`GpuError::Shader`] with the name of the first kernel that can't be compiled.
     pub fn prepare<'a>(&self, blueprints: impl IntoIterator<Item = &'a Blueprint>) -> Result<(), GpuError> {
-        let prepared = blueprints.into_iter().try_for_each(|blueprint| self.pipelines.get(blueprint).map(drop));
+        let prepared =
+            self.using(|| blueprints.into_iter().try_for_each(|blueprint| self.pipelines.get(blueprint).map(drop)));
         self.pipelines.save();
         prepared
     }
@@ -125,7 +162,7 @@ impl Gpu {
         inputs: &[(Tensor, Source<'_>)],
         outputs: &mut [(Tensor, &mut [u8])],
     ) -> Result<RunReport, GpuError> {
-        let result = transfer::run(self, plan, inputs, outputs);
+        let result = self.using(|| transfer::run(self, plan, inputs, outputs));
         self.pipelines.save();
         if let Err(GpuError::OutOfMemory { .. }) = result {
             // What the call had got hold of is idle now; others may need it more. The call's own error counts.
@@ -177,6 +214,7 @@ impl Gpu {
         let placeholders = Placeholders::new(&context).map_err(|error| error.to_string())?;
         Ok(Gpu {
             summary: candidate.summary.clone(),
+            identity: AdapterIdentity::of(&adapter.get_info()),
             pipelines: Pipelines::new(Arc::clone(&context), caps.clone(), settings.checks, disk_cache),
             pools: Pools::new(Arc::clone(&context), caps.max_buffer_size, mapped_storage),
             caps,
@@ -184,6 +222,7 @@ impl Gpu {
             context,
             placeholders,
             verdicts: Mutex::default(),
+            use_of_it: Mutex::new(Use { calls: 0, last: Instant::now() }),
         })
     }
 }

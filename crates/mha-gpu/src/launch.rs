@@ -39,26 +39,33 @@ pub(crate) struct Launch<'a> {
     /// The same bytes on the host.
     pub params_bytes: Vec<u8>,
     params_stride: usize,
+    timestamps: Timestamps,
     timing: Option<Timing>,
 }
 
 impl<'a> Launch<'a> {
     /// `times_what_follows`: whether GPU times cover what is recorded between the steps and [`record_times`](Self::record_times).
-    pub fn new(gpu: &'a Gpu, plan: &'a Plan, times_what_follows: bool) -> Result<Self, GpuError> {
+    pub fn new(
+        gpu: &'a Gpu,
+        plan: &'a Plan,
+        timestamps: Timestamps,
+        times_what_follows: bool,
+    ) -> Result<Self, GpuError> {
         let pools = &gpu.pools;
         let scratch = plan.scratch.iter().map(|&bytes| pools.take(&pools.scratch, bytes));
-        Self::with_scratch(gpu, plan, scratch.collect::<Result<_, _>>()?, times_what_follows)
+        Self::with_scratch(gpu, plan, scratch.collect::<Result<_, _>>()?, timestamps, times_what_follows)
     }
 
     /// Another launch of the same plan, to run after this one.
     pub fn again(&self) -> Result<Self, GpuError> {
-        Self::with_scratch(self.gpu, self.plan, Arc::clone(&self.scratch), false)
+        Self::with_scratch(self.gpu, self.plan, Arc::clone(&self.scratch), self.timestamps, false)
     }
 
     fn with_scratch(
         gpu: &'a Gpu,
         plan: &'a Plan,
         scratch: Arc<[PooledBuffer]>,
+        timestamps: Timestamps,
         times_what_follows: bool,
     ) -> Result<Self, GpuError> {
         let pipelines = plan.steps.iter().map(|step| gpu.pipelines.get(&step.blueprint)).collect::<Result<_, _>>()?;
@@ -70,12 +77,12 @@ impl<'a> Launch<'a> {
             slot[..size_of::<AttentionParams>()].copy_from_slice(bytemuck::bytes_of(&step.params));
         }
         let params = Upload::new(pools, &pools.params, params_bytes.len() as u64)?;
-        let timing = match gpu.settings().timestamps {
+        let timing = match timestamps {
             Timestamps::Off => None,
             Timestamps::Call => Some(Timing::new(gpu, plan.steps.len().min(1), times_what_follows)?),
             Timestamps::Steps => Some(Timing::new(gpu, plan.steps.len(), times_what_follows)?),
         };
-        Ok(Self { gpu, plan, pipelines, scratch, params, params_bytes, params_stride, timing })
+        Ok(Self { gpu, plan, pipelines, scratch, params, params_bytes, params_stride, timestamps, timing })
     }
 
     /// Records every step. `tensors` holds each tensor of the plan, at least as long as the plan says.
@@ -141,7 +148,7 @@ impl<'a> Launch<'a> {
 
     /// Whether each step is timed, in a pass of its own.
     fn times_steps(&self) -> bool {
-        self.gpu.settings().timestamps == Timestamps::Steps
+        self.timestamps == Timestamps::Steps
     }
 
     fn bind_group(

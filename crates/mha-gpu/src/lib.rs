@@ -26,11 +26,12 @@ mod transfer;
 mod upload;
 mod vouch;
 
-pub use adapters::{AdapterSummary, list_adapters};
+pub use adapters::{AdapterIdentity, AdapterSummary, list_adapters};
 pub use disk_cache::platform_cache_directory;
 pub use error::{GpuError, OpenError};
 pub use gpu::Gpu;
 pub use launch::StepTime;
+pub use measure::Staged;
 pub use resident::{Resident, Source};
 pub use settings::{GpuSettings, Timestamps};
 pub use transfer::{HostTimes, RunReport};

@@ -49,7 +49,8 @@ pub(crate) fn run(
     outputs: &mut [(Tensor, &mut [u8])],
 ) -> Result<RunReport, GpuError> {
     let lengths: Vec<_> = inputs.iter().map(|(tensor, source)| (*tensor, source.bytes())).collect();
-    check_tensors(plan, &lengths, outputs)?;
+    let given: Vec<_> = outputs.iter().map(|(tensor, data)| (*tensor, data.len() as u64)).collect();
+    check_tensors(plan, &lengths, &given)?;
     for (_, data) in outputs.iter_mut().filter(|(tensor, _)| plan.zero_filled.contains(tensor)) {
         data.fill(0);
     }
@@ -60,7 +61,7 @@ pub(crate) fn run(
     let pools = &gpu.pools;
     let context = &gpu.context;
     let begin = Instant::now();
-    let mut launch = Launch::new(gpu, plan, true)?;
+    let mut launch = Launch::new(gpu, plan, gpu.settings().timestamps, true)?;
     let mut uploads = Vec::new();
     let mut residents = Vec::new();
     let mut downloads = Vec::new();
@@ -143,14 +144,9 @@ pub(crate) fn plan_bytes(plan: &Plan, tensor: Tensor) -> Option<u64> {
     plan.tensors.iter().find(|(other, _)| *other == tensor).map(|(_, bytes)| *bytes)
 }
 
-/// The caller's tensors against the plan's.
-pub(crate) fn check_tensors(
-    plan: &Plan,
-    inputs: &[(Tensor, u64)],
-    outputs: &[(Tensor, &mut [u8])],
-) -> Result<(), GpuError> {
-    let given: Vec<(Tensor, u64)> =
-        inputs.iter().copied().chain(outputs.iter().map(|(tensor, data)| (*tensor, data.len() as u64))).collect();
+/// The caller's tensors, with their lengths in bytes, against the plan's.
+pub(crate) fn check_tensors(plan: &Plan, inputs: &[(Tensor, u64)], outputs: &[(Tensor, u64)]) -> Result<(), GpuError> {
+    let given = [inputs, outputs].concat();
     let refuse = |tensor, rule, received| Err(GpuError::Tensors { tensor, rule, received });
 
     for (position, &(tensor, bytes)) in given.iter().enumerate() {

@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 
 use half::f16;
 use mha_kernels::KernelId;
-use mha_plan::{Lane, Plan, PlanOptions, Tensor, plan};
+use mha_plan::{Lane, Plan, PlanOptions, Refusal, Tensor, plan};
 use mha_spec::{AttentionProblem, DType, Layout, PaddingMask, Past, PresentOutputs, ProjectionBias};
 
 use crate::LOG;
@@ -19,6 +19,19 @@ const F32_DIFFERENCE: f32 = 2e-4;
 const F16_DIFFERENCE: f32 = 2e-2;
 
 impl Gpu {
+    /// Plans for this device, as [`mha_plan::plan`] does, but without cooperative matrices where a kernel on them would answer
+    /// that this device [does not agree on](Self::vouches_for). A lane that is pinned stays.
+    ///
+    /// # Errors
+    /// As [`mha_plan::plan`].
+    pub fn plan(&self, problem: &AttentionProblem, options: &PlanOptions) -> Result<Plan, Refusal> {
+        let planned = plan(problem, self.caps(), options)?;
+        if options.lane.is_some() || self.vouches_for(&planned) {
+            return Ok(planned);
+        }
+        plan(problem, &self.caps().without_matrices(), options)
+    }
+
     /// Whether the plan's kernels on cooperative matrices, if it has any, give what lane wide gives on this device. Each is
     /// tried once, on a small causal problem of the plan's type and head sizes; a warning names one that fails.
     pub fn vouches_for(&self, plan: &Plan) -> bool {

@@ -8,6 +8,7 @@ pub mod plan;
 pub mod profile;
 pub mod refusal;
 
+mod candidates;
 mod cells;
 mod select;
 mod steps;
@@ -15,7 +16,8 @@ mod turns;
 mod views;
 
 pub use blueprint::Blueprint;
+pub use candidates::{Candidate, Candidates, candidates, fills};
 pub use caps::{CoopMatrix, DeviceCaps, DeviceKind};
 pub use plan::{Binding, Plan, Step, Tensor};
 pub use refusal::Refusal;
-pub use select::{Lane, PlanOptions, plan};
+pub use select::{Lane, PlanOptions, Preference, plan};

@@ -4,9 +4,10 @@ use mha_kernels::KernelId;
 use mha_spec::options::PathChoice;
 use mha_spec::{AttentionProblem, DType, PaddingMask, ProjectionBias};
 
+use crate::candidates::Candidate;
 use crate::caps::{CoopMatrix, DeviceCaps, DeviceKind};
 use crate::plan::Plan;
-use crate::profile::{self, TuningRow};
+use crate::profile::{self, Profile, TuningRow};
 use crate::refusal::Refusal;
 use crate::steps;
 
@@ -63,6 +64,17 @@ pub struct PlanOptions {
     pub lane: Option<Lane>,
     /// A tuning row for the pinned lane in place of its table's, for tuning: refused where it can't run.
     pub row: Option<TuningRow>,
+    /// What path `auto` takes before what it takes unmeasured, where it can run. Other paths pay no attention.
+    pub prefer: Option<Preference>,
+}
+
+/// A candidate that a measurement found the fastest, and what it found.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Preference {
+    /// The lane and its row.
+    pub candidate: Candidate,
+    /// The reason, for logs.
+    pub why: String,
 }
 
 /// A lane on a tuning row: enough to write its blueprints.
@@ -94,15 +106,19 @@ pub(crate) fn choose(problem: &AttentionProblem, caps: &DeviceCaps, options: &Pl
         return lane_choice(lane, problem, caps, options.row.as_slice(), why);
     }
     let path = options.path;
-    if problem.q_len <= SHORT_QUERY {
-        return first_of(
-            &[Lane::Short, Lane::Wide],
-            problem,
-            caps,
-            format!("path {path}, q_len {} <= {SHORT_QUERY}", problem.q_len),
-        );
+    let mut passed_over = String::new();
+    if let (PathChoice::Auto, Some(Preference { candidate, why })) = (path, &options.prefer) {
+        let why = format!("path {path}, {why}");
+        match lane_choice(candidate.lane, problem, caps, candidate.row.as_slice(), why) {
+            Ok(choice) => return Ok(with_fewer_splits(choice, problem, caps)),
+            Err(refusal) => passed_over = format!("; {candidate}, measured as the fastest, refused: {refusal}"),
+        }
     }
-    let why = format!("path {path}, q_len {} > {SHORT_QUERY}", problem.q_len);
+    if problem.q_len <= SHORT_QUERY {
+        let why = format!("path {path}, q_len {} <= {SHORT_QUERY}{passed_over}", problem.q_len);
+        return first_of(&[Lane::Short, Lane::Wide], problem, caps, why);
+    }
+    let why = format!("path {path}, q_len {} > {SHORT_QUERY}{passed_over}", problem.q_len);
     match path {
         PathChoice::Baseline => first_of(&[Lane::Rows, Lane::Wide], problem, caps, why),
         PathChoice::Apple => {
@@ -118,6 +134,12 @@ pub(crate) fn choose(problem: &AttentionProblem, caps: &DeviceCaps, options: &Pl
     }
 }
 
+/// A measured choice with no more key splits than its problem, which may be a little shorter, has keys for.
+fn with_fewer_splits(choice: Choice, problem: &AttentionProblem, caps: &DeviceCaps) -> Choice {
+    let most = choice.row.as_ref().map_or(1, |row| splits(choice.lane, problem, row, caps).1);
+    Choice { splits: choice.splits.clamp(1, most), ..choice }
+}
+
 /// The first of some lanes that runs the problem; the reason names those that refuse.
 fn first_of(lanes: &[Lane], problem: &AttentionProblem, caps: &DeviceCaps, why: String) -> Result<Choice, Refusal> {
     let mut why = why;
@@ -131,7 +153,7 @@ fn first_of(lanes: &[Lane], problem: &AttentionProblem, caps: &DeviceCaps, why: 
 }
 
 /// A lane on the first row that covers the problem, of `pinned` rows where there are any, else of the lane's table.
-fn lane_choice(
+pub(crate) fn lane_choice(
     lane: Lane,
     problem: &AttentionProblem,
     caps: &DeviceCaps,
@@ -153,12 +175,7 @@ fn lane_choice(
         let bias = problem.projection_bias;
         return Err(Refusal::new(format!("cooperative matrices take float16 without a projection bias, got {bias:?}")));
     }
-    let (table, reason) = match lane {
-        Lane::Apple => profile::apple(caps),
-        Lane::Short => (&*profile::SHORT, String::new()),
-        Lane::Matrix => (&*profile::MATRIX, String::new()),
-        _ => (&*profile::ROWS, String::new()),
-    };
+    let (table, reason) = table(lane, caps);
     let head_size = problem.head_size.max(problem.v_head_size);
     let rows = if pinned.is_empty() { &table.rows } else { pinned };
     let covering = || rows.iter().filter(|row| row.dtype == problem.dtype && row.max_head_size >= head_size);
@@ -200,10 +217,20 @@ fn lane_choice(
         lane,
         kernel: named(&kernel)?,
         workgroup_size: row.workgroup_size,
-        splits: row.splits.unwrap_or_else(|| wanted_splits(lane, problem, row, caps)),
+        splits: row.splits.unwrap_or_else(|| splits(lane, problem, row, caps).0),
         why: format!("{why}; {} row {} lanes x {} keys {}", table.name, row.lanes, row.tile, row.key_tile),
         row: Some(row.clone()),
     })
+}
+
+/// A lane's tuning rows for a device, and why those.
+pub(crate) fn table(lane: Lane, caps: &DeviceCaps) -> (&'static Profile, String) {
+    match lane {
+        Lane::Apple => profile::apple(caps),
+        Lane::Short => (&*profile::SHORT, String::new()),
+        Lane::Matrix => (&*profile::MATRIX, String::new()),
+        _ => (&*profile::ROWS, String::new()),
+    }
 }
 
 /// The kernels of the original report: plain problems of the head sizes that benchmarks use.
@@ -241,7 +268,7 @@ fn seed_choice(lane: Lane, problem: &AttentionProblem, caps: &DeviceCaps, why: S
 }
 
 /// Why a row can't run on a device.
-fn fits(lane: Lane, row: &TuningRow, problem: &AttentionProblem, caps: &DeviceCaps) -> Result<(), String> {
+pub(crate) fn fits(lane: Lane, row: &TuningRow, problem: &AttentionProblem, caps: &DeviceCaps) -> Result<(), String> {
     if lane == Lane::Matrix {
         fits_matrices(row, caps)?;
     }
@@ -320,7 +347,7 @@ fn workgroup_memory(lane: Lane, row: &TuningRow, problem: &AttentionProblem) -> 
 }
 
 /// Lanes that keep the largest GPUs of a kind busy; on a CPU a few threads share the work.
-fn wanted_lanes(caps: &DeviceCaps) -> u64 {
+pub(crate) fn wanted_lanes(caps: &DeviceCaps) -> u64 {
     match caps.kind {
         DeviceKind::Discrete | DeviceKind::Virtual | DeviceKind::Other => 32 << 10,
         DeviceKind::Integrated => 16 << 10,
@@ -329,7 +356,7 @@ fn wanted_lanes(caps: &DeviceCaps) -> u64 {
 }
 
 /// Lanes that a prefill lane gives rows of a problem whose keys are not split.
-fn busy_lanes(problem: &AttentionProblem, row: &TuningRow) -> u64 {
+pub(crate) fn busy_lanes(problem: &AttentionProblem, row: &TuningRow) -> u64 {
     let rows = u64::from(problem.batch) * u64::from(problem.num_heads) * u64::from(problem.q_len);
     rows * u64::from(row.lanes) / u64::from(row.rows)
 }
@@ -339,8 +366,8 @@ fn row_workgroups(problem: &AttentionProblem, row: &TuningRow) -> u64 {
     u64::from(problem.batch) * u64::from(problem.num_heads) * u64::from(problem.q_len.div_ceil(row.tile_rows()))
 }
 
-/// Key splits that give the device enough workgroups, each with keys enough to be worth a merge.
-fn wanted_splits(lane: Lane, problem: &AttentionProblem, row: &TuningRow, caps: &DeviceCaps) -> u32 {
+/// Key splits that give the device enough workgroups, each with keys enough to be worth a merge; and the most that do.
+pub(crate) fn splits(lane: Lane, problem: &AttentionProblem, row: &TuningRow, caps: &DeviceCaps) -> (u32, u32) {
     let (workgroups, wanted, least_keys) = match lane {
         // Each key is read once and arithmetic is little: twice the lanes hide the latency of memory.
         Lane::Short => {
@@ -353,7 +380,7 @@ fn wanted_splits(lane: Lane, problem: &AttentionProblem, row: &TuningRow, caps: 
     let most = problem.total_len().div_ceil(least_keys).max(1);
     let lanes = (workgroups * u64::from(row.workgroup_size)).max(1);
     // To the nearest: half as many again is worth less than a merge costs.
-    u32::try_from((wanted + lanes / 2) / lanes).unwrap_or(most).clamp(1, most)
+    (u32::try_from((wanted + lanes / 2) / lanes).unwrap_or(most).clamp(1, most), most)
 }
 
 /// How kernels reach the tensors: by vec4 where every row begins at a multiple of four elements.

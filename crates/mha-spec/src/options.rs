@@ -101,8 +101,8 @@ pub const OPTIONS: &[OptionInfo] = &[
         key: "path",
         values: "`baseline`, `apple`, `auto`",
         default: "baseline",
-        meaning: "Which kernels run: portable ones; those tuned for Apple GPUs, which run on every adapter; or the fastest known for \
-                  the adapter, cooperative matrices included.",
+        meaning: "Which kernels run: portable ones; those tuned for Apple GPUs, which run on every adapter; or the [fastest \
+                  measured](#path-auto) on the adapter, cooperative matrices included.",
     },
     OptionInfo {
         key: "adapter",

@@ -7,18 +7,19 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Every crate with the workspace crates that it may depend on.
-const ALLOWED: [(&str, &[&str]); 10] = [
+const ALLOWED: [(&str, &[&str]); 11] = [
     ("mha-spec", &[]),
     ("mha-kernels", &[]),
     ("mha-plan", &["mha-kernels", "mha-spec"]),
     ("mha-gpu", &["mha-kernels", "mha-plan", "mha-spec"]),
     ("mha-tune", &["mha-spec"]),
-    ("ort-webgpu-attention", &["mha-gpu", "mha-plan", "mha-spec", "mha-tune"]),
+    ("mha-auto", &["mha-gpu", "mha-plan", "mha-spec", "mha-tune"]),
+    ("ort-webgpu-attention", &["mha-auto", "mha-gpu", "mha-plan", "mha-spec", "mha-tune"]),
     // Beside the path from a node to the GPU: the oracle, what tests share, and what measures.
     ("mha-reference", &["mha-spec"]),
     ("mha-testkit", &["mha-plan", "mha-reference", "mha-spec"]),
-    ("mha-bench", &["mha-gpu", "mha-kernels", "mha-plan", "mha-spec"]),
-    ("mha-cli", &["mha-bench", "mha-gpu", "mha-plan", "mha-spec", "ort-webgpu-attention"]),
+    ("mha-bench", &["mha-auto", "mha-gpu", "mha-kernels", "mha-plan", "mha-spec"]),
+    ("mha-cli", &["mha-auto", "mha-bench", "mha-gpu", "mha-plan", "mha-spec", "ort-webgpu-attention"]),
 ];
 
 /// Crates that tests may use besides.

@@ -1,5 +1,8 @@
 //! [`Class`]: which problems share their measurements, and [`Work`]: how much a problem has to do.
 
+use std::fmt;
+use std::str::FromStr;
+
 use mha_spec::{AttentionProblem, DType, PaddingMask, ProjectionBias};
 
 /// Lengths of a class lie within a factor of 2^(1/8) = 1.09: close enough for one measurement to stand for all.
@@ -25,7 +28,63 @@ pub struct Class {
     qk: bool,
 }
 
+/// As text, from which [`FromStr`] makes the same class: type, sizes, features.
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Class { dtype, head_size, v_head_size, heads, q_len, past_len, total_len, .. } = self;
+        write!(f, "{} {head_size} {v_head_size} {heads} {q_len} {past_len} {total_len}", dtype.name())?;
+        self.features().iter().filter(|(_, on)| *on).try_for_each(|(name, _)| write!(f, " {name}"))
+    }
+}
+
+impl FromStr for Class {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Class, String> {
+        let wrong = || format!("a class is a type, six numbers and features, got `{text}`");
+        let mut words = text.split(' ');
+        let dtype =
+            words.next().and_then(|name| [DType::F32, DType::F16].into_iter().find(|dtype| dtype.name() == name));
+        let mut number = || words.next().and_then(|word| word.parse::<u32>().ok()).ok_or_else(wrong);
+        let sizes = [number()?, number()?];
+        let mut length = || number().and_then(|length| u16::try_from(length).map_err(|_| wrong()));
+        let [heads, q_len, past_len, total_len] = [length()?, length()?, length()?, length()?];
+        let features: Vec<&str> = words.collect();
+        let has = |name: &str| features.contains(&name);
+        let class = Class {
+            dtype: dtype.ok_or_else(wrong)?,
+            head_size: sizes[0],
+            v_head_size: sizes[1],
+            heads,
+            q_len,
+            past_len,
+            total_len,
+            causal: has("causal"),
+            beams: has("beams"),
+            attention_bias: has("attention_bias"),
+            padding_mask: has("padding_mask"),
+            projection_bias: has("projection_bias"),
+            presents: has("presents"),
+            qk: has("qk"),
+        };
+        // Whatever else is in the text is none of ours.
+        if class.to_string() == text { Ok(class) } else { Err(wrong()) }
+    }
+}
+
 impl Class {
+    fn features(&self) -> [(&'static str, bool); 7] {
+        [
+            ("causal", self.causal),
+            ("beams", self.beams),
+            ("attention_bias", self.attention_bias),
+            ("padding_mask", self.padding_mask),
+            ("projection_bias", self.projection_bias),
+            ("presents", self.presents),
+            ("qk", self.qk),
+        ]
+    }
+
     /// The class of a problem.
     pub fn of(problem: &AttentionProblem) -> Class {
         Class {
@@ -120,6 +179,25 @@ mod tests {
             assert_ne!(class(s), class(s + 1));
         }
         assert_ne!(Class::of(&problem(9, 9)), Class::of(&AttentionProblem { causal: true, ..problem(9, 9) }));
+    }
+
+    #[test]
+    fn a_class_survives_as_text() {
+        let plain = Class::of(&problem(1000, 77));
+        assert_eq!(plain.to_string(), "f16 64 32 33 81 0 51");
+        let step = AttentionProblem { past: Past::Growing { len: 5 }, ..problem(1, 1) };
+        let presents = PresentOutputs { key: true, value: true };
+        for problem in [
+            problem(4, 9),
+            AttentionProblem { causal: true, qk: Some(DType::F32), ..problem(4, 9) },
+            AttentionProblem { present: presents, padding_mask: PaddingMask::Keys, dtype: DType::F32, ..step },
+        ] {
+            let class = Class::of(&problem);
+            assert_eq!(class.to_string().parse(), Ok(class));
+        }
+        for wrong in ["", "f64 1 1 1 1 1 1", "f16 1 1 1 1 1", "f16 1 1 1 1 1 70000", "f16 1 1 1 1 1 1 magic"] {
+            assert!(wrong.parse::<Class>().unwrap_err().ends_with(&format!("got `{wrong}`")));
+        }
     }
 
     #[test]

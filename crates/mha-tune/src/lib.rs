@@ -4,6 +4,8 @@
 
 mod class;
 mod contest;
+mod race;
 
 pub use class::{Class, Work};
 pub use contest::{Choice, Contest, Reason};
+pub use race::{Outcome, Race};

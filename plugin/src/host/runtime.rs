@@ -13,7 +13,7 @@ use ort::session::{Session as OrtSession, SessionInputValue};
 use ort::value::DynValue;
 
 use super::trace::{NodeTimes, attention_nodes};
-use super::{HostError, Port, Tensor};
+use super::{HostError, Library, Port, Tensor};
 use crate::sys::{NoRuntime, open_runtime};
 
 /// The ONNX Runtime of this process, with one pool of threads for all sessions: pools of their own would have idle sessions
@@ -24,10 +24,10 @@ pub struct Runtime {
 }
 
 /// The library in a session, all of whose MultiHeadAttention nodes it must run on a GPU.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct LibraryUse<'a> {
-    /// Its file.
-    pub file: &'a Path,
+    /// Which build.
+    pub library: &'a Library,
     /// Which kernels.
     pub path: PathChoice,
     /// Which GPU: a value of the session option `adapter`.
@@ -86,9 +86,9 @@ impl Runtime {
             .with_auto_device(AutoDevicePolicy::PreferCPU)?
             .with_log_level(level)?
             .with_logger(log.logger())?;
-        if let Some(LibraryUse { file, path, adapter }) = library {
+        if let Some(LibraryUse { library, path, adapter }) = library {
             builder = builder
-                .with_operator_library(file)?
+                .with_operator_library(library.file())?
                 .with_config_entry(format!("{PREFIX}path"), path.name())?
                 .with_config_entry(format!("{PREFIX}adapter"), adapter)?
                 .with_config_entry(format!("{PREFIX}fallback"), "error")?;

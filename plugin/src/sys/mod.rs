@@ -7,6 +7,7 @@
 #[macro_use]
 mod api;
 mod compute;
+mod exit;
 mod exports;
 mod failure;
 mod guard;
@@ -23,11 +24,12 @@ mod type_info;
 
 pub(crate) use api::{API_VERSION, Api};
 pub(crate) use compute::{ComputeContext, Inputs};
+pub(crate) use exit::at_exit;
 pub(crate) use failure::{Code, Failure};
 pub(crate) use inner_op::{InnerOp, InnerOpSpec, Operand, Scratch, Target};
 pub(crate) use kernel_info::{AttributeValue, KernelInfo};
 pub(crate) use library::RegisteredOperators;
-pub(crate) use open::{NoAdapter, NoRuntime, describe_adapter, open_runtime};
+pub(crate) use open::{LoadedLibrary, NoLibrary, NoRuntime, open_runtime};
 pub(crate) use operator::{Kernel, Operator, Port};
 pub(crate) use shape_inference::ShapeInference;
 pub(crate) use tensor::Element;

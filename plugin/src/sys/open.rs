@@ -49,34 +49,55 @@ pub(crate) fn open_runtime(file: &Path) -> Result<String, NoRuntime> {
     Ok(version)
 }
 
-/// Why a build of this library describes no adapter.
+/// Why a file is no build of this library.
 #[derive(Debug)]
-pub(crate) enum NoAdapter {
-    /// The file can't be opened: the loader's reason.
+pub(crate) enum NoLibrary {
+    /// It can't be opened: the loader's reason.
     Unopened(String),
-    /// It is another library.
+    /// It is another library, or a build of another version.
     Foreign,
-    /// None is usable: the library's reason.
-    Unusable(String),
 }
 
-/// What the build of this library in `file` says of the adapter that `selector` picks, one line.
-pub(crate) fn describe_adapter(file: &Path, selector: &str) -> Result<String, NoAdapter> {
-    type Describe = unsafe extern "C" fn(*const c_char, *mut c_char, usize) -> i32;
-    let selector =
-        CString::new(selector).map_err(|_| NoAdapter::Unusable("an adapter's name has no NUL".to_owned()))?;
-    // SAFETY: the library's initialisers may run at any time, and it stays loaded once it opened a device.
-    let library = unsafe { Library::new(file) }.map_err(|error| NoAdapter::Unopened(one_line(&error)))?;
-    // SAFETY: every build exports the function with this signature.
-    let describe =
-        unsafe { library.get::<Describe>(b"ort_webgpu_attention_describe\0") }.map_err(|_| NoAdapter::Foreign)?;
-    let mut text = [0u8; 4096];
-    // SAFETY: a C string and room for as many bytes as are named.
-    let needed = unsafe { describe(selector.as_ptr(), text.as_mut_ptr().cast(), text.len()) };
-    let line = CStr::from_bytes_until_nul(&text).map(|line| line.to_string_lossy().into_owned()).unwrap_or_default();
-    // The devices that it opened, and their threads, live as long as the process.
-    std::mem::forget(library);
-    if needed < 0 { Err(NoAdapter::Unusable(line)) } else { Ok(line) }
+type Describe = unsafe extern "C" fn(*const c_char, *mut c_char, usize) -> i32;
+type IsMeasuring = extern "C" fn() -> i32;
+
+/// A build of this library that the process has loaded, for good: its devices and threads stay.
+pub(crate) struct LoadedLibrary {
+    describe: Describe,
+    is_measuring: IsMeasuring,
+}
+
+impl LoadedLibrary {
+    /// Opens a build.
+    pub(crate) fn open(file: &Path) -> Result<LoadedLibrary, NoLibrary> {
+        // SAFETY: the library's initialisers may run at any time.
+        let library = unsafe { Library::new(file) }.map_err(|error| NoLibrary::Unopened(one_line(&error)))?;
+        // SAFETY: every build exports the functions with these signatures.
+        let functions = unsafe {
+            let describe = library.get::<Describe>(b"ort_webgpu_attention_describe\0");
+            let is_measuring = library.get::<IsMeasuring>(b"ort_webgpu_attention_is_measuring\0");
+            describe.and_then(|describe| Ok((*describe, *is_measuring?)))
+        };
+        let (describe, is_measuring) = functions.map_err(|_| NoLibrary::Foreign)?;
+        std::mem::forget(library);
+        Ok(LoadedLibrary { describe, is_measuring })
+    }
+
+    /// What it says of the adapter that `selector` picks: one line, or why none is usable.
+    pub(crate) fn describe_adapter(&self, selector: &str) -> Result<String, String> {
+        let selector = CString::new(selector).map_err(|_| "an adapter's name has no NUL".to_owned())?;
+        let mut text = [0u8; 4096];
+        // SAFETY: a C string and room for as many bytes as are named.
+        let needed = unsafe { (self.describe)(selector.as_ptr(), text.as_mut_ptr().cast(), text.len()) };
+        let line =
+            CStr::from_bytes_until_nul(&text).map(|line| line.to_string_lossy().into_owned()).unwrap_or_default();
+        if needed < 0 { Err(line) } else { Ok(line) }
+    }
+
+    /// Whether its path `auto` is measuring kernels.
+    pub(crate) fn is_measuring(&self) -> bool {
+        (self.is_measuring)() != 0
+    }
 }
 
 /// A loader's message, which may have several lines, as one.
@@ -92,8 +113,8 @@ mod tests {
     fn what_is_no_runtime_is_told_apart() {
         let missing = open_runtime(Path::new("/nonexistent/libonnxruntime.so")).unwrap_err();
         assert!(matches!(&missing, NoRuntime::Unopened(why) if why.contains("nonexistent")), "{missing:?}");
-        let missing = describe_adapter(Path::new("/nonexistent/library.so"), "auto").unwrap_err();
-        assert!(matches!(&missing, NoAdapter::Unopened(why) if why.contains("nonexistent")), "{missing:?}");
+        let missing = LoadedLibrary::open(Path::new("/nonexistent/library.so")).err().unwrap();
+        assert!(matches!(&missing, NoLibrary::Unopened(why) if why.contains("nonexistent")), "{missing:?}");
     }
 
     #[cfg(target_os = "linux")]
@@ -101,6 +122,6 @@ mod tests {
     fn another_library_is_foreign() {
         let libc = Path::new("libc.so.6");
         assert!(matches!(open_runtime(libc), Err(NoRuntime::Foreign)));
-        assert!(matches!(describe_adapter(libc, "auto"), Err(NoAdapter::Foreign)));
+        assert!(matches!(LoadedLibrary::open(libc), Err(NoLibrary::Foreign)));
     }
 }

@@ -9,11 +9,12 @@ mod statistics;
 use std::error::Error;
 use std::io::Write;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use mha_bench::Progress;
+use mha_bench::output::OutputFile;
 use mha_spec::PathChoice;
-use ort_webgpu_attention::host::{Feeds, Port, Runtime, describe_adapter, element_names};
+use ort_webgpu_attention::host::{Feeds, Library, Port, Runtime, element_names};
 
 use crate::runtime;
 use inputs::Given;
@@ -84,11 +85,12 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box
     if !arguments.model.is_file() {
         return Err(format!("MODEL is an ONNX file, got '{}', which is no file", arguments.model.display()).into());
     }
-    arguments.json.as_deref().map_or(Ok(()), writable)?;
+    let json = arguments.json.as_deref().map(OutputFile::new).transpose()?;
     let library = library(arguments)?;
     let file = arguments.onnxruntime.clone().map_or_else(|| runtime::onnxruntime(&arguments.python), Ok)?;
     let runtime = Runtime::open(&file, arguments.threads.map(NonZeroUsize::get))?;
-    let adapter = describe_adapter(&library, &arguments.adapter)?;
+    let library = Library::open(&library)?;
+    let adapter = library.describe_adapter(&arguments.adapter)?;
 
     let scratch = tempfile::tempdir()?;
     let model = arguments.model.display();
@@ -141,8 +143,8 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box
     };
     let report = Report::new(setting, &inputs, nodes.len(), rows, arguments.tolerance);
     report.write(out)?;
-    if let Some(json) = &arguments.json {
-        replace(json, &(serde_json::to_string_pretty(&report)? + "\n"))?;
+    if let Some(json) = json {
+        json.write(&(serde_json::to_string_pretty(&report)? + "\n"))?;
     }
     Ok(())
 }
@@ -164,23 +166,4 @@ fn comparable(outputs: &[Port]) -> Result<(), String> {
         Some((name, received)) => Err(format!("outputs are {}, got '{name}' of type {received}", element_names())),
         None => Ok(()),
     }
-}
-
-/// Finds out early whether a file can be written.
-fn writable(file: &Path) -> Result<(), String> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let probe =
-        if file.is_dir() { Err(std::io::ErrorKind::IsADirectory.into()) } else { tempfile::tempfile_in(folder) };
-    probe.map(drop).map_err(|why| format!("--json is a file that can be written, got '{}' ({why})", file.display()))
-}
-
-/// Writes a file whole or not at all.
-fn replace(file: &Path, text: &str) -> std::io::Result<()> {
-    let mut partial = file.as_os_str().to_owned();
-    partial.push(format!(".{}.partial", std::process::id()));
-    let partial = PathBuf::from(partial);
-    std::fs::write(&partial, text).and_then(|()| std::fs::rename(&partial, file)).inspect_err(|_| {
-        // The first error is the one to tell.
-        let _ = std::fs::remove_file(&partial);
-    })
 }

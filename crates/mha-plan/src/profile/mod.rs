@@ -1,6 +1,7 @@
 //! Tuning rows: for each lane, dtype and head size, which register tile and workgroup. The rows are text tables beside
 //! this file; in each, the first row that covers a problem and fits the device wins.
 
+use std::fmt;
 use std::sync::LazyLock;
 
 use mha_spec::DType;
@@ -28,6 +29,15 @@ pub struct TuningRow {
     pub workgroup_size: u32,
     /// Key splits, where the row fixes them.
     pub splits: Option<u32>,
+}
+
+/// As a line of a table, which [`parse`] reads.
+impl fmt::Display for TuningRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let TuningRow { dtype, max_head_size, lanes, tile, key_tile, workgroup_size, .. } = self;
+        write!(f, "{} | {max_head_size} | {lanes} | {tile} | {key_tile} | {workgroup_size}", dtype.name())?;
+        self.splits.map_or(Ok(()), |splits| write!(f, " | {splits}"))
+    }
 }
 
 impl TuningRow {
@@ -211,6 +221,7 @@ mod tests {
                 assert!(sizes.is_sorted() && wide_enough, "{name} {dtype:?}: {sizes:?}");
             }
             for row in &rows {
+                assert_eq!(parse(&row.to_string()).as_deref(), Ok(std::slice::from_ref(row)), "{name}");
                 assert!(row.columns4() * 4 >= row.max_head_size, "{name}: the tile of {row:?} is too narrow");
                 assert!(row.workgroup_size.is_multiple_of(row.lanes));
                 let [_, _, ahead] = tile_numbers(&row.tile).unwrap();

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use mha_auto::Auto;
 use mha_gpu::{Gpu, GpuError, Resident, RunReport, Source};
 use mha_plan::{Plan, PlanOptions, Tensor};
 use mha_spec::options::PREFIX;
-use mha_spec::{AttentionProblem, DType, FallbackChoice, Options, RouteChoice, check_cache_indirection, output_shapes};
+use mha_spec::{
+    AttentionProblem, DType, FallbackChoice, Options, PathChoice, RouteChoice, check_cache_indirection, output_shapes,
+};
 
 use super::cpu::CpuKernel;
 use super::node::{Node, input_shapes};
@@ -25,6 +28,8 @@ pub(crate) struct AttentionKernel {
     options: Options,
     session: Arc<Session>,
     device: Device,
+    /// What path `auto` knows of the device.
+    auto: Option<Arc<Auto>>,
     /// Inputs that the model fixes, which stay on the device.
     constants: Vec<(Tensor, Resident)>,
     /// ONNX Runtime's own kernel, where the options allow it; the reason where it can't be had.
@@ -74,6 +79,10 @@ impl AttentionKernel {
             Ok(gpu) => Device::Gpu(gpu),
             Err(error) => Device::Missing(error.to_string()),
         };
+        let auto = match &device {
+            Device::Gpu(gpu) if options.path == PathChoice::Auto => Some(device::auto(gpu)),
+            _ => None,
+        };
         let may_use_cpu = options.fallback == FallbackChoice::Cpu || options.route == RouteChoice::Auto;
         let cpu = may_use_cpu.then(|| CpuKernel::new(info, &node));
         if let (RouteChoice::Auto, Some(Err(failure))) = (options.route, &cpu) {
@@ -83,7 +92,7 @@ impl AttentionKernel {
         let runtime_minor_version = info.runtime_minor_version();
         let constants = Vec::new();
         let mut kernel =
-            AttentionKernel { node, options, session, device, constants, cpu, plans, runtime_minor_version };
+            AttentionKernel { node, options, session, device, auto, constants, cpu, plans, runtime_minor_version };
         kernel.prepare(info)?;
         Ok(kernel)
     }
@@ -227,16 +236,19 @@ impl AttentionKernel {
             .collect();
         let report = gpu.run(&plan, &read, &mut written).map_err(unanswered)?;
         outputs.finish(inputs);
+        if let Some(auto) = &self.auto {
+            device::called(auto, problem);
+        }
         Ok(report)
     }
 
     fn plan(&self, gpu: &Gpu, problem: &AttentionProblem) -> Planned {
-        self.plans.get(problem, |problem| -> Result<Plan, _> {
-            let options = PlanOptions { path: self.options.path, ..PlanOptions::default() };
-            let plan = mha_plan::plan(problem, gpu.caps(), &options).and_then(|plan| match gpu.vouches_for(&plan) {
-                true => Ok(plan),
-                false => mha_plan::plan(problem, &gpu.caps().without_matrices(), &options),
-            });
+        let generation = self.auto.as_ref().map_or(0, |auto| auto.generation());
+        self.plans.get(problem, generation, |problem| -> Result<Plan, _> {
+            let plan = match &self.auto {
+                Some(auto) => auto.plan(problem),
+                None => gpu.plan(problem, &PlanOptions { path: self.options.path, ..PlanOptions::default() }),
+            };
             if let Ok(plan) = &plan {
                 tracing::debug!(target: TARGET, "node '{}': {}", self.node.name, plan.decision);
             }

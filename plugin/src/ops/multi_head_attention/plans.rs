@@ -15,30 +15,42 @@ pub(super) type Planned = Result<Arc<Plan>, Refusal>;
 /// The most recently used plans of a node, latest first.
 #[derive(Default)]
 pub(super) struct PlanCache {
-    recent: Mutex<VecDeque<(AttentionProblem, Planned)>>,
+    recent: Mutex<Recent>,
+}
+
+#[derive(Default)]
+struct Recent {
+    plans: VecDeque<(AttentionProblem, Planned)>,
+    /// What planning knew when these were made.
+    generation: u64,
 }
 
 impl PlanCache {
-    /// The plan for `problem`, made by `plan` where it is not at hand.
+    /// The plan for `problem`, made by `plan` where it is not at hand. Plans of another `generation` are forgotten.
     pub(super) fn get(
         &self,
         problem: &AttentionProblem,
+        generation: u64,
         plan: impl FnOnce(&AttentionProblem) -> Result<Plan, Refusal>,
     ) -> Planned {
         let key = key(problem);
-        if let Some(planned) = self.find(&key) {
+        if let Some(planned) = self.find(&key, generation) {
             return planned;
         }
         // Made outside the lock; two threads that miss at once both plan, to the same end.
         let planned = plan(problem).map(Arc::new);
-        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let recent = &mut self.recent.lock().unwrap_or_else(PoisonError::into_inner).plans;
         recent.truncate(CAPACITY - 1);
         recent.push_front((key, planned.clone()));
         planned
     }
 
-    fn find(&self, key: &AttentionProblem) -> Option<Planned> {
+    fn find(&self, key: &AttentionProblem, generation: u64) -> Option<Planned> {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if recent.generation != generation {
+            *recent = Recent { plans: VecDeque::new(), generation };
+        }
+        let recent = &mut recent.plans;
         let position = recent.iter().position(|(known, _)| known == key)?;
         let entry = recent.remove(position)?;
         let planned = entry.1.clone();
@@ -70,8 +82,12 @@ mod tests {
 
     /// How often `cache` plans when it is asked for `problem`.
     fn misses(cache: &PlanCache, problem: &AttentionProblem) -> usize {
+        misses_at(cache, problem, 0)
+    }
+
+    fn misses_at(cache: &PlanCache, problem: &AttentionProblem, generation: u64) -> usize {
         let mut count = 0;
-        let planned = cache.get(problem, |problem| {
+        let planned = cache.get(problem, generation, |problem| {
             count += 1;
             mha_plan::plan(problem, &devices::lavapipe(), &PlanOptions::default())
         });
@@ -104,6 +120,14 @@ mod tests {
         assert_eq!(misses(&cache, &problem(99, 1.0)), 1);
         assert_eq!(misses(&cache, &problem(1, 1.0)), 0, "used last before 99");
         assert_eq!(misses(&cache, &problem(2, 1.0)), 1, "the oldest");
-        assert_eq!(cache.recent.lock().unwrap().len(), CAPACITY);
+        assert_eq!(cache.recent.lock().unwrap().plans.len(), CAPACITY);
+    }
+
+    #[test]
+    fn plans_made_with_less_knowledge_are_made_again() {
+        let cache = PlanCache::default();
+        assert_eq!(misses_at(&cache, &problem(3, 1.0), 0), 1);
+        assert_eq!(misses_at(&cache, &problem(3, 1.0), 1), 1);
+        assert_eq!(misses_at(&cache, &problem(3, 1.0), 1), 0);
     }
 }

@@ -1,0 +1,207 @@
+//! [`Auto`]: plans for the path `auto` on one device, by what is known of it.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+
+use mha_gpu::Gpu;
+use mha_plan::{Plan, PlanOptions, Refusal};
+use mha_spec::{AttentionProblem, PathChoice};
+use mha_tune::Class;
+
+use crate::LOG;
+use crate::measure::Known;
+use crate::store::{Choices, Store, StoreError};
+use crate::worker::Worker;
+
+/// Calls of a class before it is measured: what is called once gains nothing.
+const CALLS_BEFORE: u32 = 2;
+
+/// Everything known of one device, shared by its sessions. All methods may be called from many threads at once.
+pub struct Auto {
+    shared: Arc<Shared>,
+    cache: Option<PathBuf>,
+    /// Calls of each class, up to the one that asks for its measurement.
+    calls: Mutex<HashMap<Class, u32>>,
+    worker: Worker,
+}
+
+/// What sessions and the measuring thread share.
+pub(crate) struct Shared {
+    pub(crate) gpu: Arc<Gpu>,
+    store: Option<Store>,
+    known: RwLock<Choices>,
+    generation: AtomicU64,
+    warning: Warning,
+}
+
+/// The one warning about the file of choices: it may arise on a thread without a log, and waits for one that has.
+#[derive(Default)]
+struct Warning {
+    raised: AtomicBool,
+    waiting: AtomicBool,
+    text: Mutex<String>,
+}
+
+impl Warning {
+    fn raise(&self, error: &StoreError) {
+        if !self.raised.swap(true, Ordering::Relaxed) {
+            *lock(&self.text) = error.to_string();
+            self.waiting.store(true, Ordering::Release);
+        }
+    }
+
+    fn say(&self) {
+        if self.waiting.load(Ordering::Relaxed) && self.waiting.swap(false, Ordering::Acquire) {
+            tracing::warn!(target: LOG, "{}", lock(&self.text));
+        }
+    }
+}
+
+impl Auto {
+    /// What is known of a device, with what a cache directory has of it. The same for all who ask while someone holds it. A file
+    /// that can't be used costs one warning and counts as none.
+    pub fn of(gpu: &Arc<Gpu>, cache: Option<&Path>) -> Arc<Auto> {
+        let mut registry = lock(&REGISTRY);
+        registry.retain(|auto| auto.strong_count() > 0);
+        let same = |auto: &Arc<Auto>| Arc::ptr_eq(&auto.shared.gpu, gpu) && auto.cache.as_deref() == cache;
+        if let Some(auto) = registry.iter().filter_map(Weak::upgrade).find(same) {
+            return auto;
+        }
+        let store = cache.map(|directory| Store::new(directory, gpu.identity()));
+        let warning = Warning::default();
+        let known = match store.as_ref().map_or_else(|| Ok(Choices::new()), Store::load) {
+            Ok(known) => known,
+            Err(error) => {
+                warning.raise(&error);
+                warning.say();
+                Choices::new()
+            }
+        };
+        let shared = Arc::new(Shared {
+            gpu: Arc::clone(gpu),
+            store,
+            known: RwLock::new(known),
+            generation: AtomicU64::new(0),
+            warning,
+        });
+        let worker = Worker::new(Arc::clone(&shared));
+        let cache = cache.map(Path::to_owned);
+        let auto = Arc::new(Auto { shared, cache, calls: Mutex::default(), worker });
+        registry.push(Arc::downgrade(&auto));
+        auto
+    }
+
+    /// The device.
+    pub fn gpu(&self) -> &Gpu {
+        &self.shared.gpu
+    }
+
+    /// Plans for path `auto`: the fastest candidate known for the problem's class, else what the tuning tables say.
+    ///
+    /// # Errors
+    /// A [`Refusal`] where the device can't run the problem.
+    pub fn plan(&self, problem: &AttentionProblem) -> Result<Plan, Refusal> {
+        self.shared.warning.say();
+        let prefer = self.known(problem).map(|known| known.preference());
+        self.shared.gpu.plan(problem, &PlanOptions { path: PathChoice::Auto, prefer, ..PlanOptions::default() })
+    }
+
+    /// Changes with what is known: plans made before are out of date.
+    pub fn generation(&self) -> u64 {
+        self.shared.generation.load(Ordering::Acquire)
+    }
+
+    /// Notes that a session called for a problem's answer. The second call of a class that nothing is known of has it measured,
+    /// by a thread of its own; gives whether this was that call.
+    pub fn called(&self, problem: &AttentionProblem) -> bool {
+        self.shared.warning.say();
+        let class = Class::of(problem);
+        let calls = {
+            let mut calls = lock(&self.calls);
+            let calls = calls.entry(class).or_default();
+            *calls = calls.saturating_add(1);
+            *calls
+        };
+        let worth_it = calls == CALLS_BEFORE && self.known(problem).is_none();
+        if worth_it {
+            self.worker.measure(problem.clone());
+        }
+        worth_it
+    }
+
+    /// What is known of the problem's class.
+    pub fn known(&self, problem: &AttentionProblem) -> Option<Known> {
+        self.shared.known.read().unwrap_or_else(PoisonError::into_inner).get(&Class::of(problem)).cloned()
+    }
+
+    /// Keeps what a measurement found, for this process and, where there is a cache directory, for later ones.
+    ///
+    /// # Errors
+    /// [`StoreError`]; this process knows it all the same.
+    pub fn learn(&self, problem: &AttentionProblem, known: Known) -> Result<(), StoreError> {
+        self.shared.learn(problem, known)
+    }
+
+    /// Whether what is learnt can be kept.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] where the file can't be written.
+    pub fn check_store(&self) -> Result<(), StoreError> {
+        self.shared.store.as_ref().map_or(Ok(()), |store| store.add(&Choices::new()).map(drop))
+    }
+
+    /// Where choices are kept.
+    pub fn store(&self) -> Option<&Store> {
+        self.shared.store.as_ref()
+    }
+
+    /// Whether the measuring thread has something to measure: times that are taken meanwhile are not those of later.
+    pub fn is_measuring(&self) -> bool {
+        self.worker.is_measuring()
+    }
+
+    /// Ends the measuring thread, once it has finished the launch it waits for.
+    pub fn stop(&self) {
+        self.worker.stop();
+    }
+}
+
+impl Shared {
+    fn learn(&self, problem: &AttentionProblem, known: Known) -> Result<(), StoreError> {
+        let new = Choices::from([(Class::of(problem), known)]);
+        // Other processes may have learnt meanwhile.
+        let written = self.store.as_ref().map(|store| store.add(&new)).transpose();
+        let mut all = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        all.extend(written.as_ref().ok().cloned().flatten().unwrap_or_default());
+        all.extend(new);
+        self.generation.fetch_add(1, Ordering::Release);
+        written.map(drop)
+    }
+
+    /// As [`learn`](Self::learn), with the one warning where it fails.
+    pub(crate) fn learn_or_warn(&self, problem: &AttentionProblem, known: Known) {
+        if let Err(error) = self.learn(problem, known) {
+            self.warning.raise(&error);
+        }
+    }
+}
+
+/// Whether a measuring thread of this process has something to measure.
+pub fn is_measuring() -> bool {
+    let all: Vec<_> = lock(&REGISTRY).iter().filter_map(Weak::upgrade).collect();
+    all.iter().any(|auto| auto.is_measuring())
+}
+
+/// Ends all measuring threads, as a process must before it unloads graphics drivers.
+pub fn stop_all() {
+    let all: Vec<_> = lock(&REGISTRY).iter().filter_map(Weak::upgrade).collect();
+    all.iter().for_each(|auto| auto.stop());
+}
+
+static REGISTRY: Mutex<Vec<Weak<Auto>>> = Mutex::new(Vec::new());
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

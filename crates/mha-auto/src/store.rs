@@ -1,0 +1,326 @@
+//! [`Store`]: what measurements found, in a file of the user's cache directory. Every file holds for one adapter, driver, graphics
+//! API and version of this library. What is damaged or another's is never used; writing is atomic, and processes that write at
+//! once keep one another's entries.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mha_gpu::AdapterIdentity;
+use mha_plan::Candidate;
+use mha_tune::Class;
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::measure::Known;
+
+/// Version of the file's form.
+const FORMAT: u32 = 1;
+/// A larger file is none of ours.
+const MOST_BYTES: u64 = 16 << 20;
+
+/// Why the file of choices can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It can't be read, or not be written.
+    #[error("the measured choices in {file} can't be {action}: {error}")]
+    Io {
+        /// The file.
+        file: String,
+        /// What failed.
+        action: &'static str,
+        /// How.
+        error: io::Error,
+    },
+    /// It does not hold what this library wrote.
+    #[error("the measured choices in {file} are not used, as the file is damaged or of another version: {what}")]
+    Damaged {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// It holds for something else.
+    #[error("the measured choices in {file} are not used: they hold for {theirs}, this is {ours}")]
+    Foreign {
+        /// The file.
+        file: String,
+        /// What it holds for.
+        theirs: String,
+        /// What it would have to hold for.
+        ours: String,
+    },
+}
+
+/// The choices by class of problem.
+pub(crate) type Choices = BTreeMap<Class, Known>;
+
+/// A file of choices.
+#[derive(Clone, Debug)]
+pub struct Store {
+    file: PathBuf,
+    key: Key,
+}
+
+/// What choices hold for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Key {
+    adapter: String,
+    backend: String,
+    driver: String,
+    pci: [u32; 2],
+    library: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Document {
+    format: u32,
+    /// Of `content` as this library prints it.
+    checksum: String,
+    content: Content,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Content {
+    key: Key,
+    choices: BTreeMap<String, Entry>,
+}
+
+/// One choice. Times in nanoseconds.
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    lane: String,
+    row: Option<String>,
+    time: u64,
+    baseline: Option<u64>,
+}
+
+impl Store {
+    /// The file for an adapter in a cache directory.
+    pub fn new(directory: &Path, adapter: &AdapterIdentity) -> Store {
+        let AdapterIdentity { name, backend, pci, driver } = adapter.clone();
+        let library = env!("CARGO_PKG_VERSION").to_owned();
+        let key = Key { adapter: name, backend, driver, pci, library };
+        let kept = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+        let words: String = format!("{}-{}", key.adapter, key.backend).chars().map(kept).collect();
+        let hash = xxh3_64(format!("{key:?}").as_bytes());
+        Store { file: directory.join("choices").join(format!("{words}-{hash:016x}.json")), key }
+    }
+
+    /// Where it is.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// Whether the file, if there is one, can be used.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn check(&self) -> Result<(), StoreError> {
+        self.load().map(drop)
+    }
+
+    /// The choices kept; none where there is no file.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) fn load(&self) -> Result<Choices, StoreError> {
+        let text = match read(&self.file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Choices::new()),
+            Err(error) => return Err(self.io("read", error)),
+        };
+        let damaged = |what: String| StoreError::Damaged { file: self.name(), what };
+        let document: Document = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
+        if document.format != FORMAT {
+            return Err(damaged(format!("its format is {}, {FORMAT} is expected", document.format)));
+        }
+        if document.checksum != checksum(&document.content) {
+            return Err(damaged("its checksum does not match".to_owned()));
+        }
+        if document.content.key != self.key {
+            let [theirs, ours] = [&document.content.key, &self.key].map(|key| {
+                let Key { adapter, backend, driver, library, .. } = key;
+                format!("{adapter} ({backend}, {driver}) and version {library}")
+            });
+            return Err(StoreError::Foreign { file: self.name(), theirs, ours });
+        }
+        let entry = |(class, entry): (String, Entry)| -> Result<(Class, Known), String> {
+            let known = Known {
+                candidate: Candidate::named(&entry.lane, entry.row.as_deref())?,
+                time: Duration::from_nanos(entry.time),
+                baseline: entry.baseline.map(Duration::from_nanos),
+            };
+            Ok((class.parse()?, known))
+        };
+        document.content.choices.into_iter().map(entry).collect::<Result<_, _>>().map_err(damaged)
+    }
+
+    /// Adds choices to those of the file, in place of earlier ones for the same classes, and gives all that it then holds. A file
+    /// that can't be used is replaced.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]; the file is then as it was.
+    pub(crate) fn add(&self, new: &Choices) -> Result<Choices, StoreError> {
+        let directory = self.file.parent().unwrap_or(Path::new("."));
+        let write = || -> io::Result<Choices> {
+            fs::create_dir_all(directory)?;
+            // Held from reading to replacing, so that no other process's entries get lost between. Released when it is closed.
+            let lock = File::create(self.file.with_extension("lock"))?;
+            lock.lock()?;
+            let mut choices = self.load().unwrap_or_default();
+            choices.extend(new.iter().map(|(class, known)| (*class, known.clone())));
+            let mut file = tempfile::NamedTempFile::new_in(directory)?;
+            file.write_all(self.document(&choices)?.as_bytes())?;
+            file.persist(&self.file)?;
+            Ok(choices)
+        };
+        write().map_err(|error| self.io("written", error))
+    }
+
+    fn document(&self, choices: &Choices) -> io::Result<String> {
+        let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let entry = |known: &Known| Entry {
+            lane: known.candidate.lane.name().to_owned(),
+            row: known.candidate.row.as_ref().map(ToString::to_string),
+            time: nanoseconds(known.time),
+            baseline: known.baseline.map(nanoseconds),
+        };
+        let choices = choices.iter().map(|(class, known)| (class.to_string(), entry(known))).collect();
+        let content = Content { key: self.key.clone(), choices };
+        let document = Document { format: FORMAT, checksum: checksum(&content), content };
+        Ok(serde_json::to_string_pretty(&document)? + "\n")
+    }
+
+    fn name(&self) -> String {
+        self.file.display().to_string()
+    }
+
+    fn io(&self, action: &'static str, error: io::Error) -> StoreError {
+        StoreError::Io { file: self.name(), action, error }
+    }
+}
+
+fn read(file: &Path) -> io::Result<Vec<u8>> {
+    if fs::metadata(file)?.len() > MOST_BYTES {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is too large"));
+    }
+    fs::read(file)
+}
+
+fn checksum(content: &Content) -> String {
+    // Structs and sorted maps print the same each time.
+    let text = serde_json::to_vec(content).unwrap_or_default();
+    format!("{:016x}", xxh3_64(&text))
+}
+
+#[cfg(test)]
+mod tests {
+    use mha_plan::{candidates, devices};
+    use mha_spec::AttentionProblem;
+
+    use super::*;
+    use crate::samples::tests::problem;
+
+    fn identity(driver: &str) -> AdapterIdentity {
+        AdapterIdentity { name: "A GPU (1)".into(), backend: "vulkan".into(), pci: [1, 2], driver: driver.into() }
+    }
+
+    /// A choice for problems of a length.
+    fn choice(q_len: u32, nanoseconds: u64) -> (Class, Known) {
+        let problem: AttentionProblem = problem(1, 8, q_len);
+        let candidate = candidates(&problem, &devices::h100()).unwrap().all[0].clone();
+        let time = Duration::from_nanos(nanoseconds);
+        (Class::of(&problem), Known { candidate, time, baseline: Some(2 * time) })
+    }
+
+    #[test]
+    fn choices_come_back_and_add_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::new(&directory.path().join("not yet there"), &identity("1"));
+        assert_eq!(store.load().unwrap(), Choices::new());
+        let first = Choices::from([choice(100, 5), choice(1, 6)]);
+        assert_eq!(store.add(&first).unwrap(), first);
+        let second = Choices::from([choice(100, 7), choice(3000, 8)]);
+        let all = Choices::from([choice(1, 6), choice(100, 7), choice(3000, 8)]);
+        assert_eq!(store.add(&second).unwrap(), all);
+        assert_eq!(store.load().unwrap(), all);
+        assert_eq!(Store::new(&directory.path().join("not yet there"), &identity("2")).load().unwrap(), Choices::new());
+    }
+
+    #[test]
+    fn damage_is_noticed_and_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::new(directory.path(), &identity("1"));
+        let choices = Choices::from([choice(100, 5), choice(1, 6)]);
+        store.add(&choices).unwrap();
+        let whole = fs::read(store.file()).unwrap();
+        for position in 0..whole.len() {
+            let mut flipped = whole.clone();
+            flipped[position] ^= 0x02;
+            fs::write(store.file(), &flipped).unwrap();
+            // What is the same but for white space is no damage.
+            assert!(store.load().is_err() || whole[position].is_ascii_whitespace(), "a flipped bit in byte {position}");
+            fs::write(store.file(), &whole[..position]).unwrap();
+            assert!(store.load().is_err() || position + 1 == whole.len(), "cut to {position} bytes");
+        }
+        fs::write(store.file(), b"nothing that this library wrote").unwrap();
+        let error = store.load().unwrap_err().to_string();
+        assert!(error.contains("damaged or of another version"), "{error}");
+        assert_eq!(store.add(&choices).unwrap(), choices);
+        assert_eq!(store.load().unwrap(), choices);
+    }
+
+    #[test]
+    fn what_holds_for_another_driver_is_not_used() {
+        let directory = tempfile::tempdir().unwrap();
+        let [ours, theirs] = ["1", "2"].map(|driver| Store::new(directory.path(), &identity(driver)));
+        theirs.add(&Choices::from([choice(100, 5)])).unwrap();
+        fs::copy(theirs.file(), ours.file()).unwrap();
+        let error = ours.load().unwrap_err().to_string();
+        assert!(
+            error.ends_with(
+                "they hold for A GPU (1) (vulkan, 2) and version 0.1.0, this is A GPU (1) (vulkan, 1) and version 0.1.0"
+            ),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_directory_that_is_a_file_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("cache");
+        fs::write(&file, b"").unwrap();
+        let store = Store::new(&file, &identity("1"));
+        assert!(store.load().is_err());
+        let error = store.add(&Choices::from([choice(100, 5)])).unwrap_err().to_string();
+        assert!(error.contains("can't be written"), "{error}");
+    }
+
+    #[test]
+    fn writers_at_once_lose_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::new(directory.path(), &identity("1"));
+        std::thread::scope(|scope| {
+            for thread in 0..4_u32 {
+                let store = store.clone();
+                scope.spawn(move || {
+                    for round in 0..10_u32 {
+                        store
+                            .add(&Choices::from([
+                                choice(1 << (thread + 1), round.into()),
+                                choice(3000 + 1000 * thread, 1),
+                            ]))
+                            .unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(store.load().unwrap().len(), 8);
+        let left: Vec<_> =
+            fs::read_dir(store.file().parent().unwrap()).unwrap().map(|f| f.unwrap().file_name()).collect();
+        assert_eq!(left.len(), 2, "the file and its lock: {left:?}");
+    }
+}

@@ -1,0 +1,128 @@
+//! Files that are either written whole or not at all.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::error::BenchError;
+
+/// A file to be written at the end of long work.
+#[derive(Debug)]
+pub struct OutputFile(PathBuf);
+
+impl OutputFile {
+    /// Checks at once that the file could be written, so that minutes of work are not lost for a path.
+    ///
+    /// # Errors
+    /// [`BenchError::Usage`] where the path is no file or its folder does not exist; [`BenchError::Write`] where nothing can
+    /// be written there.
+    pub fn new(path: &Path) -> Result<OutputFile, BenchError> {
+        let shown = path.display();
+        if path.file_name().is_none() || (path.exists() && !path.is_file()) {
+            return Err(BenchError::Usage(format!("a file to write is expected, got `{shown}`: name a file")));
+        }
+        let folder = folder(path);
+        if !folder.is_dir() {
+            let folder = folder.display();
+            return Err(BenchError::Usage(format!(
+                "`{shown}` is in no folder: `mkdir -p {folder}` first, or name another"
+            )));
+        }
+        tempfile::tempfile_in(folder).map_err(|source| BenchError::Write { path: path.to_owned(), source })?;
+        Ok(OutputFile(path.to_owned()))
+    }
+
+    /// Replaces the file by `text`, in one step.
+    ///
+    /// # Errors
+    /// [`BenchError::Write`]; the file then is what it was.
+    pub fn write(&self, text: &str) -> Result<(), BenchError> {
+        let written = || {
+            let mut builder = tempfile::Builder::new();
+            #[cfg(unix)]
+            builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+            let mut file = builder.tempfile_in(folder(&self.0))?;
+            file.write_all(text.as_bytes())?;
+            file.persist(&self.0).map_err(|error| error.error)
+        };
+        written().map(drop).map_err(|source| BenchError::Write { path: self.0.clone(), source })
+    }
+}
+
+/// A folder to write files into at the end of long work.
+#[derive(Debug)]
+pub struct OutputFolder(PathBuf);
+
+impl OutputFolder {
+    /// Checks at once that files could be written into it. Its last part need not exist yet.
+    ///
+    /// # Errors
+    /// As [`OutputFile::new`].
+    pub fn new(path: &Path) -> Result<OutputFolder, BenchError> {
+        let shown = path.display();
+        if path.exists() && !path.is_dir() {
+            return Err(BenchError::Usage(format!("a folder to write into is expected, got the file `{shown}`")));
+        }
+        let existing = if path.exists() { path } else { folder(path) };
+        if !existing.is_dir() {
+            let line = format!("`{shown}` is in no folder: `mkdir -p {shown}` first, or name another");
+            return Err(BenchError::Usage(line));
+        }
+        tempfile::tempfile_in(existing).map_err(|source| BenchError::Write { path: path.to_owned(), source })?;
+        Ok(OutputFolder(path.to_owned()))
+    }
+
+    /// Replaces a file in it by `text`, in one step, and gives its path. Makes the folder if need be.
+    ///
+    /// # Errors
+    /// [`BenchError::Write`]; the file then is what it was.
+    pub fn write(&self, name: &str, text: &str) -> Result<PathBuf, BenchError> {
+        fs::create_dir_all(&self.0).map_err(|source| BenchError::Write { path: self.0.clone(), source })?;
+        let path = self.0.join(name);
+        OutputFile::new(&path)?.write(text)?;
+        Ok(path)
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole() {
+        let home = tempfile::tempdir().expect("there is room for a folder");
+        let path = home.path().join("results.json");
+        let file = OutputFile::new(&path).expect("it can be written");
+        assert!(!path.exists(), "a check leaves nothing behind");
+        file.write("one").expect("it can be written");
+        file.write("two").expect("it can be written");
+        assert_eq!(fs::read_to_string(&path).expect("it is there"), "two");
+        assert_eq!(fs::read_dir(home.path()).expect("it is there").count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_found_before() {
+        let home = tempfile::tempdir().expect("there is room for a folder");
+        let missing = home.path().join("no").join("such");
+        fs::write(home.path().join("file"), "").expect("it can be written");
+        let errors = [
+            OutputFile::new(home.path()).map(drop),
+            OutputFile::new(&missing).map(drop),
+            OutputFile::new(&home.path().join("file").join("below")).map(drop),
+            OutputFolder::new(&missing).map(drop),
+            OutputFolder::new(&home.path().join("file")).map(drop),
+        ];
+        for error in errors {
+            let error = error.expect_err("it can't be written").to_string();
+            assert!(error.contains(&*home.path().to_string_lossy()) && !error.contains('\n'), "{error}");
+        }
+        assert!(!missing.exists());
+        let plots = OutputFolder::new(&home.path().join("plots")).expect("only its last part is missing");
+        assert!(!home.path().join("plots").exists(), "a check leaves nothing behind");
+        assert!(plots.write("one.svg", "").expect("it can be written").is_file());
+    }
+}

@@ -1,0 +1,127 @@
+//! Contract: what measurements may choose among holds what the paths `auto` and `baseline` take, is planned as it stands, and is
+//! what path `auto` then prefers.
+
+use std::collections::HashSet;
+
+use mha_plan::{Candidate, Lane, PlanOptions, Preference, candidates, devices, plan};
+use mha_spec::options::PathChoice;
+use mha_spec::{AttentionProblem, DType};
+
+mod problems;
+use problems::{Shape, named, problem};
+
+fn auto(prefer: Option<Preference>) -> PlanOptions {
+    PlanOptions { path: PathChoice::Auto, prefer, ..PlanOptions::default() }
+}
+
+fn prefer(candidate: &Candidate) -> PlanOptions {
+    auto(Some(Preference { candidate: candidate.clone(), why: "it was the fastest".to_owned() }))
+}
+
+#[test]
+fn each_candidate_is_planned_as_it_stands() {
+    for caps in devices::all() {
+        for (name, problem) in named() {
+            for dtype in [DType::F32, DType::F16] {
+                let problem = AttentionProblem { dtype, ..problem.clone() };
+                let Some(found) = candidates(&problem, &caps) else { continue };
+                assert_eq!(found.all.iter().collect::<HashSet<_>>().len(), found.all.len(), "{name}: each once");
+                for candidate in &found.all {
+                    let decision = plan(&problem, &caps, &prefer(candidate)).unwrap().decision;
+                    assert!(decision.contains("it was the fastest"), "{} {name} {candidate}: {decision}", caps.name);
+                    assert!(decision.starts_with(candidate.lane.name()), "{candidate}: {decision}");
+                }
+                let steps = |options: &PlanOptions| plan(&problem, &caps, options).unwrap().steps;
+                assert_eq!(steps(&prefer(&found.all[found.usual])), steps(&auto(None)), "{} {name}", caps.name);
+                let baseline = PlanOptions { path: PathChoice::Baseline, ..PlanOptions::default() };
+                assert_eq!(steps(&prefer(&found.all[found.baseline])), steps(&baseline), "{} {name}", caps.name);
+            }
+        }
+    }
+}
+
+/// What there is to choose for a problem on a device.
+fn texts(problem: &AttentionProblem, caps: &mha_plan::DeviceCaps) -> Vec<String> {
+    candidates(problem, caps).map_or_else(Vec::new, |found| found.all.iter().map(Candidate::to_string).collect())
+}
+
+#[test]
+fn there_are_lanes_rows_and_splits_to_choose() {
+    let f16 = AttentionProblem { dtype: DType::F16, ..problem(Shape::default()) };
+    assert_eq!(
+        texts(&f16, &devices::h100()),
+        [
+            "matrix 32 lanes x m16r2c4k1a1 keys 16 w128",
+            "rows 4 lanes x r4s4a2 keys 32 w256",
+            "rows 4 lanes x r4s4a2 keys 16 w128",
+            "apple 4 lanes x r1s4h keys 32 w128",
+        ]
+    );
+    // Rows for M1 and for M3 alike: a measurement tells which suit the chip.
+    let on_m4 = texts(&f16, &devices::m4_max());
+    for tile in ["r1s4h", "r2s4h"] {
+        assert!(on_m4.contains(&format!("apple 4 lanes x {tile} keys 32 w128")), "{on_m4:?}");
+    }
+    let step = problem(Shape { q_len: 1, num_heads: 32, head_size: 128, v_head_size: 128, ..Shape::default() });
+    let for_step = texts(&step, &devices::h100());
+    let splits = for_step.iter().filter(|text| text.starts_with("short 16 lanes x r1s2 keys 0 w256 splits"));
+    assert_eq!(splits.count(), 2, "{for_step:?}");
+}
+
+#[test]
+fn lane_wide_alone_is_no_choice() {
+    let large_heads = problem(Shape { head_size: 320, v_head_size: 320, ..Shape::default() });
+    assert_eq!(candidates(&large_heads, &devices::h100()), None);
+}
+
+#[test]
+fn a_preference_that_cannot_run_is_passed_over_with_its_reason() {
+    let plain = problem(Shape::default());
+    let found = candidates(&plain, &devices::h100()).unwrap();
+    let matrix = found.all.iter().find(|candidate| candidate.lane == Lane::Matrix).unwrap();
+    let decision = plan(&plain, &devices::lavapipe(), &prefer(matrix)).unwrap().decision;
+    assert!(decision.starts_with("rows"), "{decision}");
+    assert!(decision.contains("measured as the fastest, refused: cooperative matrices"), "{decision}");
+}
+
+#[test]
+fn other_paths_pay_no_attention() {
+    let plain = problem(Shape::default());
+    for path in [PathChoice::Baseline, PathChoice::Apple] {
+        let without = PlanOptions { path, ..PlanOptions::default() };
+        for candidate in candidates(&plain, &devices::h100()).unwrap().all {
+            let with = PlanOptions { path, ..prefer(&candidate) };
+            assert_eq!(plan(&plain, &devices::h100(), &with), plan(&plain, &devices::h100(), &without));
+        }
+    }
+}
+
+#[test]
+fn a_candidate_survives_as_text_and_no_other_is_made() {
+    for caps in devices::all() {
+        for (_, problem) in named() {
+            for candidate in candidates(&problem, &caps).map_or_else(Vec::new, |found| found.all) {
+                let row = candidate.row.as_ref().map(ToString::to_string);
+                assert_eq!(Candidate::named(candidate.lane.name(), row.as_deref()), Ok(candidate));
+            }
+        }
+    }
+    for (lane, row) in [
+        ("seed-before", None),
+        ("rows", None),
+        ("rows", Some("f32 | 64 | 4 | r4s4a2 | 32 | 512")),
+        ("short", Some("f32 | 64 | 4 | r4s4a2 | 32 | 256")),
+        ("rows", Some("nonsense")),
+    ] {
+        assert!(Candidate::named(lane, row).is_err(), "{lane} {row:?}");
+    }
+}
+
+#[test]
+fn key_splits_are_kept_to_what_the_keys_allow() {
+    let step = |kv_len| problem(Shape { q_len: 1, kv_len, head_size: 128, v_head_size: 128, ..Shape::default() });
+    let many = Candidate::named("short", Some("f32 | 128 | 16 | r1s2 | 0 | 256 | 4000000000")).unwrap();
+    let scratch = |kv_len| plan(&step(kv_len), &devices::h100(), &prefer(&many)).unwrap().scratch;
+    assert_eq!(scratch(128), Vec::<u64>::new(), "one split needs none");
+    assert!(scratch(4096).iter().sum::<u64>() < 16 << 20);
+}
