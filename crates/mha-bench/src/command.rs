@@ -166,7 +166,7 @@ fn print_head(results: &Results) {
 fn table_row(row: &Measurement, peak: f64) -> String {
     let [low, high] = row.gpu_ms_spread;
     format!(
-        "| {} | {} | {} | {} | {:.3} ({low:.3} to {high:.3}) | {} | {:.0} % | {:.0} | {:.2} | {:.1e} | {} |",
+        "| {} | {} | {} | {} | {:.3} ({low:.3} to {high:.3}) | {} | {:.0} % | {} | {:.2} | {:.1e} | {} |",
         row.shape,
         row.dtype,
         row.score_deviation,
@@ -174,16 +174,16 @@ fn table_row(row: &Measurement, peak: f64) -> String {
         row.gpu_ms,
         rate(row.tflops),
         100.0 * row.tflops / peak,
-        row.gigabytes,
+        rate(row.gigabytes),
         row.call_ms,
         row.largest_error,
         row.decision.split([',', ':']).next().unwrap_or_default()
     )
 }
 
-/// TFLOP/s, which are few on a CPU.
-pub(crate) fn rate(tflops: f64) -> String {
-    if tflops < 1.0 { format!("{tflops:.4}") } else { format!("{tflops:.1}") }
+/// TFLOP/s or GB/s, which are few on a CPU.
+fn rate(value: f64) -> String {
+    if value < 1.0 { format!("{value:.4}") } else { format!("{value:.1}") }
 }
 
 fn first_call(

@@ -17,7 +17,7 @@ use crate::subject::Subject;
 pub(crate) const WARM_UP: Duration = Duration::from_millis(300);
 /// The same where the device was busy a moment ago.
 const WARM_UP_AGAIN: Duration = Duration::from_millis(100);
-/// Launches of the plan itself that are thrown away too, in a subject's first round and in later ones.
+/// Launches of the plan itself that are thrown away too, on a GPU and on a CPU, which needs no warming.
 const DISCARDED: [usize; 2] = [3, 1];
 
 /// What outputs hold before a launch. Poison: whatever a kernel leaves unwritten is an error of NaN.
@@ -156,7 +156,7 @@ impl Run {
         }
         output.fill(UNWRITTEN);
         warm_up(gpu, if first { WARM_UP } else { WARM_UP_AGAIN })?;
-        let discarded = DISCARDED[usize::from(!first)];
+        let discarded = DISCARDED[usize::from(gpu.caps().kind == DeviceKind::Software)];
         let launches = gpu.measure(&self.plan, &given, &mut [(Tensor::Output, output)], discarded + repeats)?;
         self.gpu_ms.extend(launches[discarded..].iter().filter_map(|launch| launch.gpu_time).map(milliseconds));
         self.largest_error = self.largest_error.max(workload.expected.largest_error(output));
