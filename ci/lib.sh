@@ -87,11 +87,12 @@ need_vulkan() {
     "$python" "$probe"
 }
 
-# Builds the release library and sets $library to its path.
+# Builds the release library and the program beside it, in one go, as cargo builds for each set of packages anew what they share.
+# Sets $library to the library's path.
 build_library() {
     local name=libort_webgpu_attention.so
     [ "$(uname -s)" = Darwin ] && name=libort_webgpu_attention.dylib
-    (cd "$root" && cargo build --release --locked -p ort-webgpu-attention </dev/null) || die "the library did not build"
+    (cd "$root" && cargo build --release --locked -p ort-webgpu-attention -p mha-cli </dev/null) || die "the library did not build"
     library=$(cd "$root" && cd "${CARGO_TARGET_DIR:-target}/release" && pwd)/$name
     [ -f "$library" ] || die "cargo built no $library"
 }

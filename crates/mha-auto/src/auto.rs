@@ -157,6 +157,11 @@ impl Auto {
         self.shared.store.as_ref()
     }
 
+    /// Whether the measuring thread has something to measure: times that are taken meanwhile are not those of later.
+    pub fn is_measuring(&self) -> bool {
+        self.worker.is_measuring()
+    }
+
     /// Ends the measuring thread, once it has finished the launch it waits for.
     pub fn stop(&self) {
         self.worker.stop();
@@ -181,6 +186,12 @@ impl Shared {
             self.warning.raise(&error);
         }
     }
+}
+
+/// Whether a measuring thread of this process has something to measure.
+pub fn is_measuring() -> bool {
+    let all: Vec<_> = lock(&REGISTRY).iter().filter_map(Weak::upgrade).collect();
+    all.iter().any(|auto| auto.is_measuring())
 }
 
 /// Ends all measuring threads, as a process must before it unloads graphics drivers.

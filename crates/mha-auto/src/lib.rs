@@ -10,7 +10,7 @@ mod samples;
 mod store;
 mod worker;
 
-pub use auto::{Auto, stop_all};
+pub use auto::{Auto, is_measuring, stop_all};
 pub use measure::{Effort, Known, Measured, measure};
 pub use store::{Store, StoreError};
 

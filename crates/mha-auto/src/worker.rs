@@ -1,6 +1,6 @@
 //! [`Worker`]: measures beside a session's work, on a thread of its own and within bounds.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -23,12 +23,14 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(crate) struct Worker {
     shared: Arc<Shared>,
     stopped: Arc<AtomicBool>,
+    /// Problems that it has still to answer for.
+    pending: Arc<AtomicUsize>,
     thread: Mutex<Option<(Sender<AttentionProblem>, JoinHandle<()>)>>,
 }
 
 impl Worker {
     pub(crate) fn new(shared: Arc<Shared>) -> Worker {
-        Worker { shared, stopped: Arc::default(), thread: Mutex::new(None) }
+        Worker { shared, stopped: Arc::default(), pending: Arc::default(), thread: Mutex::new(None) }
     }
 
     /// Has a problem measured, in its time. Without threads to be had, or after the end, nothing is.
@@ -40,13 +42,21 @@ impl Worker {
         if thread.is_none() {
             let (sender, problems) = channel();
             let (shared, stopped) = (Arc::clone(&self.shared), Arc::clone(&self.stopped));
-            let body = move || work(&shared, &stopped, &problems);
+            let pending = Arc::clone(&self.pending);
+            let body = move || work(&shared, &stopped, &problems, &pending);
             *thread = thread::Builder::new().name("measure attention".into()).spawn(body).ok().map(|t| (sender, t));
         }
         if let Some((sender, _)) = &*thread {
-            // It fails where the thread has used up its time.
+            self.pending.fetch_add(1, Ordering::Relaxed);
+            // It fails where the thread has used up its time, and has ended.
             let _ = sender.send(problem);
         }
+    }
+
+    /// Whether the thread has something to measure.
+    pub(crate) fn is_measuring(&self) -> bool {
+        let is_alive = lock(&self.thread).as_ref().is_some_and(|(_, thread)| !thread.is_finished());
+        is_alive && self.pending.load(Ordering::Relaxed) > 0
     }
 
     /// Ends the thread, and waits until it has.
@@ -67,7 +77,7 @@ impl Drop for Worker {
     }
 }
 
-fn work(shared: &Shared, stopped: &AtomicBool, problems: &Receiver<AttentionProblem>) {
+fn work(shared: &Shared, stopped: &AtomicBool, problems: &Receiver<AttentionProblem>, pending: &AtomicUsize) {
     let stopped = || stopped.load(Ordering::Relaxed);
     let mut left = MOST_TIME;
     for problem in problems {
@@ -79,6 +89,7 @@ fn work(shared: &Shared, stopped: &AtomicBool, problems: &Receiver<AttentionProb
         if let Ok(Some(measured)) = measure(&shared.gpu, &problem, &Effort::ASIDE, proceed) {
             shared.learn_or_warn(&problem, measured.known);
         }
+        pending.fetch_sub(1, Ordering::Relaxed);
         left = left.saturating_sub(begin.elapsed() - waited);
         if left.is_zero() || shared.gpu.is_lost() || stopped() {
             return;

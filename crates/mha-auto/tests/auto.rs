@@ -141,13 +141,15 @@ fn the_second_call_of_a_class_has_it_measured() {
     assert!(!auto.called(&problem));
     std::thread::sleep(Duration::from_millis(50));
     assert_eq!((auto.generation(), auto.known(&problem)), (0, None), "one call is not worth it");
+    assert!(!auto.is_measuring());
     assert!(auto.called(&problem));
     assert!(!auto.called(&problem), "once is enough");
     let begin = Instant::now();
-    while auto.generation() == 0 {
+    while auto.is_measuring() {
         assert!(begin.elapsed() < PATIENCE, "nothing was learnt");
         std::thread::sleep(Duration::from_millis(5));
     }
+    assert_eq!(auto.generation(), 1, "it is done when it has learnt");
     assert!(auto.known(&problem).is_some());
     assert!(decision(&auto, &problem).contains("the fastest measured on this device"));
     drop(auto);
@@ -161,7 +163,9 @@ fn an_end_does_not_wait_for_measurements() {
         auto.called(&problem(q_len));
         auto.called(&problem(q_len));
     }
+    assert!(auto.is_measuring());
     auto.stop();
+    assert!(!auto.is_measuring());
     let generation = auto.generation();
     assert!(generation < 7, "some were left");
     auto.called(&problem(5));

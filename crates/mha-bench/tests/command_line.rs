@@ -41,7 +41,7 @@ fn a_wrong_use_is_one_line_and_nothing_is_written() {
         (&["--from", "none.json", "--plot", "plots"], "none.json: it can't be read"),
         (&["--first-call", "cache"], "add `--shapes lightonocr-4k"),
         (&["--first-call", "cache", "--plot", "plots"], "cannot be used with '--plot"),
-        (&["--repeat", "3"], "a similar argument exists: '--repeats'"),
+        (&["--repeat", "3"], "type --repeats, or"),
     ] {
         let output = bench(home.path(), arguments);
         let error = String::from_utf8_lossy(&output.stderr);

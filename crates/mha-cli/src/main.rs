@@ -1,5 +1,6 @@
 //! `webgpu-attention`: what the library does on this machine, and how fast.
 
+mod compare;
 mod doctor;
 mod runtime;
 mod tune;
@@ -23,6 +24,8 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Measures paths and lanes over named shapes.
     Bench(mha_bench::command::Arguments),
+    /// Runs a model on stock CPU kernels and on the library's paths in turn, and tells times and differences.
+    Compare(compare::Arguments),
     /// Measures which kernels are the fastest on this device, and keeps that for path `auto`.
     Tune(tune::Arguments),
 }
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
     let result = match usage::parse::<Program>("webgpu-attention").command {
         Command::Doctor(arguments) => doctor::run(&arguments, &mut std::io::stdout().lock()),
         Command::Bench(arguments) => mha_bench::command::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments, &mut std::io::stdout().lock()),
         Command::Tune(arguments) => tune::run(&arguments, &mut std::io::stdout().lock()),
     };
     match result {

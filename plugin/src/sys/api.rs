@@ -95,7 +95,7 @@ impl Api {
 }
 
 /// N of "1.N.P", 0 for anything else.
-fn minor_version(version: &str) -> u32 {
+pub(super) fn minor_version(version: &str) -> u32 {
     let mut parts = version.split('.');
     let (major, minor) = (parts.next(), parts.next());
     if major == Some("1") { minor.and_then(|minor| minor.parse().ok()).unwrap_or_default() } else { 0 }

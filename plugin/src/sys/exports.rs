@@ -35,6 +35,13 @@ pub unsafe extern "system" fn RegisterCustomOps(
     api.status(guard(|| unsafe { register(api, options, ops::DOMAIN, ops::register_all) }))
 }
 
+/// Whether path `auto` is measuring kernels in this process: 1 while it is, else 0. A host that takes times waits until it is done.
+#[unsafe(no_mangle)]
+pub extern "C" fn ort_webgpu_attention_is_measuring() -> i32 {
+    // A panic would say nothing of what was asked.
+    guard(|| Ok(mha_auto::is_measuring())).map_or(0, i32::from)
+}
+
 /// Describes the adapter that a selector picks, in one line of UTF-8.
 ///
 /// `selector` is a value of the session option `adapter`; null is its default. At most `capacity` bytes are written to

@@ -1,0 +1,169 @@
+//! `webgpu-attention compare`: the user's own model on stock CPU kernels and on the library's paths, in turn.
+
+mod inputs;
+mod measure;
+mod npy;
+mod report;
+mod statistics;
+
+use std::error::Error;
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use mha_bench::Progress;
+use mha_bench::output::OutputFile;
+use mha_spec::PathChoice;
+use ort_webgpu_attention::host::{Feeds, Library, Port, Runtime, element_names};
+
+use crate::runtime;
+use inputs::Given;
+use measure::{Look, Trial};
+use report::{Report, Setting};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The model: an ONNX file with MultiHeadAttention nodes.
+    model: PathBuf,
+    /// Size of a symbolic dimension of the inputs, `name=size`; `input.axis=size` where it has no name.
+    #[arg(long, value_name = "NAME=SIZE", value_parser = inputs::parse_dim)]
+    dim: Vec<(String, usize)>,
+    /// Values of an input; without a name, of that which is called like the file, or of the only one.
+    #[arg(long, value_name = "[NAME=]FILE.npy")]
+    input: Vec<String>,
+    /// What the random values of the other inputs grow from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The library's paths to compare with stock CPU kernels.
+    #[arg(long, value_delimiter = ',', default_value = "baseline,apple,auto", value_parser = parse_path)]
+    paths: Vec<PathChoice>,
+    /// Runs that count, of the whole model and again with a profile of its nodes.
+    #[arg(long, default_value = "10")]
+    runs: NonZeroUsize,
+    /// Runs before those.
+    #[arg(long, default_value = "2")]
+    warm_up: NonZeroUsize,
+    /// Which GPU: `auto`, an index, or part of an adapter's name.
+    #[arg(long, default_value = "auto")]
+    adapter: String,
+    /// Threads that ONNX Runtime computes with, where that is not left to it.
+    #[arg(long)]
+    threads: Option<NonZeroUsize>,
+    /// Largest difference from stock CPU at which outputs agree, as a share of an output's largest value; 0.001, or 0.01
+    /// with float16 nodes, where it is not given.
+    #[arg(long, value_parser = parse_tolerance)]
+    tolerance: Option<f64>,
+    /// The library, where it is not beside this program.
+    #[arg(long)]
+    library: Option<PathBuf>,
+    /// ONNX Runtime's shared library, where it is not that of a Python.
+    #[arg(long, env = "ORT_DYLIB_PATH")]
+    onnxruntime: Option<PathBuf>,
+    /// The Python whose onnxruntime is used.
+    #[arg(long, default_value = "python3")]
+    python: String,
+    /// Write the results as JSON to this file too.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+fn parse_path(text: &str) -> Result<PathChoice, String> {
+    let names = PathChoice::ALL.map(PathChoice::name).join(", ");
+    PathChoice::ALL.into_iter().find(|path| path.name() == text).ok_or_else(|| format!("paths are {names}"))
+}
+
+fn parse_tolerance(text: &str) -> Result<f64, String> {
+    let tolerance = text.parse().ok().filter(|tolerance: &f64| tolerance.is_finite() && *tolerance >= 0.0);
+    tolerance.ok_or_else(|| "it is a number from 0, as in 0.001".to_owned())
+}
+
+/// Compares, and writes the result.
+///
+/// # Errors
+/// What is wrong with the command line, the model or its inputs; or that no path could run the model.
+pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
+    if !arguments.model.is_file() {
+        return Err(format!("MODEL is an ONNX file, got '{}', which is no file", arguments.model.display()).into());
+    }
+    let json = arguments.json.as_deref().map(OutputFile::new).transpose()?;
+    let library = library(arguments)?;
+    let file = arguments.onnxruntime.clone().map_or_else(|| runtime::onnxruntime(&arguments.python), Ok)?;
+    let runtime = Runtime::open(&file, arguments.threads.map(NonZeroUsize::get))?;
+    let library = Library::open(&library)?;
+    let adapter = library.describe_adapter(&arguments.adapter)?;
+
+    let scratch = tempfile::tempdir()?;
+    let model = arguments.model.display();
+    let look = Look::at(&runtime, &arguments.model, scratch.path())
+        .map_err(|why| format!("MODEL is one that ONNX Runtime {} loads, got '{model}': {why}", runtime.version()))?;
+    let given = Given { dims: &arguments.dim, files: &arguments.input, seed: arguments.seed };
+    let inputs = inputs::prepare(&look.inputs(), &given)?;
+    comparable(&look.outputs())?;
+    let feeds = Feeds::new(&runtime, inputs.iter().map(|input| (input.name.clone(), input.tensor.clone())))?;
+    let (expected, nodes) =
+        look.run(&feeds).map_err(|why| format!("stock CPU kernels must run '{model}' on these inputs, got: {why}"))?;
+    if nodes.is_empty() {
+        return Err(format!(
+            "MODEL has com.microsoft.MultiHeadAttention nodes, got '{model}' with none after ONNX Runtime's own \
+             optimisations: there is nothing to compare"
+        )
+        .into());
+    }
+
+    // In their own order, each once.
+    let paths: Vec<PathChoice> = PathChoice::ALL.into_iter().filter(|path| arguments.paths.contains(path)).collect();
+    let trial = Trial {
+        runtime: &runtime,
+        model: &arguments.model,
+        library: &library,
+        adapter: &arguments.adapter,
+        paths: &paths,
+        runs: arguments.runs.get(),
+        warm_up: arguments.warm_up.get(),
+    };
+    let progress = Progress::new(trial.steps());
+    let rows = trial.measure(&feeds, &expected, scratch.path(), &progress);
+    progress.finish();
+    let rows = rows?;
+    let refusals: Vec<String> = rows
+        .iter()
+        .filter_map(|row| Some(format!("{}: {}", measure::name(row.way), row.outcome.as_ref().err()?)))
+        .collect();
+    if refusals.len() == paths.len() {
+        return Err(format!("a path of the library must run '{model}', got none: {}", refusals.join("; ")).into());
+    }
+    let setting = Setting {
+        model: model.to_string(),
+        onnxruntime: runtime.version().to_owned(),
+        adapter,
+        threads: arguments.threads.map(NonZeroUsize::get),
+        runs: trial.runs,
+        warm_up: trial.warm_up,
+        seed: arguments.seed,
+    };
+    let report = Report::new(setting, &inputs, nodes.len(), rows, arguments.tolerance);
+    report.write(out)?;
+    if let Some(json) = json {
+        json.write(&(serde_json::to_string_pretty(&report)? + "\n"))?;
+    }
+    Ok(())
+}
+
+fn library(arguments: &Arguments) -> Result<PathBuf, String> {
+    let Some(library) = arguments.library.clone().or_else(runtime::library) else {
+        return Err("the library is beside this program, got none there: name it with --library".into());
+    };
+    // Absolute, as ONNX Runtime may look elsewhere for a name without a folder.
+    std::path::absolute(&library)
+        .ok()
+        .filter(|library| library.is_file())
+        .ok_or_else(|| format!("--library is the library's file, got '{}', which is no file", library.display()))
+}
+
+fn comparable(outputs: &[Port]) -> Result<(), String> {
+    let other = |port: &Port| Some((port.name.clone(), port.element.as_ref().err()?.clone()));
+    match outputs.iter().find_map(other) {
+        Some((name, received)) => Err(format!("outputs are {}, got '{name}' of type {received}", element_names())),
+        None => Ok(()),
+    }
+}
