@@ -17,15 +17,15 @@ const KEY_TILE: u32 = LANES_A_ROW * 8u;
 const COLUMNS: u32 = COLUMN_BLOCKS * SIDE;
 const PIECES: u32 = COLUMNS / PIECE;
 const TILE_LENGTH: u32 = KEY_TILE * PIECES;
-// Rows in workgroup memory, padded so that neighbours are on different banks. Row i of each block of query rows stand side
-// by side.
-const SCORES_ROW: u32 = ROW_BLOCKS * KEY_TILE + 8u;
+// Rows in workgroup memory are padded so that neighbours are on different banks. In scores, row i of every block of query rows
+// stands side by side with those of the others.
 const TILE_ROW: u32 = COLUMNS + 8u;
 
 // Named, as naga 30 cannot process the override of an unnamed array length. All in numbers.
 override SUBGROUPS: u32 = WORKGROUP_SIZE / LANES;
 override ROWS: u32 = SUBGROUPS * ROW_BLOCKS * SIDE;
-override SCORES_LENGTH: u32 = SUBGROUPS * SIDE * SCORES_ROW / UNIT;
+override SCORES_ROW: u32 = SUBGROUPS * ROW_BLOCKS * KEY_TILE + 8u;
+override SCORES_LENGTH: u32 = SIDE * SCORES_ROW / UNIT;
 override WEIGHTS_LENGTH: u32 = PARTS * SCORES_LENGTH;
 const TILE_AREA: u32 = PARTS * KEY_TILE * TILE_ROW / UNIT;
 
@@ -250,6 +250,37 @@ fn store_stats(row: Row, place: Place) {
     }
 }
 
+// What the first turn of a tile makes: the next tile's scores, the rows with this tile's totals, its weights, and whether some
+// row lost its bet. Weights are loaded before that is looked at, so that the two are waited for together.
+struct Turn {
+    scores: TileScores,
+    rows: Rows,
+    weights: TileWeights,
+    is_lost: bool,
+}
+
+// The first turn of the tile at key t0, whose scores are in workgroup memory: its weights are made and its values stored.
+fn first_turn(q: Queries, rows: Rows, values: Ahead, place: Place, t0: u32) -> Turn {
+    var turn: Turn;
+    workgroupBarrier();
+    // In both branches, so that either has products to compute meanwhile.
+    if is_masked(place, t0) {
+        turn.scores = tile_scores(q);
+        turn.rows = weigh_masked(rows, place, t0);
+    } else {
+        turn.scores = tile_scores(q);
+        turn.rows = weigh(rows, place);
+    }
+    if has_lost(turn.rows) {
+        atomicStore(&flags[LOST], 1u);
+    }
+    store_values(place, values);
+    workgroupBarrier();
+    turn.is_lost = atomicLoad(&flags[LOST]) != 0u;
+    turn.weights = load_weights(place);
+    return turn;
+}
+
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -258,14 +289,13 @@ fn main(
     @builtin(subgroup_invocation_id) lane: u32,
 ) {
     let tiles_of_rows = (params.end.z - params.origin.z + ROWS - 1u) / ROWS;
-    // Under causality the last rows see most keys: start them first.
-    let row_tile = select(workgroup.x, tiles_of_rows - 1u - workgroup.x, CAUSAL_SKIP);
-    let split = workgroup.z % params.splits;
+    let tile = place_of(workgroup, tiles_of_rows, CAUSAL_SKIP);
+    let split = tile.slice % params.splits;
     let t_begin = params.origin.w + split * params.keys_per_split;
     var place = Place();
-    place.b = params.origin.x + workgroup.z / params.splits;
-    place.n = params.origin.y + workgroup.y;
-    place.rows_begin = params.origin.z + row_tile * ROWS;
+    place.b = params.origin.x + tile.slice / params.splits;
+    place.n = params.origin.y + tile.head;
+    place.rows_begin = params.origin.z + tile.row_tile * ROWS;
     place.rows_end = min(place.rows_begin + ROWS, params.end.z);
     place.t_end = min(t_begin + params.keys_per_split, params.end.w);
     if CAUSAL_SKIP && place.rows_end < params.q_len {
@@ -275,7 +305,7 @@ fn main(
     place.split = params.first_split + split;
     place.local_index = local_index;
     place.part = lane % LANES_A_ROW;
-    place.area = subgroup * SIDE * SCORES_ROW;
+    place.area = subgroup * ROW_BLOCKS * KEY_TILE;
     place.row_area = place.area + lane / LANES_A_ROW * SCORES_ROW;
     let tiles = (max(place.t_end, t_begin) - t_begin + KEY_TILE - 1u) / KEY_TILE;
 
@@ -287,66 +317,81 @@ fn main(
     let q = load_queries(rows, place);
     store_keys(place, load_keys(place, t_begin));
     store_values(place, load_values(place, t_begin));
-    var keys_ahead = load_keys(place, t_begin + KEY_TILE);
-    var next_values = load_values(place, t_begin + KEY_TILE);
+    var first_keys = load_keys(place, t_begin + KEY_TILE);
+    var second_keys = load_keys(place, t_begin + 2u * KEY_TILE);
+    var first_values = load_values(place, t_begin + KEY_TILE);
+    var second_values = Ahead();
     workgroupBarrier();
-    var s = tile_scores(q);
-    put_tile_scores(s, place);
+    var next = Turn();
+    next.scores = tile_scores(q);
+    next.rows = rows;
+    put_tile_scores(next.scores, place);
     workgroupBarrier();
-    store_keys(place, keys_ahead);
-    keys_ahead = load_keys(place, t_begin + 2u * KEY_TILE);
+    store_keys(place, first_keys);
+    first_keys = second_keys;
+    second_keys = load_keys(place, t_begin + 3u * KEY_TILE);
     workgroupBarrier();
-    s = tile_scores(q);
+    next.scores = tile_scores(q);
 
     var o = Outputs();
     var i = 0u;
     // One round for each lost bet, the first of which is that rows have no reference yet. It is apart from the loop over
     // tiles, so that a compiler moves no matrix for its sake there.
     while i < tiles {
-        rows = weigh_rows_again(rows, place, t_begin + i * KEY_TILE);
+        // Weights that some lane may still load are made anew.
+        workgroupBarrier();
+        next.rows = weigh_rows_again(next.rows, place, t_begin + i * KEY_TILE);
         workgroupBarrier();
         if local_index == 0u {
             atomicStore(&flags[LOST], 0u);
         }
         // Not in the first round. Loops instead of branches where naga can't tell that all lanes take the same.
         for (var scaled = i; scaled != 0u; scaled = 0u) {
-            o = scale_outputs(o, rows, place);
+            o = scale_outputs(o, next.rows, place);
         }
+        next.weights = load_weights(place);
+        // Two tiles a round, each with its own registers for what is loaded ahead: keys two tiles ahead, values one to two. A
+        // move from one's to the other's would wait for the load.
         loop {
             // The second turn of tile i: its weights and values are in workgroup memory.
-            rows = with_totals(rows);
-            o = add_values(o, place);
-            put_tile_scores(s, place);
-            store_keys(place, keys_ahead);
-            // Used in the next round only, since a compiler lets a load wait until something needs it, and waits for all
-            // that the next round takes where this one ends.
-            keys_ahead = load_keys(place, t_begin + (i + 3u) * KEY_TILE);
-            let values_ahead = next_values;
-            next_values = load_values(place, t_begin + (i + 2u) * KEY_TILE);
+            next.rows = with_totals(next.rows);
+            o = add_values(o, next.weights);
+            put_tile_scores(next.scores, place);
+            store_keys(place, first_keys);
+            first_keys = load_keys(place, t_begin + (i + 4u) * KEY_TILE);
+            second_values = load_values(place, t_begin + (i + 2u) * KEY_TILE);
             i++;
             if i >= tiles {
                 break;
             }
-            workgroupBarrier();
-            // The first turn of the next. In both branches, so that either has products to compute meanwhile.
-            if is_masked(place, t_begin + i * KEY_TILE) {
-                s = tile_scores(q);
-                rows = weigh_masked(rows, place, t_begin + i * KEY_TILE);
-            } else {
-                s = tile_scores(q);
-                rows = weigh(rows, place);
+            next = first_turn(q, next.rows, first_values, place, t_begin + i * KEY_TILE);
+            if next.is_lost {
+                // The loop begins with the first.
+                let keys = first_keys;
+                first_keys = second_keys;
+                second_keys = keys;
+                first_values = second_values;
+                break;
             }
-            if has_lost(rows) {
-                atomicStore(&flags[LOST], 1u);
+
+            next.rows = with_totals(next.rows);
+            o = add_values(o, next.weights);
+            put_tile_scores(next.scores, place);
+            store_keys(place, second_keys);
+            second_keys = load_keys(place, t_begin + (i + 4u) * KEY_TILE);
+            first_values = load_values(place, t_begin + (i + 2u) * KEY_TILE);
+            i++;
+            if i >= tiles {
+                break;
             }
-            store_values(place, values_ahead);
-            workgroupBarrier();
-            if atomicLoad(&flags[LOST]) != 0u {
+            next = first_turn(q, next.rows, second_values, place, t_begin + i * KEY_TILE);
+            if next.is_lost {
                 break;
             }
         }
     }
 
+    rows = next.rows;
     rows = with_row_sums(rows, place);
     store_outputs(o, rows, place);
     answer_beyond(rows, place, t_begin);

@@ -27,24 +27,24 @@ fn load_queries(rows: Rows, place: Place) -> Queries {
 
 // Q times a block of keys.
 fn block_scores(q: Queries, key_block: u32) -> SumBlocks {
-    var s = SumBlocks();
-    s = multiply(q[0], key_matrix(key_block, 0u), s);
-    s = multiply(q[1], key_matrix(key_block, 1u), s);
-    s = multiply(q[2], key_matrix(key_block, 2u), s);
-    s = multiply(q[3], key_matrix(key_block, 3u), s);
-    s = multiply(q[4], key_matrix(key_block, 4u), s);
-    s = multiply(q[5], key_matrix(key_block, 5u), s);
-    s = multiply(q[6], key_matrix(key_block, 6u), s);
-    s = multiply(q[7], key_matrix(key_block, 7u), s);
-    s = multiply(q[8], key_matrix(key_block, 8u), s);
-    s = multiply(q[9], key_matrix(key_block, 9u), s);
-    s = multiply(q[10], key_matrix(key_block, 10u), s);
-    s = multiply(q[11], key_matrix(key_block, 11u), s);
-    s = multiply(q[12], key_matrix(key_block, 12u), s);
-    s = multiply(q[13], key_matrix(key_block, 13u), s);
-    s = multiply(q[14], key_matrix(key_block, 14u), s);
-    s = multiply(q[15], key_matrix(key_block, 15u), s);
-    return s;
+    var s = Chains();
+    s = add_even(q[0], key_matrix(key_block, 0u), s);
+    s = add_odd(q[1], key_matrix(key_block, 1u), s);
+    s = add_even(q[2], key_matrix(key_block, 2u), s);
+    s = add_odd(q[3], key_matrix(key_block, 3u), s);
+    s = add_even(q[4], key_matrix(key_block, 4u), s);
+    s = add_odd(q[5], key_matrix(key_block, 5u), s);
+    s = add_even(q[6], key_matrix(key_block, 6u), s);
+    s = add_odd(q[7], key_matrix(key_block, 7u), s);
+    s = add_even(q[8], key_matrix(key_block, 8u), s);
+    s = add_odd(q[9], key_matrix(key_block, 9u), s);
+    s = add_even(q[10], key_matrix(key_block, 10u), s);
+    s = add_odd(q[11], key_matrix(key_block, 11u), s);
+    s = add_even(q[12], key_matrix(key_block, 12u), s);
+    s = add_odd(q[13], key_matrix(key_block, 13u), s);
+    s = add_even(q[14], key_matrix(key_block, 14u), s);
+    s = add_odd(q[15], key_matrix(key_block, 15u), s);
+    return whole_sums(s);
 }
 
 // O plus weights times a block of values.

@@ -14,11 +14,11 @@ fn load_queries(rows: Rows, place: Place) -> Queries {
 
 // Q times a block of keys.
 fn block_scores(q: Queries, key_block: u32) -> SumBlocks {
-    var s = SumBlocks();
-    s = multiply(q[0], key_matrix(key_block, 0u), s);
-    s = multiply(q[1], key_matrix(key_block, 1u), s);
-    s = multiply(q[2], key_matrix(key_block, 2u), s);
-    return s;
+    var s = Chains();
+    s = add_even(q[0], key_matrix(key_block, 0u), s);
+    s = add_odd(q[1], key_matrix(key_block, 1u), s);
+    s = add_even(q[2], key_matrix(key_block, 2u), s);
+    return whole_sums(s);
 }
 
 // O plus weights times a block of values.

@@ -17,14 +17,14 @@ fn load_queries(rows: Rows, place: Place) -> Queries {
 
 // Q times a block of keys.
 fn block_scores(q: Queries, key_block: u32) -> SumBlocks {
-    var s = SumBlocks();
-    s = multiply(q[0], key_matrix(key_block, 0u), s);
-    s = multiply(q[1], key_matrix(key_block, 1u), s);
-    s = multiply(q[2], key_matrix(key_block, 2u), s);
-    s = multiply(q[3], key_matrix(key_block, 3u), s);
-    s = multiply(q[4], key_matrix(key_block, 4u), s);
-    s = multiply(q[5], key_matrix(key_block, 5u), s);
-    return s;
+    var s = Chains();
+    s = add_even(q[0], key_matrix(key_block, 0u), s);
+    s = add_odd(q[1], key_matrix(key_block, 1u), s);
+    s = add_even(q[2], key_matrix(key_block, 2u), s);
+    s = add_odd(q[3], key_matrix(key_block, 3u), s);
+    s = add_even(q[4], key_matrix(key_block, 4u), s);
+    s = add_odd(q[5], key_matrix(key_block, 5u), s);
+    return whole_sums(s);
 }
 
 // O plus weights times a block of values.

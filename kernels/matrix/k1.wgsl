@@ -11,8 +11,16 @@ fn put_tile_scores(s: TileScores, place: Place) {
     put_sums(s.k0, place, 0u);
 }
 
-fn add_values(before: Outputs, place: Place) -> Outputs {
+struct TileWeights {
+    k0: LeftBlocks,
+}
+
+fn load_weights(place: Place) -> TileWeights {
+    return TileWeights(left_blocks(place, 0u));
+}
+
+fn add_values(before: Outputs, w: TileWeights) -> Outputs {
     var o = before;
-    o = add_block(o, left_blocks(place, 0u), 0u);
+    o = add_block(o, w.k0, 0u);
     return o;
 }

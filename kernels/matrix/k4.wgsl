@@ -17,11 +17,22 @@ fn put_tile_scores(s: TileScores, place: Place) {
     put_sums(s.k3, place, 3u);
 }
 
-fn add_values(before: Outputs, place: Place) -> Outputs {
+struct TileWeights {
+    k0: LeftBlocks,
+    k1: LeftBlocks,
+    k2: LeftBlocks,
+    k3: LeftBlocks,
+}
+
+fn load_weights(place: Place) -> TileWeights {
+    return TileWeights(left_blocks(place, 0u), left_blocks(place, 1u), left_blocks(place, 2u), left_blocks(place, 3u));
+}
+
+fn add_values(before: Outputs, w: TileWeights) -> Outputs {
     var o = before;
-    o = add_block(o, left_blocks(place, 0u), 0u);
-    o = add_block(o, left_blocks(place, 1u), 1u);
-    o = add_block(o, left_blocks(place, 2u), 2u);
-    o = add_block(o, left_blocks(place, 3u), 3u);
+    o = add_block(o, w.k0, 0u);
+    o = add_block(o, w.k1, 1u);
+    o = add_block(o, w.k2, 2u);
+    o = add_block(o, w.k3, 3u);
     return o;
 }

@@ -118,10 +118,14 @@ fn answer_slowly(row_before: Row, place: Place, t_begin: u32) {
     }
 }
 
-// Answers the workgroup's rows anew, of which a lane has one, where something was out of range. Slow, and rare.
+// Answers the workgroup's rows anew, of which a lane has one in each block, where something was out of range. Slow, and rare.
 fn answer_beyond(rows: Rows, place: Place, t_begin: u32) {
     workgroupBarrier();
     if atomicLoad(&flags[BEYOND]) != 0u {
-        answer_slowly(rows.r0, place, t_begin);
+        for (var block = 0u; block < ROW_BLOCKS; block++) {
+            var row = rows.r0;
+            row.s += block * SIDE;
+            answer_slowly(row, place, t_begin);
+        }
     }
 }

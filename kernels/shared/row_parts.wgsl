@@ -17,22 +17,3 @@ fn query_part(b: u32, n: u32, s: u32, part: u32, lane: u32) -> vec4<f32> {
     let x = source_query4(b, n, s, existing_column(h, params.head_size));
     return select(vec4<f32>(), x, h < params.head_size);
 }
-
-// What a workgroup answers: a tile of rows of a head, and which slice of the batch and of the key splits.
-struct Place {
-    row_tile: u32,
-    head: u32,
-    slice: u32,
-}
-
-// Workgroups start in order of x, then y, then z, which number row tiles, heads and slices. Where later tiles see more keys
-// the longest of all heads go first, so that what runs last is short.
-fn place_of(workgroup: vec3<u32>, tiles: u32, longest_first: bool) -> Place {
-    if !longest_first {
-        return Place(workgroup.x, workgroup.y, workgroup.z);
-    }
-    let heads = params.end.y - params.origin.y;
-    let others = heads * (params.end.x - params.origin.x) * params.splits;
-    let i = (workgroup.z * heads + workgroup.y) * tiles + workgroup.x;
-    return Place(tiles - 1u - i / others, i % others % heads, i % others / heads);
-}

@@ -9,10 +9,8 @@ use mha_tune::Race;
 
 use crate::samples;
 
-/// Memory of a problem's tensors beyond which it is halved or not measured.
-const MOST_BYTES: u64 = 256 << 20;
 /// Launches of one sample of a candidate: as many as fit [`SAMPLE`], and no more than this.
-const MOST_LAUNCHES: u32 = 16;
+const MOST_LAUNCHES: usize = 16;
 const SAMPLE: Duration = Duration::from_millis(2);
 
 /// How much a measurement may cost.
@@ -23,19 +21,26 @@ pub struct Effort {
     /// A problem whose launch takes longer than this is measured with half its heads, or a quarter and so on, as long as those
     /// still fill the device.
     pub launch: Duration,
+    /// Memory of tensors beyond which a problem is halved too, or not measured where that is no use.
+    pub bytes: u64,
     /// Launches for this long before anything counts: a GPU fresh from idle runs several times slow.
     pub warm_up: Duration,
 }
 
 impl Effort {
     /// Beside a session's work: short, and on what the session keeps warm.
-    pub const ASIDE: Effort =
-        Effort { budget: Duration::from_millis(400), launch: Duration::from_millis(8), warm_up: Duration::ZERO };
+    pub const ASIDE: Effort = Effort {
+        budget: Duration::from_millis(400),
+        launch: Duration::from_millis(8),
+        bytes: 256 << 20,
+        warm_up: Duration::ZERO,
+    };
     /// By itself, when the user waits for it.
     pub const ALONE: Effort = Effort {
         budget: Duration::from_secs(60),
         launch: Duration::from_millis(200),
-        warm_up: Duration::from_millis(200),
+        bytes: 4 << 30,
+        warm_up: Duration::from_millis(250),
     };
 }
 
@@ -91,25 +96,38 @@ pub fn measure(
     let Some((problem, staged)) = prepare(gpu, problem, &found.all[found.usual], effort, &mut proceed)? else {
         return Ok(None);
     };
-    let plans: Vec<Option<Plan>> = found.all.iter().map(|candidate| trusted_plan(gpu, &problem, candidate)).collect();
-    let mut race = Race::new(plans.len(), found.usual, effort.budget);
-    let mut launches = vec![1; plans.len()];
-    while let Some(index) = race.next() {
-        let Some(plan) = &plans[index] else {
-            race.fail(index);
-            continue;
-        };
+    // A first launch compiles, which leaves a GPU idle: all of them come before any that counts.
+    let mut runnable: Vec<Option<Plan>> = Vec::with_capacity(found.all.len());
+    for candidate in &found.all {
         if !proceed() {
             return Ok(None);
         }
-        match staged.time(plan, launches[index]) {
-            Ok(time) => {
+        let plan = trusted_plan(gpu, &problem, candidate);
+        let works = plan.as_ref().map_or(Ok(false), |plan| works(staged.time(plan, 1)))?;
+        runnable.push(plan.filter(|_| works));
+    }
+    let begin = Instant::now();
+    while let Some(usual) = runnable[found.usual].as_ref().filter(|_| begin.elapsed() < effort.warm_up) {
+        staged.time(usual, MOST_LAUNCHES)?;
+    }
+    let mut race = Race::new(found.all.len(), found.usual, effort.budget);
+    let mut launches = vec![1; found.all.len()];
+    while let Some(index) = race.next() {
+        if !proceed() {
+            return Ok(None);
+        }
+        let time = runnable[index].as_ref().map(|plan| staged.time(plan, launches[index]));
+        match time {
+            Some(Ok(time)) => {
                 race.record(index, time, time * launches[index] as u32);
-                let fitting = SAMPLE.as_nanos() / time.as_nanos().max(1);
-                launches[index] = fitting.clamp(1, u128::from(MOST_LAUNCHES)) as usize;
+                let fitting = (SAMPLE.as_nanos() / time.as_nanos().max(1)) as usize;
+                launches[index] = fitting.clamp(1, MOST_LAUNCHES);
             }
-            Err(error @ GpuError::DeviceLost { .. }) => return Err(error),
-            Err(_) => race.fail(index),
+            Some(Err(error)) => {
+                works(Err(error))?;
+                race.fail(index);
+            }
+            None => race.fail(index),
         }
     }
     let Some(outcome) = race.outcome() else { return Ok(None) };
@@ -117,6 +135,15 @@ pub fn measure(
     let candidate = found.all[outcome.winner].clone();
     let known = Known { candidate, time, baseline: outcome.times[found.baseline] };
     Ok(Some(Measured { candidates: found, times: outcome.times, winner: outcome.winner, known }))
+}
+
+/// Whether a launch succeeded. One that failed is the candidate's own affair, unless the device is gone.
+fn works(launch: Result<Duration, GpuError>) -> Result<bool, GpuError> {
+    match launch {
+        Ok(_) => Ok(true),
+        Err(error @ GpuError::DeviceLost { .. }) => Err(error),
+        Err(_) => Ok(false),
+    }
 }
 
 /// The problem, halved as often as the effort asks for, with its tensors on the device.
@@ -132,20 +159,16 @@ fn prepare<'a>(
         let Some(plan) = plan(gpu, &problem, usual) else { return Ok(None) };
         let half = samples::halved(&problem, gpu.caps());
         let bytes: u64 = plan.tensors.iter().map(|(_, bytes)| bytes).chain(&plan.scratch).sum();
-        if bytes <= MOST_BYTES {
+        if bytes <= effort.bytes {
             let inputs = samples::inputs(&problem, &plan);
             let inputs: Vec<(Tensor, &[u8])> = inputs.iter().map(|(tensor, data)| (*tensor, data.as_slice())).collect();
             let staged = gpu.stage(&plan, &inputs)?;
             if !proceed() {
                 return Ok(None);
             }
+            // The first launch compiles, which is none of its time.
             staged.time(&plan, 1)?;
-            let begin = Instant::now();
-            let mut time = staged.time(&plan, 1)?;
-            while time <= effort.launch && begin.elapsed() < effort.warm_up {
-                time = staged.time(&plan, MOST_LAUNCHES as usize)?;
-            }
-            if time <= effort.launch || half.is_none() {
+            if half.is_none() || staged.time(&plan, 1)? <= effort.launch {
                 return Ok(Some((problem, staged)));
             }
         }

@@ -108,7 +108,8 @@ fn compare(arguments: &Arguments) -> Result<Results, BenchError> {
     let dtypes = select::dtypes(&arguments.dtypes)?;
     let Arguments { score_deviations, repeats, calls, rounds, checked_rows, .. } = arguments;
     let effort = Effort { repeats: *repeats, calls: *calls, rounds: (*rounds).min(*repeats) };
-    let settings = GpuSettings { timestamps: Timestamps::Call, ..GpuSettings::default() };
+    let pipeline_cache = platform_cache_directory();
+    let settings = GpuSettings { timestamps: Timestamps::Call, pipeline_cache, ..GpuSettings::default() };
     let gpu = Gpu::open(&adapter(arguments), &settings)?;
     let auto = path_auto(arguments, &gpu);
 

@@ -111,6 +111,10 @@ pub fn measure(
     let (gpu, problem) = (auto.gpu(), workload.shape.problem(workload.dtype));
     let mut runs: Vec<_> = subjects.iter().map(|subject| Ok(Run::new(subject.plan(auto, &problem)?))).collect();
     let mut output = workload.output();
+    for run in runs.iter().filter_map(|run| run.as_ref().ok()) {
+        // Compiles, which leaves the device idle: all of them, before any counts.
+        gpu.measure(&run.plan, &workload.given(), &mut [(Tensor::Output, &mut output)], 1)?;
+    }
     let rounds = effort.rounds.min(effort.repeats);
     for round in 0..rounds {
         let share = |total: usize| total / rounds + usize::from(round < total % rounds);
@@ -119,7 +123,8 @@ pub fn measure(
             let index = if round % 2 == 0 { turn } else { subjects.len() - 1 - turn };
             begins(&subjects[index]);
             if let Ok(run) = &mut runs[index] {
-                run.launch(gpu, workload, round == 0, share(effort.repeats), &mut output)?;
+                let was_idle = round == 0 && turn == 0;
+                run.launch(gpu, workload, was_idle, share(effort.repeats), &mut output)?;
                 run.call(gpu, workload, share(effort.calls), &mut output)?;
             }
         }
@@ -140,22 +145,18 @@ impl Run {
         Run { plan, gpu_ms: Vec::new(), call_ms: Vec::new(), largest_error: 0.0 }
     }
 
-    /// A round of launches.
+    /// A round of launches. `was_idle`: whether the device has been, for longer than a moment.
     fn launch(
         &mut self,
         gpu: &Gpu,
         workload: &Workload,
-        first: bool,
+        was_idle: bool,
         repeats: usize,
         output: &mut [u8],
     ) -> Result<(), BenchError> {
         let given = workload.given();
-        if first {
-            // Compiles, which would leave the device idle.
-            gpu.measure(&self.plan, &given, &mut [(Tensor::Output, output)], 1)?;
-        }
         output.fill(UNWRITTEN);
-        warm_up(gpu, if first { WARM_UP } else { WARM_UP_AGAIN })?;
+        warm_up(gpu, if was_idle { WARM_UP } else { WARM_UP_AGAIN })?;
         let discarded = DISCARDED[usize::from(gpu.caps().kind == DeviceKind::Software)];
         let launches = gpu.measure(&self.plan, &given, &mut [(Tensor::Output, output)], discarded + repeats)?;
         self.gpu_ms.extend(launches[discarded..].iter().filter_map(|launch| launch.gpu_time).map(milliseconds));

@@ -5,6 +5,7 @@ use std::sync::PoisonError;
 
 use half::f16;
 use mha_kernels::KernelId;
+use mha_plan::profile::{MATRIX, TuningRow};
 use mha_plan::{Lane, Plan, PlanOptions, Refusal, Tensor, plan};
 use mha_spec::{AttentionProblem, DType, Layout, PaddingMask, Past, PresentOutputs, ProjectionBias};
 
@@ -61,7 +62,8 @@ impl Gpu {
 
     /// The output of a lane, which must have the kernel, if one is given.
     fn answer(&self, problem: &AttentionProblem, lane: Lane, kernel: Option<KernelId>) -> Result<Vec<u8>, String> {
-        let options = PlanOptions { lane: Some(lane), ..PlanOptions::default() };
+        let row = kernel.and_then(|kernel| row_of(kernel, problem.dtype));
+        let options = PlanOptions { lane: Some(lane), row, ..PlanOptions::default() };
         let plan = plan(problem, self.caps(), &options).map_err(|refusal| refusal.to_string())?;
         if let Some(kernel) = kernel.filter(|kernel| plan.steps.iter().all(|step| step.blueprint.kernel != *kernel)) {
             return Err(format!("no small problem gets {kernel}, so that it can't be tried"));
@@ -80,6 +82,13 @@ impl Gpu {
         self.run(&plan, &inputs, &mut [(Tensor::Output, &mut output)]).map_err(|error| error.to_string())?;
         Ok(output)
     }
+}
+
+/// The tuning row of a kernel, pinned since small problems get another where a table has rows by size.
+fn row_of(kernel: KernelId, dtype: DType) -> Option<TuningRow> {
+    let of =
+        |row: &&TuningRow| row.dtype == dtype && kernel.info().name.ends_with(&format!("_l{}_{}", row.lanes, row.tile));
+    MATRIX.rows.iter().find(of).cloned()
 }
 
 fn problem(dtype: DType, head_size: u32, v_head_size: u32) -> AttentionProblem {

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use common::{DTYPES, Failures, check, lane, matrices, test};
 use mha_gpu::{Gpu, GpuSettings};
-use mha_plan::{DeviceKind, Lane};
+use mha_plan::profile::MATRIX;
+use mha_plan::{DeviceKind, Lane, PlanOptions};
 use mha_spec::{AttentionProblem, DType, Past};
 use mha_testkit::shapes::{HEAD_SIZES, LENGTHS};
 use mha_testkit::{Case, plain};
@@ -25,8 +26,9 @@ const PAIRS: [(u32, u32); 8] = [(8, 20), (16, 5), (1, 64), (64, 1), (40, 128), (
 type Contract = fn(&Gpu, DType) -> Result<(), String>;
 
 fn main() -> ExitCode {
-    let contracts: [(&str, Contract); 8] = [
+    let contracts: [(&str, Contract); 9] = [
         ("vouched_for", vouched_for),
+        ("every_row", every_row),
         ("head_sizes", head_sizes),
         ("lengths", lengths),
         ("large_scores", large_scores),
@@ -67,6 +69,34 @@ fn vouched_for(gpu: &Gpu, dtype: DType) -> Result<(), String> {
     let problem = AttentionProblem { dtype, ..plain(1, 2, 300, 300, 64) };
     let plan = mha_plan::plan(&problem, gpu.caps(), &lane(Lane::Matrix)).map_err(|refusal| refusal.to_string())?;
     if gpu.vouches_for(&plan) { Ok(()) } else { Err("the device does not agree with lane wide".to_owned()) }
+}
+
+/// Tuning rows of the device's matrices, of which small problems leave some out: rows that end within a workgroup's, keys
+/// within a tile, growing scores, and in float32 a number beyond float16 among the values.
+fn every_row(gpu: &Gpu, dtype: DType) -> Result<(), String> {
+    let mut failures = Failures::default();
+    let mut accepted = 0;
+    for row in MATRIX.rows.iter().filter(|row| row.dtype == dtype) {
+        let options = PlanOptions { row: Some(row.clone()), ..lane(Lane::Matrix) };
+        let bare = AttentionProblem { dtype, ..plain(1, 2, 150, 141, row.max_head_size) };
+        let Ok(plan) = mha_plan::plan(&bare, gpu.caps(), &options) else { continue };
+        if !gpu.vouches_for(&plan) {
+            failures.take(Err(format!("the device does not agree with lane wide on {row:?}")));
+        }
+        accepted += 1;
+        let causal = AttentionProblem { causal: true, past: Past::Growing { len: 21 }, ..bare.clone() };
+        let mut growing = Case::new(bare.clone(), 2);
+        for (t, key) in growing.inputs.key.chunks_mut(row.max_head_size as usize).enumerate() {
+            key.iter_mut().for_each(|x| *x *= f64::from(1u32 << (t % 141 / 20)));
+        }
+        let mut beyond = Case::new(AttentionProblem { scale: 1e-6, ..bare.clone() }, 3);
+        beyond.inputs.value[7] = if dtype == DType::F32 { 1e6 } else { 60_000.0 };
+        for case in [Case::new(bare, 0), Case::new(causal, 1), growing, beyond] {
+            failures.take(check(gpu, &case, &options));
+        }
+    }
+    failures.done()?;
+    if accepted == 0 { Err("the device takes no row".to_owned()) } else { Ok(()) }
 }
 
 fn head_sizes(gpu: &Gpu, dtype: DType) -> Result<(), String> {
@@ -118,18 +148,21 @@ fn growing_scores(gpu: &Gpu, dtype: DType) -> Result<(), String> {
 /// A number in a query, a key or a value that float16 does not hold, and values far below what it holds.
 fn out_of_range(gpu: &Gpu, dtype: DType) -> Result<(), String> {
     let most = if dtype == DType::F32 { 1e6 } else { 60_000.0 };
-    let cases = (0..6).map(|seed| {
-        let problem = AttentionProblem { dtype, causal: seed % 2 == 0, scale: 1e-6, ..plain(1, 2, 40, 90, 64) };
-        let mut case = Case::new(problem, seed);
-        match seed {
-            0 => case.inputs.query[77] = most,
-            1 => case.inputs.key[5000] = -most,
-            2 => case.inputs.value[11_000] = most,
-            3 => case.inputs.key.iter_mut().step_by(3).for_each(|x| *x = most),
-            _ => case.inputs.value.iter_mut().for_each(|x| *x /= 1024.0),
-        }
-        case
-    });
+    let cases = [40, 64].into_iter().flat_map(|head_size| (0..6).map(move |seed| (head_size, seed))).map(
+        |(head_size, seed)| {
+            let bare = plain(1, 2, 40, 90, head_size);
+            let problem = AttentionProblem { dtype, causal: seed % 2 == 0, scale: 1e-6, ..bare };
+            let mut case = Case::new(problem, seed);
+            match seed {
+                0 => case.inputs.query[77] = most,
+                1 => case.inputs.key[5000] = -most,
+                2 => case.inputs.value[7000] = most,
+                3 => case.inputs.key.iter_mut().step_by(3).for_each(|x| *x = most),
+                _ => case.inputs.value.iter_mut().for_each(|x| *x /= 1024.0),
+            }
+            case
+        },
+    );
     check_all(gpu, cases)
 }
 

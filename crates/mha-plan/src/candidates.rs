@@ -90,7 +90,7 @@ pub fn candidates(problem: &AttentionProblem, caps: &DeviceCaps) -> Option<Candi
     let short = problem.q_len <= SHORT_QUERY;
     let lanes: &[Lane] =
         if short { &[Lane::Short, Lane::Rows, Lane::Matrix] } else { &[Lane::Matrix, Lane::Rows, Lane::Apple] };
-    for &lane in lanes {
+    for &lane in lanes.iter().filter(|lane| **lane != Lane::Matrix || select::has_matrix_units(caps)) {
         let rows = rows(lane, problem, caps);
         for row in &rows {
             add(Candidate { lane, row: Some(row.clone()) });

@@ -99,6 +99,13 @@ pub fn lavapipe() -> DeviceCaps {
     }
 }
 
+/// Mesa's software Vulkan driver from 26.1 on, which has the matrices of Apple's GPUs.
+pub fn lavapipe_with_matrices() -> DeviceCaps {
+    let coop = |f16_accumulator| CoopMatrix { m: 8, n: 8, k: 8, f16_operands: true, f16_accumulator };
+    let name = "llvmpipe (LLVM 21.1.8, 256 bits)";
+    DeviceCaps { name: name.to_owned(), coop_matrices: vec![coop(true), coop(false)], ..lavapipe() }
+}
+
 /// A device without subgroup operations.
 pub fn no_subgroups() -> DeviceCaps {
     DeviceCaps { subgroups: false, ..device("No Subgroups", "vulkan", DeviceKind::Integrated, (1, 1)) }
@@ -121,6 +128,7 @@ pub fn all() -> Vec<DeviceCaps> {
         amd_integrated(),
         adreno(),
         lavapipe(),
+        lavapipe_with_matrices(),
         no_subgroups(),
         no_f16(),
     ]

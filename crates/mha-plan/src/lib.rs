@@ -20,4 +20,4 @@ pub use candidates::{Candidate, Candidates, candidates, fills};
 pub use caps::{CoopMatrix, DeviceCaps, DeviceKind};
 pub use plan::{Binding, Plan, Step, Tensor};
 pub use refusal::Refusal;
-pub use select::{Lane, PlanOptions, Preference, plan};
+pub use select::{Lane, PlanOptions, Preference, plan, workgroup_memory};

@@ -14,6 +14,14 @@ use crate::steps;
 /// Side of the cooperative matrices of Apple GPUs.
 const APPLE_SIDE: u32 = 8;
 
+/// Keys from which cooperative matrices are worth staging them: with fewer, an H100 took up to 1.25 times as long on them (9 to
+/// 32 keys, heads of 160 to 256, float16), with 76 and more never longer.
+const LEAST_KEYS_ON_MATRICES: u32 = 64;
+
+/// Most keys with which the short-query lane gives each query row a group of its own where rows are few: more are worth reading
+/// once for several rows. An H100 gained 5 to 20 % by it over 3 to 38 keys with up to 384 rows, and lost as much with 702.
+const FEW_KEYS: u32 = 64;
+
 /// Longest query that the short-query lane takes.
 pub const SHORT_QUERY: u32 = 16;
 
@@ -119,19 +127,28 @@ pub(crate) fn choose(problem: &AttentionProblem, caps: &DeviceCaps, options: &Pl
         return first_of(&[Lane::Short, Lane::Wide], problem, caps, why);
     }
     let why = format!("path {path}, q_len {} > {SHORT_QUERY}{passed_over}", problem.q_len);
+    let enough_keys = problem.total_len() >= LEAST_KEYS_ON_MATRICES;
+    let matrix = (enough_keys && (path == PathChoice::Apple || has_matrix_units(caps))).then_some(Lane::Matrix);
+    let lanes = |others: [Lane; 2]| matrix.into_iter().chain(others).collect::<Vec<_>>();
     match path {
         PathChoice::Baseline => first_of(&[Lane::Rows, Lane::Wide], problem, caps, why),
         PathChoice::Apple => {
             // Of matrices, only Apple's shape: this path is what an Apple GPU runs, wherever it runs.
             let mut apple = caps.clone();
             apple.coop_matrices.retain(|shape| shape.m == APPLE_SIDE);
-            first_of(&[Lane::Matrix, Lane::Apple, Lane::Wide], problem, &apple, why)
+            first_of(&lanes([Lane::Apple, Lane::Wide]), problem, &apple, why)
         }
         PathChoice::Auto if profile::apple_generation(&caps.name).is_some() => {
-            first_of(&[Lane::Matrix, Lane::Apple, Lane::Wide], problem, caps, why)
+            first_of(&lanes([Lane::Apple, Lane::Wide]), problem, caps, why)
         }
-        PathChoice::Auto => first_of(&[Lane::Matrix, Lane::Rows, Lane::Wide], problem, caps, why),
+        PathChoice::Auto => first_of(&lanes([Lane::Rows, Lane::Wide]), problem, caps, why),
     }
+}
+
+/// Whether cooperative matrices run on units of their own: a software device, which computes them as it does everything else, takes
+/// up to fifteen times as long on them (llvmpipe of Mesa 26.1).
+pub(crate) fn has_matrix_units(caps: &DeviceCaps) -> bool {
+    caps.kind != DeviceKind::Software
 }
 
 /// A measured choice with no more key splits than its problem, which may be a little shorter, has keys for.
@@ -182,9 +199,13 @@ pub(crate) fn lane_choice(
     let fitting = || covering().filter(|row| fits(lane, row, problem, caps).is_ok());
     // The narrowest head class that covers and the lanes of its first row; within it, a choice by the problem's size.
     let row = fitting().next().map(|first| {
-        let class = || fitting().filter(|row| (row.max_head_size, row.lanes) == (first.max_head_size, first.lanes));
+        let kind = |row: &TuningRow| (row.max_head_size, row.lanes, row.matrix().map(|tile| tile.side));
+        let class = || fitting().filter(|row| kind(row) == kind(first));
         let suits = |row: &&TuningRow| match lane {
-            Lane::Short => row.rows >= problem.q_len,
+            Lane::Short => {
+                let few_rows = 4 * busy_lanes(problem, row) <= wanted_lanes(caps);
+                row.rows >= problem.q_len || (problem.total_len() <= FEW_KEYS && few_rows)
+            }
             // A device that is three quarters full gains nothing from smaller workgroups, each of which loads all keys.
             _ => 4 * busy_lanes(problem, row) >= 3 * wanted_lanes(caps),
         };
@@ -193,8 +214,9 @@ pub(crate) fn lane_choice(
     let Some(row) = row else {
         let refusal = match covering().next() {
             None => {
-                let most = rows.iter().map(|row| row.max_head_size).max().unwrap_or(0);
-                format!("head sizes are at most {most}, got {head_size}")
+                let of_type = rows.iter().filter(|row| row.dtype == problem.dtype);
+                let most = of_type.map(|row| row.max_head_size).max().unwrap_or(0);
+                format!("{} head sizes are at most {most}, got {head_size}", problem.dtype.name())
             }
             Some(row) => fits(lane, row, problem, caps).err().unwrap_or_default(),
         };
@@ -327,12 +349,12 @@ fn fits_matrices(row: &TuningRow, caps: &DeviceCaps) -> Result<(), String> {
 fn matrix_memory(row: &TuningRow) -> u32 {
     let Some(tile) = row.matrix() else { return 0 };
     let parts = if row.dtype == DType::F32 { 2 } else { 1 };
-    let scores = row.workgroup_size / row.lanes * tile.side * (tile.row_blocks * row.key_tile + 8);
+    let scores = tile.side * (row.workgroup_size / row.lanes * tile.row_blocks * row.key_tile + 8);
     scores * (4 + 2 * parts) + 2 * row.key_tile * (row.columns4() * 4 + 8) * 2 * parts + 16
 }
 
-/// Bytes of workgroup memory of a lane's workgroup.
-fn workgroup_memory(lane: Lane, row: &TuningRow, problem: &AttentionProblem) -> u32 {
+/// Bytes of workgroup memory that a lane's workgroup takes at a tuning row.
+pub fn workgroup_memory(lane: Lane, row: &TuningRow, problem: &AttentionProblem) -> u32 {
     let tile = row.key_tile * row.columns4();
     match lane {
         // Two tiles, and what the plain loop found.
@@ -375,6 +397,8 @@ pub(crate) fn splits(lane: Lane, problem: &AttentionProblem, row: &TuningRow, ca
             let workgroups = u64::from(problem.batch) * u64::from(problem.num_heads) * row_blocks;
             (workgroups, 2 * wanted_lanes(caps), 2 * row.workgroup_size / row.lanes * 4)
         }
+        // Measured on an H100: 132 workgroups of 128 lanes gain from two splits in f32, 160 lose in either type.
+        Lane::Matrix => (row_workgroups(problem, row), wanted_lanes(caps).min(28 << 10), 4 * row.key_tile.max(1)),
         _ => (row_workgroups(problem, row), wanted_lanes(caps), 4 * row.key_tile.max(1)),
     };
     let most = problem.total_len().div_ceil(least_keys).max(1);

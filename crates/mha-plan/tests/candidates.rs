@@ -53,6 +53,7 @@ fn there_are_lanes_rows_and_splits_to_choose() {
         [
             "matrix 32 lanes x m16r2c4k1a1 keys 16 w128",
             "rows 4 lanes x r4s4a2 keys 32 w256",
+            "matrix 32 lanes x m16r1c4k1a1 keys 16 w128",
             "rows 4 lanes x r4s4a2 keys 16 w128",
             "apple 4 lanes x r1s4h keys 32 w128",
         ]

@@ -158,7 +158,7 @@ fn pinned_lanes_never_change() {
     for lane in [Lane::Rows, Lane::Apple, Lane::Short] {
         let options = PlanOptions { lane: Some(lane), ..PlanOptions::default() };
         let refusal = plan(&wide, &devices::h100(), &options).unwrap_err().to_string();
-        assert_eq!(refusal, "head sizes are at most 256, got 300");
+        assert_eq!(refusal, "f32 head sizes are at most 256, got 300");
     }
     let options = PlanOptions { lane: Some(Lane::Wide), ..PlanOptions::default() };
     assert!(check(&wide, &devices::h100(), &options).decision.starts_with("wide_f32"));

@@ -2,13 +2,16 @@
 //! refused with the reason elsewhere.
 
 use mha_plan::{DeviceCaps, Lane, PlanOptions, devices, plan};
-use mha_spec::{AttentionProblem, DType};
+use mha_spec::{AttentionProblem, DType, PathChoice};
 
 mod problems;
 use problems::{Shape, problem};
 
 fn pinned(dtype: DType, head_size: u32, caps: &DeviceCaps) -> Result<String, String> {
-    let shape = Shape { q_len: 300, kv_len: 300, head_size, ..Shape::default() };
+    pinned_shape(dtype, Shape { q_len: 300, kv_len: 300, head_size, ..Shape::default() }, caps)
+}
+
+fn pinned_shape(dtype: DType, shape: Shape, caps: &DeviceCaps) -> Result<String, String> {
     let problem = AttentionProblem { dtype, ..problem(shape) };
     let options = PlanOptions { lane: Some(Lane::Matrix), ..PlanOptions::default() };
     plan(&problem, caps, &options).map(|plan| plan.decision).map_err(|refusal| refusal.to_string())
@@ -20,7 +23,7 @@ fn the_listed_shape_chooses_the_row() {
     let named_otherwise = DeviceCaps { name: "no name".into(), ..h100.clone() };
     for caps in [&h100, &named_otherwise] {
         let decision = pinned(DType::F16, 64, caps).unwrap();
-        assert!(decision.contains("_l32_m16r2c4"), "{decision}");
+        assert!(decision.contains("_l32_m16r1c4"), "{decision}");
         let decision = pinned(DType::F32, 128, caps).unwrap();
         assert!(decision.contains("matrix_f32_vec4_l32_m16r1c8"), "{decision}");
     }
@@ -29,6 +32,15 @@ fn the_listed_shape_chooses_the_row() {
     });
     let decisions: Vec<_> = eight.map(|caps| pinned(DType::F16, 64, &caps).unwrap()).collect();
     assert!(!decisions.is_empty() && decisions.iter().all(|d| d.contains("_l32_m8r2c8")), "{decisions:?}");
+}
+
+#[test]
+fn many_rows_get_the_larger_tile() {
+    for (q_len, tile) in [(577, "_m16r1c4"), (1500, "_m16r2c4")] {
+        let shape = Shape { num_heads: 20, q_len, kv_len: q_len, ..Shape::default() };
+        let decision = pinned_shape(DType::F16, shape, &devices::h100()).unwrap();
+        assert!(decision.contains(tile), "{q_len} rows: {decision}");
+    }
 }
 
 #[test]
@@ -41,4 +53,25 @@ fn what_is_missing_is_named() {
     let no_f16 = DeviceCaps { f16: false, ..h100.clone() };
     assert!(pinned(DType::F32, 64, &no_f16).unwrap_err().contains("float16"));
     assert!(pinned(DType::F32, 320, &h100).unwrap_err().contains("head sizes"));
+}
+
+#[test]
+fn path_auto_takes_matrices_where_they_pay() {
+    let starts_with = |path, kv_len, caps: &DeviceCaps| {
+        let problem = problem(Shape { q_len: 300, kv_len, ..Shape::default() });
+        let options = PlanOptions { path, ..PlanOptions::default() };
+        plan(&problem, caps, &options).unwrap().decision.split('_').next().unwrap().to_owned()
+    };
+    let (auto, apple) = (PathChoice::Auto, PathChoice::Apple);
+    for (path, kv_len, caps, lane) in [
+        (auto, 300, devices::h100(), "matrix"),
+        (auto, 64, devices::h100(), "matrix"),
+        (auto, 63, devices::h100(), "rows"),
+        (apple, 63, devices::m4_max(), "apple"),
+        // A software device has no units for them, but path apple is what an Apple GPU runs, wherever it runs.
+        (auto, 300, devices::lavapipe_with_matrices(), "rows"),
+        (apple, 300, devices::lavapipe_with_matrices(), "matrix"),
+    ] {
+        assert_eq!(starts_with(path, kv_len, &caps), lane, "{path} with {kv_len} keys on {}", caps.name);
+    }
 }

@@ -104,6 +104,12 @@ impl Class {
             qk: problem.qk.is_some(),
         }
     }
+
+    /// Whether another class differs in numbers of heads, rows and keys alone, so that more work takes more time.
+    pub fn is_like(&self, other: &Class) -> bool {
+        let Class { heads, q_len, past_len, total_len, .. } = *self;
+        *self == Class { heads, q_len, past_len, total_len, ..*other }
+    }
 }
 
 /// Position on the logarithmic scale, 0 for nothing. Small numbers keep positions of their own.
@@ -124,6 +130,12 @@ pub struct Work {
 }
 
 impl Work {
+    /// How much of another problem's work this one has at the least, by operations or by bytes.
+    pub fn share_of(&self, other: &Work) -> f64 {
+        let share = |own: f64, other: f64| if other > 0.0 { own / other } else { f64::INFINITY };
+        share(self.flops, other.flops).min(share(self.bytes, other.bytes))
+    }
+
     /// The work of a problem.
     pub fn of(problem: &AttentionProblem) -> Work {
         let [b, n, s, l, t] =
@@ -178,7 +190,9 @@ mod tests {
         for s in 1..8 {
             assert_ne!(class(s), class(s + 1));
         }
-        assert_ne!(Class::of(&problem(9, 9)), Class::of(&AttentionProblem { causal: true, ..problem(9, 9) }));
+        let causal = Class::of(&AttentionProblem { causal: true, ..problem(9, 9) });
+        assert_ne!(Class::of(&problem(9, 9)), causal);
+        assert!(class(9).is_like(&class(1000)) && !class(9).is_like(&causal));
     }
 
     #[test]
@@ -205,6 +219,9 @@ mod tests {
         let work = Work::of(&problem(10, 20));
         assert_eq!(work.flops, 2.0 * 16.0 * 10.0 * 20.0 * 96.0);
         assert_eq!(work.bytes, 2.0 * 16.0 * (10.0 + 20.0) * 96.0);
+        // Twice the rows: twice the operations, and less than twice the bytes.
+        assert_eq!(Work::of(&problem(20, 20)).share_of(&work), 40.0 / 30.0);
+        assert_eq!(work.share_of(&Work::of(&problem(20, 20))), 0.5);
         let step = AttentionProblem {
             past: Past::Growing { len: 5 },
             present: PresentOutputs { key: true, value: false },

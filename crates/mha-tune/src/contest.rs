@@ -105,6 +105,11 @@ impl Contest {
         Contest { times: vec![Times::default(); at_best.len()], at_best, calls: 0 }
     }
 
+    /// What a candidate takes, where enough calls have told.
+    pub fn known(&self, candidate: usize) -> Option<Duration> {
+        self.times.get(candidate).filter(|times| times.is_known()).and_then(Times::best)
+    }
+
     /// Tells the time of a call that a candidate computed.
     pub fn record(&mut self, candidate: usize, time: Duration) {
         if let Some(times) = self.times.get_mut(candidate) {
@@ -173,6 +178,7 @@ mod tests {
         assert_eq!(play([10_000 * US, US], [10_000 * US, 100 * US], 1000), [0, 1000]);
         let mut contest = Contest::new(vec![500 * US, US]);
         contest.record(1, 100 * US);
+        assert_eq!(contest.known(1), None);
         let reason = Reason::NoRival { own: Some(100 * US), rival_at_best: 500 * US };
         assert_eq!(contest.choose(), Choice { candidate: 1, reason });
     }
@@ -189,6 +195,7 @@ mod tests {
             };
             contest.record(choice.candidate, time);
         }
+        assert_eq!([0, 1, 2].map(|candidate| contest.known(candidate)), [Some(50 * US), Some(200 * US), None]);
         let reason = Reason::Fastest { own: 50 * US, next: 200 * US };
         assert_eq!(contest.choose(), Choice { candidate: 0, reason });
     }

@@ -6,8 +6,8 @@ use ort::sys as ort_sys;
 
 use super::api::Api;
 use super::failure::{Code, Failure};
-use super::inner_op::Scratch;
 use super::logger::Logger;
+use super::scratch::Scratch;
 use super::tensor::{Memory, TensorRef};
 
 /// One run of a node. ONNX Runtime may have several under way on one kernel.
@@ -32,9 +32,9 @@ impl<'a> ComputeContext<'a> {
         unsafe { Logger::new(self.api, logger) }
     }
 
-    /// A float32 tensor in memory of our own, for an inner kernel to read or write.
-    pub(crate) fn scratch(&self, shape: &[i64], data: Vec<f32>) -> Result<Scratch, Failure> {
-        Scratch::new(self.api, shape, data)
+    /// A float32 tensor over data of our own, for an inner kernel to read.
+    pub(crate) fn scratch(&self, shape: &[i64], data: Vec<f32>) -> Result<Scratch<'static>, Failure> {
+        Scratch::over(self.api, shape, data)
     }
 
     /// All inputs that the node has, `None` where an optional one is absent.

@@ -7,6 +7,7 @@ use ort::sys as ort_sys;
 use super::api::Api;
 use super::compute::{ComputeContext, Outputs};
 use super::failure::{Code, Failure};
+use super::scratch::Scratch;
 use super::tensor::{Element, TensorRef};
 
 /// Which of ONNX Runtime's operators to make a kernel of.
@@ -147,7 +148,7 @@ pub(crate) enum Operand<'a> {
     /// An input of the running node, as it is.
     Input(&'a TensorRef<'a>),
     /// Memory of our own.
-    Scratch(&'a Scratch),
+    Scratch(&'a Scratch<'a>),
 }
 
 impl Operand<'_> {
@@ -165,7 +166,7 @@ pub(crate) enum Target<'a> {
     /// Output `.1` of the running node, in place.
     Output(&'a Outputs<'a>, usize),
     /// Memory of our own.
-    Scratch(&'a mut Scratch),
+    Scratch(&'a Scratch<'a>),
 }
 
 impl Target<'_> {
@@ -174,59 +175,5 @@ impl Target<'_> {
             Target::Output(outputs, index) => outputs.get(*index).map(|output| output.value),
             Target::Scratch(scratch) => Some(scratch.value),
         }
-    }
-}
-
-/// A float32 tensor in memory of our own.
-pub(crate) struct Scratch {
-    api: Api,
-    value: *mut ort_sys::OrtValue,
-    data: Vec<f32>,
-}
-
-impl Scratch {
-    pub(super) fn new(api: Api, shape: &[i64], mut data: Vec<f32>) -> Result<Scratch, Failure> {
-        let len = shape.iter().try_fold(1usize, |len, &dim| len.checked_mul(usize::try_from(dim).ok()?));
-        if len != Some(data.len()) {
-            let rule = "a tensor has as many elements as its shape says";
-            return Err(Failure::new(Code::Fail, format!("{rule}; received {} for shape {shape:?}", data.len())));
-        }
-        let mut memory_info = std::ptr::null_mut();
-        call!(
-            api,
-            CreateCpuMemoryInfo(
-                ort_sys::OrtAllocatorType::OrtDeviceAllocator,
-                ort_sys::OrtMemType::OrtMemTypeDefault,
-                &mut memory_info,
-            )
-        )?;
-        let mut value = std::ptr::null_mut();
-        let outcome = call!(
-            api,
-            CreateTensorWithDataAsOrtValue(
-                memory_info,
-                data.as_mut_ptr().cast(),
-                size_of_val(data.as_slice()),
-                shape.as_ptr(),
-                shape.len(),
-                ort_sys::ONNXTensorElementDataType::ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT,
-                &mut value,
-            )
-        );
-        // SAFETY: made above, released once; the tensor has its own copy.
-        unsafe { (api.table().ReleaseMemoryInfo)(memory_info) };
-        outcome?;
-        Ok(Scratch { api, value, data })
-    }
-
-    pub(crate) fn data(&self) -> &[f32] {
-        &self.data
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // SAFETY: made by CreateTensorWithDataAsOrtValue, released once, before the memory under it.
-        unsafe { (self.api.table().ReleaseValue)(self.value) };
     }
 }

@@ -9,6 +9,7 @@ use super::api::Api;
 use super::failure::Failure;
 use super::inner_op::{InnerOp, InnerOpSpec};
 use super::logger::Logger;
+use super::scratch::Arena;
 use super::tensor::{Memory, TensorRef};
 use super::type_info::TensorType;
 
@@ -167,6 +168,12 @@ impl KernelInfo<'_> {
         // SAFETY: initializers of a node of the CPU provider are tensors in host memory, and the session owns them.
         let memory = unsafe { Memory::of(self.api, value)? };
         Ok(Some(TensorRef { value, memory, context: PhantomData }))
+    }
+
+    /// Memory for temporary tensors.
+    pub(crate) fn arena(&self) -> Result<Arena, Failure> {
+        // SAFETY: `self.ptr` is valid while `self` lives.
+        unsafe { Arena::new(self.api, self.ptr) }
     }
 
     /// Makes a kernel of ONNX Runtime's own.

@@ -1,13 +1,13 @@
 //! Tensors in host memory.
 
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use ort::sys as ort_sys;
 
 use super::api::Api;
 use super::failure::{Code, Failure};
-use super::type_info;
 
 /// Element type of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,22 +53,22 @@ pub(super) struct Memory {
     pub(super) data: *mut u8,
     pub(super) len: usize,
     pub(super) element: Element,
-    pub(super) shape: Vec<i64>,
+    /// The dimensions, which are the tensor's own and live as long.
+    dims: *const i64,
+    rank: usize,
 }
 
 impl Memory {
     /// # Safety
     /// `value` is a live tensor of this runtime, in host memory.
     pub(super) unsafe fn of(api: Api, value: *const ort_sys::OrtValue) -> Result<Memory, Failure> {
-        let mut info = std::ptr::null_mut();
-        call!(api, GetTensorTypeAndShape(value, &mut info))?;
-        // SAFETY: `info` was made by the call above and is released once, here.
-        let (element, shape) = unsafe {
-            let read = type_info::element(api, info)
-                .and_then(|element| type_info::dims(api, info).map(|dims| (element, dims)));
-            (api.table().ReleaseTensorTypeAndShapeInfo)(info);
-            read?
-        };
+        let mut raw = MaybeUninit::<ort_sys::ONNXTensorElementDataType>::uninit();
+        let (mut dims, mut rank) = (std::ptr::null(), 0);
+        call!(api, GetTensorElementTypeAndShapeDataReference(value, raw.as_mut_ptr(), &mut dims, &mut rank))?;
+        // SAFETY: written by the successful call; read as an integer as a newer runtime may know more types.
+        let element = Element::from_raw(unsafe { raw.as_ptr().cast::<i32>().read() });
+        // SAFETY: the dimensions are the tensor's own; a scalar has none, and maybe no address of them.
+        let shape = if rank == 0 { &[] } else { unsafe { std::slice::from_raw_parts(dims, rank) } };
         let size = element.size().ok_or_else(|| {
             Failure::new(
                 Code::InvalidArgument,
@@ -86,7 +86,7 @@ impl Memory {
             // An empty tensor may have no memory at all, and a slice needs an address.
             data = std::ptr::dangling_mut::<u64>().cast();
         }
-        Ok(Memory { data: data.cast(), len, element, shape })
+        Ok(Memory { data: data.cast(), len, element, dims: shape.as_ptr(), rank })
     }
 
     pub(super) fn range(&self) -> Range<usize> {
@@ -108,7 +108,8 @@ pub(crate) struct TensorRef<'a> {
 
 impl TensorRef<'_> {
     pub(crate) fn shape(&self) -> &[i64] {
-        &self.memory.shape
+        // SAFETY: the tensor outlives the call that the context stands for, and nobody reshapes it meanwhile.
+        unsafe { std::slice::from_raw_parts(self.memory.dims, self.memory.rank) }
     }
 
     pub(crate) fn element(&self) -> Element {
@@ -147,7 +148,8 @@ mod tests {
             data: bytes.as_ptr().wrapping_add(start).cast_mut(),
             len,
             element: Element::Int32,
-            shape: Vec::new(),
+            dims: std::ptr::dangling(),
+            rank: 0,
         };
         assert!(part(0, 8).overlaps(&part(7, 1)));
         assert!(!part(0, 8).overlaps(&part(8, 8)));

@@ -65,7 +65,7 @@ impl TensorType {
 
 /// # Safety
 /// `info` is a live object of this runtime.
-pub(super) unsafe fn element(api: Api, info: *const ort_sys::OrtTensorTypeAndShapeInfo) -> Result<Element, Failure> {
+unsafe fn element(api: Api, info: *const ort_sys::OrtTensorTypeAndShapeInfo) -> Result<Element, Failure> {
     let mut raw = MaybeUninit::<ort_sys::ONNXTensorElementDataType>::uninit();
     call!(api, GetTensorElementType(info, raw.as_mut_ptr()))?;
     // SAFETY: written by the successful call; read as an integer as a newer runtime may know more types.
@@ -74,7 +74,7 @@ pub(super) unsafe fn element(api: Api, info: *const ort_sys::OrtTensorTypeAndSha
 
 /// # Safety
 /// `info` is a live object of this runtime.
-pub(super) unsafe fn dims(api: Api, info: *const ort_sys::OrtTensorTypeAndShapeInfo) -> Result<Vec<i64>, Failure> {
+unsafe fn dims(api: Api, info: *const ort_sys::OrtTensorTypeAndShapeInfo) -> Result<Vec<i64>, Failure> {
     let mut rank = 0;
     call!(api, GetDimensionsCount(info, &mut rank))?;
     let mut dims = vec![0; rank];

@@ -60,7 +60,7 @@ typedef int type_7[1];
 typedef Elem type_8[1];
 typedef metal::float4 type_9[1];
 typedef metal::float2 type_11[1];
-struct Place {
+struct TilePlace {
     uint row_tile;
     uint head;
     uint slice;
@@ -548,6 +548,30 @@ void store_partial4_(
     return;
 }
 
+uint naga_mod(uint lhs, uint rhs) {
+    return lhs % metal::select(rhs, 1u, rhs == 0u);
+}
+
+TilePlace place_of(
+    metal::uint3 workgroup_1,
+    uint tiles,
+    bool longest_first,
+    constant AttentionParams& params
+) {
+    if (!(longest_first)) {
+        return TilePlace {workgroup_1.x, workgroup_1.y, workgroup_1.z};
+    }
+    uint _e11 = params.end.y;
+    uint _e15 = params.origin.y;
+    uint heads_1 = _e11 - _e15;
+    uint _e20 = params.end.x;
+    uint _e24 = params.origin.x;
+    uint _e29 = params.splits;
+    uint others = (heads_1 * (_e20 - _e24)) * _e29;
+    uint i_1 = (((workgroup_1.z * heads_1) + workgroup_1.y) * tiles) + workgroup_1.x;
+    return TilePlace {(tiles - 1u) - naga_div(i_1, others), naga_mod(naga_mod(i_1, others), heads_1), naga_div(naga_mod(i_1, others), heads_1)};
+}
+
 uint existing_column(
     uint h_8,
     uint size
@@ -572,30 +596,6 @@ metal::float4 query_part(
     metal::float4 _e14 = source_query4_(b_11, n_11, s_6, _e13, params, query, bias, _buffer_sizes);
     uint _e18 = params.head_size;
     return (h_9 < _e18) ? _e14 : metal::float4 {};
-}
-
-uint naga_mod(uint lhs, uint rhs) {
-    return lhs % metal::select(rhs, 1u, rhs == 0u);
-}
-
-Place place_of(
-    metal::uint3 workgroup_1,
-    uint tiles,
-    bool longest_first,
-    constant AttentionParams& params
-) {
-    if (!(longest_first)) {
-        return Place {workgroup_1.x, workgroup_1.y, workgroup_1.z};
-    }
-    uint _e11 = params.end.y;
-    uint _e15 = params.origin.y;
-    uint heads_1 = _e11 - _e15;
-    uint _e20 = params.end.x;
-    uint _e24 = params.origin.x;
-    uint _e29 = params.splits;
-    uint others = (heads_1 * (_e20 - _e24)) * _e29;
-    uint i_1 = (((workgroup_1.z * heads_1) + workgroup_1.y) * tiles) + workgroup_1.x;
-    return Place {(tiles - 1u) - naga_div(i_1, others), naga_mod(naga_mod(i_1, others), heads_1), naga_div(naga_mod(i_1, others), heads_1)};
 }
 
 RowNumbers same_numbers(
@@ -1207,7 +1207,7 @@ void attend(
     uint _e15 = params.end.z;
     uint _e19 = params.origin.z;
     uint tiles_1 = naga_div(((_e15 - _e19) + 32u) - 1u, 32u);
-    Place _e26 = place_of(workgroup_2, tiles_1, CAUSAL_SKIP, params);
+    TilePlace _e26 = place_of(workgroup_2, tiles_1, CAUSAL_SKIP, params);
     uint row_tile = _e26.row_tile;
     uint _e31 = params.origin.y;
     uint n_22 = _e31 + _e26.head;

@@ -62,15 +62,20 @@ typedef int type_10[1];
 typedef Elem type_11[1];
 typedef metal::float4 type_12[1];
 typedef metal::float2 type_14[1];
+struct TilePlace {
+    uint row_tile;
+    uint head;
+    uint slice;
+};
 typedef float Score;
 typedef half Half;
-struct type_15 {
-    Score inner[2304];
-};
 struct type_16 {
-    Half inner[2304];
+    Score inner[2112];
 };
 struct type_17 {
+    Half inner[2112];
+};
+struct type_18 {
     Half inner[2304];
 };
 typedef metal::simdgroup_half8x8 LeftMatrix;
@@ -128,19 +133,32 @@ struct TileScores {
     SumBlocks k2_;
     SumBlocks k3_;
 };
-struct type_19 {
+struct TileWeights {
+    LeftBlocks k0_;
+    LeftBlocks k1_;
+    LeftBlocks k2_;
+    LeftBlocks k3_;
+};
+struct type_20 {
     metal::atomic_uint inner[4];
+};
+struct Turn {
+    TileScores scores;
+    Rows rows;
+    char _pad2[8];
+    TileWeights weights;
+    bool is_lost;
+    char _pad4[15];
 };
 constant float LOWEST = -340282350000000000000000000000000000000.0;
 constant float LOG2_E = 1.442695;
 constant uint PIECE = 8u;
 constant uint UNIT = 1u;
-constant uint LANES = 32u;
 constant uint SIDE = 8u;
+constant uint LANES = 32u;
 constant uint ROW_BLOCKS = 2u;
 constant uint LANES_A_ROW = 4u;
 constant uint KEY_TILE = 32u;
-constant uint SCORES_ROW = 72u;
 constant uint PARTS = 1u;
 constant uint COLUMN_BLOCKS = 8u;
 constant uint COLUMNS = 64u;
@@ -163,8 +181,9 @@ constant bool ATTENTION_BIAS = false;
 constant bool LOG2_SCORES = true;
 constant uint WORKGROUP_SIZE = 128u;
 constant uint SUBGROUPS = 4u;
-constant uint SCORES_LENGTH = 2304u;
-constant uint WEIGHTS_LENGTH = 2304u;
+constant uint SCORES_ROW = 264u;
+constant uint SCORES_LENGTH = 2112u;
+constant uint WEIGHTS_LENGTH = 2112u;
 constant bool PARTIAL = false;
 constant bool CAUSAL_SKIP = false;
 constant uint ROWS = 64u;
@@ -181,7 +200,7 @@ uint element(
 uint partial_row(
     uint b_1,
     uint n_1,
-    uint s_1,
+    uint s,
     constant AttentionParams& params
 ) {
     uint _e6 = params.end.y;
@@ -189,11 +208,11 @@ uint partial_row(
     uint heads = _e6 - _e10;
     uint _e15 = params.end.z;
     uint _e19 = params.origin.z;
-    uint rows_14 = _e15 - _e19;
+    uint rows_15 = _e15 - _e19;
     uint _e24 = params.origin.x;
     uint _e30 = params.origin.y;
     uint _e37 = params.origin.z;
-    return ((((b_1 - _e24) * heads) + (n_1 - _e30)) * rows_14) + (s_1 - _e37);
+    return ((((b_1 - _e24) * heads) + (n_1 - _e30)) * rows_15) + (s - _e37);
 }
 
 uint partial_rows(
@@ -540,7 +559,7 @@ void store_output4_(
 metal::float4 source_query4_(
     uint b_9,
     uint n_10,
-    uint s_2,
+    uint s_1,
     uint h_8,
     constant AttentionParams& params,
     device type_7 const& bias,
@@ -551,7 +570,7 @@ metal::float4 source_query4_(
     uint _e6 = params.head_size;
     uint columns_11 = _e6 - h_8;
     Strides _e10 = params.query;
-    uint _e11 = element(_e10, b_9, n_10, s_2);
+    uint _e11 = element(_e10, b_9, n_10, s_1);
     metal::float4 _e13 = query4_(_e11 + h_8, columns_11, query, _buffer_sizes);
     x_3 = _e13;
     if (QUERY_BIAS) {
@@ -567,14 +586,14 @@ metal::float4 source_query4_(
 
 bool is_padding(
     uint b_10,
-    uint s_3,
+    uint s_2,
     uint t_9,
     constant AttentionParams& params,
     device type_10 const& padding_mask,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Strides _e5 = params.padding_mask;
-    uint _e7 = element(_e5, b_10, 0u, s_3);
+    uint _e7 = element(_e5, b_10, 0u, s_2);
     switch(PADDING_MASK) {
         case 1u: {
             int _e12 = padding_mask[_e7];
@@ -595,15 +614,15 @@ bool is_padding(
 }
 
 bool is_causally_hidden(
-    uint s_4,
+    uint s_3,
     uint t_10,
     constant AttentionParams& params
 ) {
     bool local_5 = {};
     uint _e4 = params.past_len;
-    if (t_10 > (s_4 + _e4)) {
+    if (t_10 > (s_3 + _e4)) {
         uint _e13 = params.q_len;
-        local_5 = (s_4 + 1u) < _e13;
+        local_5 = (s_3 + 1u) < _e13;
     } else {
         local_5 = false;
     }
@@ -615,7 +634,7 @@ float masked_score(
     float scaled_1,
     uint b_11,
     uint n_11,
-    uint s_5,
+    uint s_4,
     uint t_11,
     constant AttentionParams& params,
     device type_10 const& padding_mask,
@@ -630,7 +649,7 @@ float masked_score(
         float _e7 = x_4;
         Strides _e11 = params.attention_bias;
         uint _e14 = params.bias_batch_divisor;
-        uint _e16 = element(_e11, naga_div(b_11, _e14), n_11, s_5);
+        uint _e16 = element(_e11, naga_div(b_11, _e14), n_11, s_4);
         Elem _e19 = attention_bias[_e16 + t_11];
         x_4 = _e7 + static_cast<float>(_e19);
     }
@@ -643,12 +662,12 @@ float masked_score(
     if (_e31) {
         if (false) {
             float _e40 = params.mask_filter_value;
-            bool _e41 = is_padding(b_11, s_5, t_11, params, padding_mask, _buffer_sizes);
+            bool _e41 = is_padding(b_11, s_4, t_11, params, padding_mask, _buffer_sizes);
             term = _e41 ? _e40 : 0.0;
         }
         if (CAUSAL) {
             float _e45 = term;
-            bool _e47 = is_causally_hidden(s_5, t_11, params);
+            bool _e47 = is_causally_hidden(s_4, t_11, params);
             term = _e47 ? LOWEST : _e45;
         }
         float _e49 = x_4;
@@ -683,11 +702,11 @@ uint partial_index(
     uint split,
     uint b_12,
     uint n_12,
-    uint s_6,
+    uint s_5,
     constant AttentionParams& params
 ) {
     uint _e4 = partial_rows(params);
-    uint _e6 = partial_row(b_12, n_12, s_6, params);
+    uint _e6 = partial_row(b_12, n_12, s_5, params);
     return (split * _e4) + _e6;
 }
 
@@ -704,9 +723,33 @@ void store_partial4_(
     return;
 }
 
+uint naga_mod(uint lhs, uint rhs) {
+    return lhs % metal::select(rhs, 1u, rhs == 0u);
+}
+
+TilePlace place_of(
+    metal::uint3 workgroup_1,
+    uint tiles,
+    bool longest_first,
+    constant AttentionParams& params
+) {
+    if (!(longest_first)) {
+        return TilePlace {workgroup_1.x, workgroup_1.y, workgroup_1.z};
+    }
+    uint _e11 = params.end.y;
+    uint _e15 = params.origin.y;
+    uint heads_1 = _e11 - _e15;
+    uint _e20 = params.end.x;
+    uint _e24 = params.origin.x;
+    uint _e29 = params.splits;
+    uint others = (heads_1 * (_e20 - _e24)) * _e29;
+    uint i_6 = (((workgroup_1.z * heads_1) + workgroup_1.y) * tiles) + workgroup_1.x;
+    return TilePlace {(tiles - 1u) - naga_div(i_6, others), naga_mod(naga_mod(i_6, others), heads_1), naga_div(naga_mod(i_6, others), heads_1)};
+}
+
 metal::float4 get_scores(
     uint at,
-    threadgroup type_15& scores
+    threadgroup type_16& scores
 ) {
     Score _e3 = scores.inner[at];
     Score _e8 = scores.inner[at + 1u];
@@ -718,7 +761,7 @@ metal::float4 get_scores(
 void put_scores(
     uint at_1,
     metal::float4 x_6,
-    threadgroup type_15& scores
+    threadgroup type_16& scores
 ) {
     scores.inner[at_1] = x_6.x;
     scores.inner[at_1 + 1u] = x_6.y;
@@ -730,7 +773,7 @@ void put_scores(
 void put_weights(
     uint at_2,
     metal::half4 x_7,
-    threadgroup type_16& weights
+    threadgroup type_17& weights
 ) {
     weights.inner[at_2] = x_7.x;
     weights.inner[at_2 + 1u] = x_7.y;
@@ -742,7 +785,7 @@ void put_weights(
 void put_keys(
     uint at_3,
     metal::half4 x_8,
-    threadgroup type_17& keys
+    threadgroup type_18& keys
 ) {
     keys.inner[at_3] = x_8.x;
     keys.inner[at_3 + 1u] = x_8.y;
@@ -754,12 +797,12 @@ void put_keys(
 void put_values(
     uint at_4,
     metal::half4 x_9,
-    threadgroup type_17& values
+    threadgroup type_18& values_1
 ) {
-    values.inner[at_4] = x_9.x;
-    values.inner[at_4 + 1u] = x_9.y;
-    values.inner[at_4 + 2u] = x_9.z;
-    values.inner[at_4 + 3u] = x_9.w;
+    values_1.inner[at_4] = x_9.x;
+    values_1.inner[at_4 + 1u] = x_9.y;
+    values_1.inner[at_4 + 2u] = x_9.z;
+    values_1.inner[at_4 + 3u] = x_9.w;
     return;
 }
 
@@ -786,7 +829,7 @@ metal::simdgroup_half8x8 NagaCooperativeLoad(const threadgroup half* ptr, int st
 RightMatrix key_matrix(
     uint key_block,
     uint column_block,
-    threadgroup type_17& keys
+    threadgroup type_18& keys
 ) {
     return NagaCooperativeLoad(&keys.inner[naga_div(((key_block * SIDE) * TILE_ROW) + (column_block * SIDE), UNIT)], 72u, true);
 }
@@ -794,25 +837,25 @@ RightMatrix key_matrix(
 RightMatrix value_matrix(
     uint key_block_1,
     uint column_block_1,
-    threadgroup type_17& values
+    threadgroup type_18& values_1
 ) {
-    return NagaCooperativeLoad(&values.inner[naga_div(((key_block_1 * SIDE) * TILE_ROW) + (column_block_1 * SIDE), UNIT)], 72u, false);
+    return NagaCooperativeLoad(&values_1.inner[naga_div(((key_block_1 * SIDE) * TILE_ROW) + (column_block_1 * SIDE), UNIT)], 72u, false);
 }
 
 LeftMatrix left_matrix(
     Place place_1,
     uint row_block,
     uint key_block_2,
-    threadgroup type_16& weights
+    threadgroup type_17& weights
 ) {
     uint at_9 = (place_1.area + (row_block * KEY_TILE)) + (key_block_2 * SIDE);
-    return NagaCooperativeLoad(&weights.inner[naga_div(at_9, UNIT)], 72u, false);
+    return NagaCooperativeLoad(&weights.inner[naga_div(at_9, UNIT)], 264u, false);
 }
 
 void put_query4_(
     uint at_5,
     metal::float4 x_10,
-    threadgroup type_16& weights
+    threadgroup type_17& weights
 ) {
     put_weights(at_5, static_cast<metal::half4>(x_10), weights);
     return;
@@ -821,7 +864,7 @@ void put_query4_(
 void put_weights4_(
     uint at_6,
     metal::float4 x_11,
-    threadgroup type_16& weights
+    threadgroup type_17& weights
 ) {
     put_weights(at_6, static_cast<metal::half4>(x_11), weights);
     return;
@@ -830,7 +873,7 @@ void put_weights4_(
 void put_key_piece(
     uint at_7,
     Piece piece_1,
-    threadgroup type_17& keys
+    threadgroup type_18& keys
 ) {
     metal::half4 _e3 = halves(piece_1.xy);
     put_keys(at_7, _e3, keys);
@@ -842,12 +885,12 @@ void put_key_piece(
 void put_value_piece(
     uint at_8,
     Piece piece_2,
-    threadgroup type_17& values
+    threadgroup type_18& values_1
 ) {
     metal::half4 _e3 = halves(piece_2.xy);
-    put_values(at_8, _e3, values);
+    put_values(at_8, _e3, values_1);
     metal::half4 _e7 = halves(piece_2.zw);
-    put_values(at_8 + 4u, _e7, values);
+    put_values(at_8 + 4u, _e7, values_1);
     return;
 }
 
@@ -857,10 +900,6 @@ void answer_beyond(
     uint t_begin
 ) {
     return;
-}
-
-uint naga_mod(uint lhs, uint rhs) {
-    return lhs % metal::select(rhs, 1u, rhs == 0u);
 }
 
 Piece next_key(
@@ -912,7 +951,7 @@ void store_key(
     uint i_2,
     Piece piece_3,
     constant AttentionParams& params,
-    threadgroup type_17& keys
+    threadgroup type_18& keys
 ) {
     if (i_2 < TILE_LENGTH) {
         uint _e20 = params.head_size;
@@ -927,7 +966,7 @@ void store_keys(
     Place place_5,
     Ahead ahead,
     constant AttentionParams& params,
-    threadgroup type_17& keys
+    threadgroup type_18& keys
 ) {
     store_key(place_5.local_index, ahead.x0_, params, keys);
     store_key(place_5.local_index + WORKGROUP_SIZE, ahead.x1_, params, keys);
@@ -982,10 +1021,10 @@ Ahead load_values(
 void store_value(
     uint i_4,
     Piece piece_4,
-    threadgroup type_17& values
+    threadgroup type_18& values_1
 ) {
     if (i_4 < TILE_LENGTH) {
-        put_value_piece((naga_div(i_4, PIECES) * TILE_ROW) + (naga_mod(i_4, PIECES) * PIECE), piece_4, values);
+        put_value_piece((naga_div(i_4, PIECES) * TILE_ROW) + (naga_mod(i_4, PIECES) * PIECE), piece_4, values_1);
         return;
     } else {
         return;
@@ -995,17 +1034,17 @@ void store_value(
 void store_values(
     Place place_8,
     Ahead ahead_1,
-    threadgroup type_17& values
+    threadgroup type_18& values_1
 ) {
-    store_value(place_8.local_index, ahead_1.x0_, values);
-    store_value(place_8.local_index + WORKGROUP_SIZE, ahead_1.x1_, values);
+    store_value(place_8.local_index, ahead_1.x0_, values_1);
+    store_value(place_8.local_index + WORKGROUP_SIZE, ahead_1.x1_, values_1);
     return;
 }
 
 Rows first_rows(
-    uint s_7
+    uint s_6
 ) {
-    return Rows {Row {s_7, LOWEST, 0.0, 0.0, 1.0}, Row {s_7 + SIDE, LOWEST, 0.0, 0.0, 1.0}};
+    return Rows {Row {s_6, LOWEST, 0.0, 0.0, 1.0}, Row {s_6 + SIDE, LOWEST, 0.0, 0.0, 1.0}};
 }
 
 SumBlocks multiply(
@@ -1021,7 +1060,7 @@ SumBlocks multiply(
 LeftBlocks left_blocks(
     Place place_9,
     uint key_block_3,
-    threadgroup type_16& weights
+    threadgroup type_17& weights
 ) {
     LeftMatrix _e3 = left_matrix(place_9, 0u, key_block_3, weights);
     LeftMatrix _e5 = left_matrix(place_9, 1u, key_block_3, weights);
@@ -1033,10 +1072,10 @@ void put_sum(
     Place place_10,
     uint row_block_1,
     uint key_block_4,
-    threadgroup type_15& scores
+    threadgroup type_16& scores
 ) {
     uint at_10 = (place_10.area + (row_block_1 * KEY_TILE)) + (key_block_4 * SIDE);
-    simdgroup_store(sum_1, &scores.inner[naga_div(at_10, UNIT)], 72u);
+    simdgroup_store(sum_1, &scores.inner[naga_div(at_10, UNIT)], 264u);
     return;
 }
 
@@ -1044,7 +1083,7 @@ void put_sums(
     SumBlocks sums_1,
     Place place_11,
     uint key_block_5,
-    threadgroup type_15& scores
+    threadgroup type_16& scores
 ) {
     put_sum(sums_1.r0_, place_11, 0u, key_block_5, scores);
     put_sum(sums_1.r1_, place_11, 1u, key_block_5, scores);
@@ -1054,7 +1093,7 @@ void put_sums(
 LaneKeys lane_scores(
     Place place_12,
     uint row_block_2,
-    threadgroup type_15& scores
+    threadgroup type_16& scores
 ) {
     uint at_11 = (place_12.row_area + (row_block_2 * KEY_TILE)) + (place_12.part * 4u);
     metal::float4 _e10 = get_scores(at_11, scores);
@@ -1088,7 +1127,7 @@ void put_lane_weights(
     LaneKeys w_1,
     Place place_13,
     uint row_block_3,
-    threadgroup type_16& weights
+    threadgroup type_17& weights
 ) {
     uint at_12 = (place_13.row_area + (row_block_3 * KEY_TILE)) + (place_13.part * 4u);
     put_weights4_(at_12, w_1.low, weights);
@@ -1100,8 +1139,8 @@ Rows weigh(
     Rows before,
     Place place_14,
     constant AttentionParams& params,
-    threadgroup type_15& scores,
-    threadgroup type_16& weights
+    threadgroup type_16& scores,
+    threadgroup type_17& weights
 ) {
     Rows rows_2 = {};
     rows_2 = before;
@@ -1131,11 +1170,11 @@ metal::float4 score4_(
     device type_11 const& attention_bias,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    metal::float4 s_8 = {};
+    metal::float4 s_7 = {};
     bool local_9 = {};
     bool local_10 = {};
     float _e4 = score_factor(params);
-    s_8 = x_13 * (_e4 * PRODUCT_FACTOR);
+    s_7 = x_13 * (_e4 * PRODUCT_FACTOR);
     if (true) {
         local_9 = false;
     } else {
@@ -1150,17 +1189,17 @@ metal::float4 score4_(
     bool _e25 = local_10;
     if (_e25) {
         uint row_s = metal::min(row_1.s, place_15.rows_end - 1u);
-        float _e32 = s_8.x;
+        float _e32 = s_7.x;
         float _e37 = masked_score(_e32, place_15.b, place_15.n, row_s, metal::min(t_12, place_15.last), params, padding_mask, attention_bias, _buffer_sizes);
-        float _e39 = s_8.y;
+        float _e39 = s_7.y;
         float _e46 = masked_score(_e39, place_15.b, place_15.n, row_s, metal::min(t_12 + 1u, place_15.last), params, padding_mask, attention_bias, _buffer_sizes);
-        float _e48 = s_8.z;
+        float _e48 = s_7.z;
         float _e55 = masked_score(_e48, place_15.b, place_15.n, row_s, metal::min(t_12 + 2u, place_15.last), params, padding_mask, attention_bias, _buffer_sizes);
-        float _e57 = s_8.w;
+        float _e57 = s_7.w;
         float _e64 = masked_score(_e57, place_15.b, place_15.n, row_s, metal::min(t_12 + 3u, place_15.last), params, padding_mask, attention_bias, _buffer_sizes);
-        s_8 = metal::float4(_e37, _e46, _e55, _e64);
+        s_7 = metal::float4(_e37, _e46, _e55, _e64);
     }
-    metal::float4 _e68 = s_8;
+    metal::float4 _e68 = s_7;
     return metal::select(metal::float4(-340282350000000000000000000000000000000.0), _e68, metal::uint4(t_12, t_12 + 1u, t_12 + 2u, t_12 + 3u) < metal::uint4(place_15.t_end));
 }
 
@@ -1175,9 +1214,9 @@ metal::float4 weight4_(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     metal::float4 _e4 = score4_(x_14, row_2, place_16, t_13, params, padding_mask, attention_bias, _buffer_sizes);
-    metal::float4 s_11 = _e4 - metal::float4(row_2.reference);
-    metal::float4 w_3 = metal::exp2(LOG2_SCORES ? s_11 : (s_11 * LOG2_E));
-    return metal::select(metal::float4 {}, w_3, metal::uint4(t_13, t_13 + 1u, t_13 + 2u, t_13 + 3u) < metal::uint4(place_16.t_end));
+    metal::float4 s_10 = _e4 - metal::float4(row_2.reference);
+    metal::float4 w_4 = metal::exp2(LOG2_SCORES ? s_10 : (s_10 * LOG2_E));
+    return metal::select(metal::float4 {}, w_4, metal::uint4(t_13, t_13 + 1u, t_13 + 2u, t_13 + 3u) < metal::uint4(place_16.t_end));
 }
 
 LaneKeys masked_weights(
@@ -1203,8 +1242,8 @@ Rows weigh_masked(
     constant AttentionParams& params,
     device type_10 const& padding_mask,
     device type_11 const& attention_bias,
-    threadgroup type_15& scores,
-    threadgroup type_16& weights,
+    threadgroup type_16& scores,
+    threadgroup type_17& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Rows rows_3 = {};
@@ -1233,8 +1272,8 @@ Row weigh_again(
     constant AttentionParams& params,
     device type_10 const& padding_mask,
     device type_11 const& attention_bias,
-    threadgroup type_15& scores,
-    threadgroup type_16& weights,
+    threadgroup type_16& scores,
+    threadgroup type_17& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Row row_4 = {};
@@ -1285,8 +1324,8 @@ Rows weigh_rows_again(
     constant AttentionParams& params,
     device type_10 const& padding_mask,
     device type_11 const& attention_bias,
-    threadgroup type_15& scores,
-    threadgroup type_16& weights,
+    threadgroup type_16& scores,
+    threadgroup type_17& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Row _e5 = weigh_again(rows_4.r0_, place_20, t0_7, 0u, params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
@@ -1406,7 +1445,7 @@ void stage_query(
     constant AttentionParams& params,
     device type_7 const& bias,
     device type_7 const& query,
-    threadgroup type_16& weights,
+    threadgroup type_17& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint c = {};
@@ -1455,7 +1494,7 @@ LeftBlocks staged_query(
     constant AttentionParams& params,
     device type_7 const& bias,
     device type_7 const& query,
-    threadgroup type_16& weights,
+    threadgroup type_17& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
@@ -1470,7 +1509,7 @@ void scale_staged(
     Row row_7,
     Place place_25,
     uint row_block_6,
-    threadgroup type_15& scores
+    threadgroup type_16& scores
 ) {
     uint c_1 = {};
     c_1 = place_25.part * 4u;
@@ -1505,16 +1544,16 @@ metal::simdgroup_float8x8 NagaCooperativeLoad(const threadgroup float* ptr, int 
 SumMatrix get_sum(
     Place place_26,
     uint row_block_7,
-    threadgroup type_15& scores
+    threadgroup type_16& scores
 ) {
-    return NagaCooperativeLoad(&scores.inner[naga_div(place_26.area + (row_block_7 * KEY_TILE), UNIT)], 72u, false);
+    return NagaCooperativeLoad(&scores.inner[naga_div(place_26.area + (row_block_7 * KEY_TILE), UNIT)], 264u, false);
 }
 
 SumBlocks scaled_2(
     SumBlocks sums_2,
     Rows rows_9,
     Place place_27,
-    threadgroup type_15& scores
+    threadgroup type_16& scores
 ) {
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
     put_sums(sums_2, place_27, 0u, scores);
@@ -1559,7 +1598,7 @@ void store_staged(
     constant AttentionParams& params,
     device type_8& output,
     device type_12& partial_values,
-    threadgroup type_15& scores,
+    threadgroup type_16& scores,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint c_2 = {};
@@ -1605,7 +1644,7 @@ void store_block(
     constant AttentionParams& params,
     device type_8& output,
     device type_12& partial_values,
-    threadgroup type_15& scores,
+    threadgroup type_16& scores,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
@@ -1622,7 +1661,7 @@ Queries load_queries(
     constant AttentionParams& params,
     device type_7 const& bias,
     device type_7 const& query,
-    threadgroup type_16& weights,
+    threadgroup type_17& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Queries q = {};
@@ -1646,85 +1685,110 @@ Queries load_queries(
     return _e27;
 }
 
+SumBlocks add_even(
+    LeftBlocks a_2,
+    RightMatrix b_15,
+    SumBlocks sums_4
+) {
+    SumBlocks _e3 = multiply(a_2, b_15, sums_4);
+    return _e3;
+}
+
+SumBlocks add_odd(
+    LeftBlocks a_3,
+    RightMatrix b_16,
+    SumBlocks sums_5
+) {
+    SumBlocks _e3 = multiply(a_3, b_16, sums_5);
+    return _e3;
+}
+
+SumBlocks whole_sums(
+    SumBlocks sums_6
+) {
+    return sums_6;
+}
+
 SumBlocks block_scores(
     Queries q_1,
     uint key_block_6,
-    threadgroup type_17& keys
+    threadgroup type_18& keys
 ) {
-    SumBlocks s_9 = SumBlocks {};
+    SumBlocks s_8 = SumBlocks {};
     RightMatrix _e6 = key_matrix(key_block_6, 0u, keys);
-    SumBlocks _e7 = s_9;
-    SumBlocks _e8 = multiply(q_1.inner[0], _e6, _e7);
-    s_9 = _e8;
+    SumBlocks _e7 = s_8;
+    SumBlocks _e8 = add_even(q_1.inner[0], _e6, _e7);
+    s_8 = _e8;
     RightMatrix _e11 = key_matrix(key_block_6, 1u, keys);
-    SumBlocks _e12 = s_9;
-    SumBlocks _e13 = multiply(q_1.inner[1], _e11, _e12);
-    s_9 = _e13;
+    SumBlocks _e12 = s_8;
+    SumBlocks _e13 = add_odd(q_1.inner[1], _e11, _e12);
+    s_8 = _e13;
     RightMatrix _e16 = key_matrix(key_block_6, 2u, keys);
-    SumBlocks _e17 = s_9;
-    SumBlocks _e18 = multiply(q_1.inner[2], _e16, _e17);
-    s_9 = _e18;
+    SumBlocks _e17 = s_8;
+    SumBlocks _e18 = add_even(q_1.inner[2], _e16, _e17);
+    s_8 = _e18;
     RightMatrix _e21 = key_matrix(key_block_6, 3u, keys);
-    SumBlocks _e22 = s_9;
-    SumBlocks _e23 = multiply(q_1.inner[3], _e21, _e22);
-    s_9 = _e23;
+    SumBlocks _e22 = s_8;
+    SumBlocks _e23 = add_odd(q_1.inner[3], _e21, _e22);
+    s_8 = _e23;
     RightMatrix _e26 = key_matrix(key_block_6, 4u, keys);
-    SumBlocks _e27 = s_9;
-    SumBlocks _e28 = multiply(q_1.inner[4], _e26, _e27);
-    s_9 = _e28;
+    SumBlocks _e27 = s_8;
+    SumBlocks _e28 = add_even(q_1.inner[4], _e26, _e27);
+    s_8 = _e28;
     RightMatrix _e31 = key_matrix(key_block_6, 5u, keys);
-    SumBlocks _e32 = s_9;
-    SumBlocks _e33 = multiply(q_1.inner[5], _e31, _e32);
-    s_9 = _e33;
+    SumBlocks _e32 = s_8;
+    SumBlocks _e33 = add_odd(q_1.inner[5], _e31, _e32);
+    s_8 = _e33;
     RightMatrix _e36 = key_matrix(key_block_6, 6u, keys);
-    SumBlocks _e37 = s_9;
-    SumBlocks _e38 = multiply(q_1.inner[6], _e36, _e37);
-    s_9 = _e38;
+    SumBlocks _e37 = s_8;
+    SumBlocks _e38 = add_even(q_1.inner[6], _e36, _e37);
+    s_8 = _e38;
     RightMatrix _e41 = key_matrix(key_block_6, 7u, keys);
-    SumBlocks _e42 = s_9;
-    SumBlocks _e43 = multiply(q_1.inner[7], _e41, _e42);
-    s_9 = _e43;
-    SumBlocks _e44 = s_9;
-    return _e44;
+    SumBlocks _e42 = s_8;
+    SumBlocks _e43 = add_odd(q_1.inner[7], _e41, _e42);
+    s_8 = _e43;
+    SumBlocks _e44 = s_8;
+    SumBlocks _e45 = whole_sums(_e44);
+    return _e45;
 }
 
 Outputs add_block(
     Outputs before_4,
     LeftBlocks w_2,
     uint key_block_7,
-    threadgroup type_17& values
+    threadgroup type_18& values_1
 ) {
     Outputs o_1 = {};
     o_1 = before_4;
-    RightMatrix _e6 = value_matrix(key_block_7, 0u, values);
+    RightMatrix _e6 = value_matrix(key_block_7, 0u, values_1);
     SumBlocks _e8 = o_1.inner[0];
     SumBlocks _e9 = multiply(w_2, _e6, _e8);
     o_1.inner[0] = _e9;
-    RightMatrix _e12 = value_matrix(key_block_7, 1u, values);
+    RightMatrix _e12 = value_matrix(key_block_7, 1u, values_1);
     SumBlocks _e14 = o_1.inner[1];
     SumBlocks _e15 = multiply(w_2, _e12, _e14);
     o_1.inner[1] = _e15;
-    RightMatrix _e18 = value_matrix(key_block_7, 2u, values);
+    RightMatrix _e18 = value_matrix(key_block_7, 2u, values_1);
     SumBlocks _e20 = o_1.inner[2];
     SumBlocks _e21 = multiply(w_2, _e18, _e20);
     o_1.inner[2] = _e21;
-    RightMatrix _e24 = value_matrix(key_block_7, 3u, values);
+    RightMatrix _e24 = value_matrix(key_block_7, 3u, values_1);
     SumBlocks _e26 = o_1.inner[3];
     SumBlocks _e27 = multiply(w_2, _e24, _e26);
     o_1.inner[3] = _e27;
-    RightMatrix _e30 = value_matrix(key_block_7, 4u, values);
+    RightMatrix _e30 = value_matrix(key_block_7, 4u, values_1);
     SumBlocks _e32 = o_1.inner[4];
     SumBlocks _e33 = multiply(w_2, _e30, _e32);
     o_1.inner[4] = _e33;
-    RightMatrix _e36 = value_matrix(key_block_7, 5u, values);
+    RightMatrix _e36 = value_matrix(key_block_7, 5u, values_1);
     SumBlocks _e38 = o_1.inner[5];
     SumBlocks _e39 = multiply(w_2, _e36, _e38);
     o_1.inner[5] = _e39;
-    RightMatrix _e42 = value_matrix(key_block_7, 6u, values);
+    RightMatrix _e42 = value_matrix(key_block_7, 6u, values_1);
     SumBlocks _e44 = o_1.inner[6];
     SumBlocks _e45 = multiply(w_2, _e42, _e44);
     o_1.inner[6] = _e45;
-    RightMatrix _e48 = value_matrix(key_block_7, 7u, values);
+    RightMatrix _e48 = value_matrix(key_block_7, 7u, values_1);
     SumBlocks _e50 = o_1.inner[7];
     SumBlocks _e51 = multiply(w_2, _e48, _e50);
     o_1.inner[7] = _e51;
@@ -1736,7 +1800,7 @@ Outputs scale_outputs(
     Outputs before_5,
     Rows rows_12,
     Place place_32,
-    threadgroup type_15& scores
+    threadgroup type_16& scores
 ) {
     Outputs o_2 = {};
     o_2 = before_5;
@@ -1776,7 +1840,7 @@ void store_outputs(
     constant AttentionParams& params,
     device type_8& output,
     device type_12& partial_values,
-    threadgroup type_15& scores,
+    threadgroup type_16& scores,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     store_block(o_3.inner[0], rows_13, place_33, 0u, params, output, partial_values, scores, _buffer_sizes);
@@ -1792,7 +1856,7 @@ void store_outputs(
 
 TileScores tile_scores(
     Queries q_2,
-    threadgroup type_17& keys
+    threadgroup type_18& keys
 ) {
     SumBlocks _e2 = block_scores(q_2, 0u, keys);
     SumBlocks _e4 = block_scores(q_2, 1u, keys);
@@ -1802,43 +1866,49 @@ TileScores tile_scores(
 }
 
 void put_tile_scores(
-    TileScores s_10,
+    TileScores s_9,
     Place place_34,
-    threadgroup type_15& scores
+    threadgroup type_16& scores
 ) {
-    put_sums(s_10.k0_, place_34, 0u, scores);
-    put_sums(s_10.k1_, place_34, 1u, scores);
-    put_sums(s_10.k2_, place_34, 2u, scores);
-    put_sums(s_10.k3_, place_34, 3u, scores);
+    put_sums(s_9.k0_, place_34, 0u, scores);
+    put_sums(s_9.k1_, place_34, 1u, scores);
+    put_sums(s_9.k2_, place_34, 2u, scores);
+    put_sums(s_9.k3_, place_34, 3u, scores);
     return;
+}
+
+TileWeights load_weights(
+    Place place_35,
+    threadgroup type_17& weights
+) {
+    LeftBlocks _e2 = left_blocks(place_35, 0u, weights);
+    LeftBlocks _e4 = left_blocks(place_35, 1u, weights);
+    LeftBlocks _e6 = left_blocks(place_35, 2u, weights);
+    LeftBlocks _e8 = left_blocks(place_35, 3u, weights);
+    return TileWeights {_e2, _e4, _e6, _e8};
 }
 
 Outputs add_values(
     Outputs before_6,
-    Place place_35,
-    threadgroup type_16& weights,
-    threadgroup type_17& values
+    TileWeights w_3,
+    threadgroup type_18& values_1
 ) {
     Outputs o_4 = {};
     o_4 = before_6;
     Outputs _e3 = o_4;
-    LeftBlocks _e5 = left_blocks(place_35, 0u, weights);
-    Outputs _e7 = add_block(_e3, _e5, 0u, values);
-    o_4 = _e7;
-    Outputs _e8 = o_4;
-    LeftBlocks _e10 = left_blocks(place_35, 1u, weights);
-    Outputs _e12 = add_block(_e8, _e10, 1u, values);
-    o_4 = _e12;
-    Outputs _e13 = o_4;
-    LeftBlocks _e15 = left_blocks(place_35, 2u, weights);
-    Outputs _e17 = add_block(_e13, _e15, 2u, values);
-    o_4 = _e17;
-    Outputs _e18 = o_4;
-    LeftBlocks _e20 = left_blocks(place_35, 3u, weights);
-    Outputs _e22 = add_block(_e18, _e20, 3u, values);
-    o_4 = _e22;
-    Outputs _e23 = o_4;
-    return _e23;
+    Outputs _e6 = add_block(_e3, w_3.k0_, 0u, values_1);
+    o_4 = _e6;
+    Outputs _e7 = o_4;
+    Outputs _e10 = add_block(_e7, w_3.k1_, 1u, values_1);
+    o_4 = _e10;
+    Outputs _e11 = o_4;
+    Outputs _e14 = add_block(_e11, w_3.k2_, 2u, values_1);
+    o_4 = _e14;
+    Outputs _e15 = o_4;
+    Outputs _e18 = add_block(_e15, w_3.k3_, 3u, values_1);
+    o_4 = _e18;
+    Outputs _e19 = o_4;
+    return _e19;
 }
 
 bool is_masked(
@@ -1874,6 +1944,51 @@ bool is_masked(
     return _e37;
 }
 
+Turn first_turn(
+    Queries q_3,
+    Rows rows_14,
+    Ahead values,
+    Place place_37,
+    uint t0_9,
+    constant AttentionParams& params,
+    device type_10 const& padding_mask,
+    device type_11 const& attention_bias,
+    threadgroup type_16& scores,
+    threadgroup type_17& weights,
+    threadgroup type_18& keys,
+    threadgroup type_18& values_1,
+    threadgroup type_20& flags,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Turn turn = {};
+    metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+    bool _e6 = is_masked(place_37, t0_9, params);
+    if (_e6) {
+        TileScores _e8 = tile_scores(q_3, keys);
+        turn.scores = _e8;
+        Rows _e10 = weigh_masked(rows_14, place_37, t0_9, params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
+        turn.rows = _e10;
+    } else {
+        TileScores _e12 = tile_scores(q_3, keys);
+        turn.scores = _e12;
+        Rows _e14 = weigh(rows_14, place_37, params, scores, weights);
+        turn.rows = _e14;
+    }
+    Rows _e16 = turn.rows;
+    bool _e17 = has_lost(_e16);
+    if (_e17) {
+        metal::atomic_store_explicit(&flags.inner[0], 1u, metal::memory_order_relaxed);
+    }
+    store_values(place_37, values, values_1);
+    metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+    uint _e24 = metal::atomic_load_explicit(&flags.inner[0], metal::memory_order_relaxed);
+    turn.is_lost = _e24 != 0u;
+    TileWeights _e28 = load_weights(place_37, weights);
+    turn.weights = _e28;
+    Turn _e29 = turn;
+    return _e29;
+}
+
 struct main_Input {
 };
 [[max_total_threads_per_threadgroup(128)]] kernel void main_(
@@ -1893,220 +2008,255 @@ struct main_Input {
 , device type_11 const& attention_bias [[user(fake0)]]
 , device type_12& partial_values [[user(fake0)]]
 , device type_14& partial_stats [[user(fake0)]]
-, threadgroup type_15& scores
-, threadgroup type_16& weights
-, threadgroup type_17& keys
-, threadgroup type_17& values
-, threadgroup type_19& flags
+, threadgroup type_16& scores
+, threadgroup type_17& weights
+, threadgroup type_18& keys
+, threadgroup type_18& values_1
+, threadgroup type_20& flags
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
     Place place = Place {};
     bool local = {};
     Rows rows = {};
-    Ahead keys_ahead = {};
-    Ahead next_values = {};
-    TileScores s = {};
+    Ahead first_keys = {};
+    Ahead second_keys = {};
+    Ahead first_values = {};
+    Ahead second_values = Ahead {};
+    Turn next = Turn {};
     Outputs o = Outputs {};
     uint i = 0u;
     uint scaled = {};
     uint _e7 = params.end.z;
     uint _e11 = params.origin.z;
     uint tiles_of_rows = naga_div(((_e7 - _e11) + ROWS) - 1u, ROWS);
-    uint row_tile = CAUSAL_SKIP ? ((tiles_of_rows - 1u) - workgroup.x) : workgroup.x;
-    uint _e29 = params.splits;
-    uint split_1 = naga_mod(workgroup.z, _e29);
-    uint _e34 = params.origin.w;
-    uint _e37 = params.keys_per_split;
-    uint t_begin_1 = _e34 + (split_1 * _e37);
-    uint _e46 = params.origin.x;
-    uint _e50 = params.splits;
-    place.b = _e46 + naga_div(workgroup.z, _e50);
-    uint _e57 = params.origin.y;
-    place.n = _e57 + workgroup.y;
-    uint _e64 = params.origin.z;
-    place.rows_begin = _e64 + (row_tile * ROWS);
-    uint _e70 = place.rows_begin;
-    uint _e76 = params.end.z;
-    place.rows_end = metal::min(_e70 + ROWS, _e76);
-    uint _e81 = params.keys_per_split;
-    uint _e86 = params.end.w;
-    place.t_end = metal::min(t_begin_1 + _e81, _e86);
+    TilePlace _e20 = place_of(workgroup, tiles_of_rows, CAUSAL_SKIP, params);
+    uint _e24 = params.splits;
+    uint split_1 = naga_mod(_e20.slice, _e24);
+    uint _e29 = params.origin.w;
+    uint _e32 = params.keys_per_split;
+    uint t_begin_1 = _e29 + (split_1 * _e32);
+    uint _e41 = params.origin.x;
+    uint _e45 = params.splits;
+    place.b = _e41 + naga_div(_e20.slice, _e45);
+    uint _e52 = params.origin.y;
+    place.n = _e52 + _e20.head;
+    uint _e59 = params.origin.z;
+    place.rows_begin = _e59 + (_e20.row_tile * ROWS);
+    uint _e66 = place.rows_begin;
+    uint _e72 = params.end.z;
+    place.rows_end = metal::min(_e66 + ROWS, _e72);
+    uint _e77 = params.keys_per_split;
+    uint _e82 = params.end.w;
+    place.t_end = metal::min(t_begin_1 + _e77, _e82);
     if (CAUSAL_SKIP) {
-        uint _e92 = place.rows_end;
-        uint _e95 = params.q_len;
-        local = _e92 < _e95;
+        uint _e88 = place.rows_end;
+        uint _e91 = params.q_len;
+        local = _e88 < _e91;
     } else {
         local = false;
     }
-    bool _e98 = local;
-    if (_e98) {
-        uint _e101 = place.t_end;
-        uint _e103 = place.rows_end;
-        uint _e106 = params.past_len;
-        place.t_end = metal::min(_e101, _e103 + _e106);
+    bool _e94 = local;
+    if (_e94) {
+        uint _e97 = place.t_end;
+        uint _e99 = place.rows_end;
+        uint _e102 = params.past_len;
+        place.t_end = metal::min(_e97, _e99 + _e102);
     }
-    uint _e111 = place.t_end;
-    place.last = metal::max(_e111, t_begin_1 + 1u) - 1u;
-    uint _e120 = params.first_split;
-    place.split = _e120 + split_1;
+    uint _e107 = place.t_end;
+    place.last = metal::max(_e107, t_begin_1 + 1u) - 1u;
+    uint _e116 = params.first_split;
+    place.split = _e116 + split_1;
     place.local_index = local_index;
     place.part = naga_mod(lane, LANES_A_ROW);
-    place.area = (subgroup * SIDE) * SCORES_ROW;
-    uint _e133 = place.area;
-    place.row_area = _e133 + (naga_div(lane, LANES_A_ROW) * SCORES_ROW);
-    uint _e140 = place.t_end;
-    uint tiles = naga_div(((metal::max(_e140, t_begin_1) - t_begin_1) + KEY_TILE) - 1u, KEY_TILE);
+    place.area = (subgroup * ROW_BLOCKS) * KEY_TILE;
+    uint _e129 = place.area;
+    place.row_area = _e129 + (naga_div(lane, LANES_A_ROW) * SCORES_ROW);
+    uint _e136 = place.t_end;
+    uint tiles_1 = naga_div(((metal::max(_e136, t_begin_1) - t_begin_1) + KEY_TILE) - 1u, KEY_TILE);
     if (local_index < 2u) {
         metal::atomic_store_explicit(&flags.inner[local_index], 0u, metal::memory_order_relaxed);
     }
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    uint _e155 = place.rows_begin;
-    Rows _e164 = first_rows((_e155 + ((subgroup * ROW_BLOCKS) * SIDE)) + naga_div(lane, LANES_A_ROW));
-    rows = _e164;
-    Rows _e166 = rows;
-    Place _e167 = place;
-    Queries _e168 = load_queries(_e166, _e167, params, bias, query, weights, _buffer_sizes);
+    uint _e151 = place.rows_begin;
+    Rows _e160 = first_rows((_e151 + ((subgroup * ROW_BLOCKS) * SIDE)) + naga_div(lane, LANES_A_ROW));
+    rows = _e160;
+    Rows _e162 = rows;
+    Place _e163 = place;
+    Queries _e164 = load_queries(_e162, _e163, params, bias, query, weights, _buffer_sizes);
+    Place _e165 = place;
+    Place _e166 = place;
+    Ahead _e167 = load_keys(_e166, t_begin_1, params, bias, past_key, key, _buffer_sizes);
+    store_keys(_e165, _e167, params, keys);
+    Place _e168 = place;
     Place _e169 = place;
-    Place _e170 = place;
-    Ahead _e171 = load_keys(_e170, t_begin_1, params, bias, past_key, key, _buffer_sizes);
-    store_keys(_e169, _e171, params, keys);
-    Place _e172 = place;
-    Place _e173 = place;
-    Ahead _e174 = load_values(_e173, t_begin_1, params, bias, past_value, value, _buffer_sizes);
-    store_values(_e172, _e174, values);
-    Place _e175 = place;
-    Ahead _e178 = load_keys(_e175, t_begin_1 + KEY_TILE, params, bias, past_key, key, _buffer_sizes);
-    keys_ahead = _e178;
-    Place _e180 = place;
-    Ahead _e183 = load_values(_e180, t_begin_1 + KEY_TILE, params, bias, past_value, value, _buffer_sizes);
-    next_values = _e183;
+    Ahead _e170 = load_values(_e169, t_begin_1, params, bias, past_value, value, _buffer_sizes);
+    store_values(_e168, _e170, values_1);
+    Place _e171 = place;
+    Ahead _e174 = load_keys(_e171, t_begin_1 + KEY_TILE, params, bias, past_key, key, _buffer_sizes);
+    first_keys = _e174;
+    Place _e176 = place;
+    Ahead _e179 = load_keys(_e176, t_begin_1 + 64u, params, bias, past_key, key, _buffer_sizes);
+    second_keys = _e179;
+    Place _e181 = place;
+    Ahead _e184 = load_values(_e181, t_begin_1 + KEY_TILE, params, bias, past_value, value, _buffer_sizes);
+    first_values = _e184;
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    TileScores _e185 = tile_scores(_e168, keys);
-    s = _e185;
-    TileScores _e187 = s;
-    Place _e188 = place;
-    put_tile_scores(_e187, _e188, scores);
+    TileScores _e191 = tile_scores(_e164, keys);
+    next.scores = _e191;
+    Rows _e193 = rows;
+    next.rows = _e193;
+    TileScores _e195 = next.scores;
+    Place _e196 = place;
+    put_tile_scores(_e195, _e196, scores);
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    Place _e189 = place;
-    Ahead _e190 = keys_ahead;
-    store_keys(_e189, _e190, params, keys);
-    Place _e191 = place;
-    Ahead _e194 = load_keys(_e191, t_begin_1 + 64u, params, bias, past_key, key, _buffer_sizes);
-    keys_ahead = _e194;
+    Place _e197 = place;
+    Ahead _e198 = first_keys;
+    store_keys(_e197, _e198, params, keys);
+    Ahead _e199 = second_keys;
+    first_keys = _e199;
+    Place _e200 = place;
+    Ahead _e203 = load_keys(_e200, t_begin_1 + 96u, params, bias, past_key, key, _buffer_sizes);
+    second_keys = _e203;
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    TileScores _e195 = tile_scores(_e168, keys);
-    s = _e195;
+    TileScores _e205 = tile_scores(_e164, keys);
+    next.scores = _e205;
     while(true) {
-        uint _e200 = i;
-        if (_e200 < tiles) {
+        uint _e210 = i;
+        if (_e210 < tiles_1) {
         } else {
             break;
         }
         {
-            Rows _e202 = rows;
-            Place _e203 = place;
-            uint _e204 = i;
-            Rows _e208 = weigh_rows_again(_e202, _e203, t_begin_1 + (_e204 * KEY_TILE), params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
-            rows = _e208;
+            metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+            Rows _e214 = next.rows;
+            Place _e215 = place;
+            uint _e216 = i;
+            Rows _e220 = weigh_rows_again(_e214, _e215, t_begin_1 + (_e216 * KEY_TILE), params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
+            next.rows = _e220;
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
             if (local_index == 0u) {
                 metal::atomic_store_explicit(&flags.inner[0], 0u, metal::memory_order_relaxed);
             }
-            uint _e214 = i;
-            scaled = _e214;
+            uint _e226 = i;
+            scaled = _e226;
             bool loop_init_5 = true;
             while(true) {
                 if (!loop_init_5) {
                     scaled = 0u;
                 }
                 loop_init_5 = false;
-                uint _e216 = scaled;
-                if (_e216 != 0u) {
+                uint _e228 = scaled;
+                if (_e228 != 0u) {
                 } else {
                     break;
                 }
                 {
-                    Outputs _e219 = o;
-                    Rows _e220 = rows;
-                    Place _e221 = place;
-                    Outputs _e222 = scale_outputs(_e219, _e220, _e221, scores);
-                    o = _e222;
+                    Outputs _e231 = o;
+                    Rows _e233 = next.rows;
+                    Place _e234 = place;
+                    Outputs _e235 = scale_outputs(_e231, _e233, _e234, scores);
+                    o = _e235;
                 }
             }
+            Place _e238 = place;
+            TileWeights _e239 = load_weights(_e238, weights);
+            next.weights = _e239;
             while(true) {
-                Rows _e224 = rows;
-                Rows _e225 = with_totals(_e224);
-                rows = _e225;
-                Outputs _e226 = o;
-                Place _e227 = place;
-                Outputs _e228 = add_values(_e226, _e227, weights, values);
-                o = _e228;
-                TileScores _e229 = s;
-                Place _e230 = place;
-                put_tile_scores(_e229, _e230, scores);
-                Place _e231 = place;
-                Ahead _e232 = keys_ahead;
-                store_keys(_e231, _e232, params, keys);
-                Place _e233 = place;
-                uint _e234 = i;
-                Ahead _e240 = load_keys(_e233, t_begin_1 + ((_e234 + 3u) * KEY_TILE), params, bias, past_key, key, _buffer_sizes);
-                keys_ahead = _e240;
-                Ahead values_ahead = next_values;
-                Place _e242 = place;
-                uint _e243 = i;
-                Ahead _e249 = load_values(_e242, t_begin_1 + ((_e243 + 2u) * KEY_TILE), params, bias, past_value, value, _buffer_sizes);
-                next_values = _e249;
-                uint _e251 = i;
-                i = _e251 + 1u;
-                uint _e253 = i;
-                if (_e253 >= tiles) {
+                Rows _e242 = next.rows;
+                Rows _e243 = with_totals(_e242);
+                next.rows = _e243;
+                Outputs _e244 = o;
+                TileWeights _e246 = next.weights;
+                Outputs _e247 = add_values(_e244, _e246, values_1);
+                o = _e247;
+                TileScores _e249 = next.scores;
+                Place _e250 = place;
+                put_tile_scores(_e249, _e250, scores);
+                Place _e251 = place;
+                Ahead _e252 = first_keys;
+                store_keys(_e251, _e252, params, keys);
+                Place _e253 = place;
+                uint _e254 = i;
+                Ahead _e260 = load_keys(_e253, t_begin_1 + ((_e254 + 4u) * KEY_TILE), params, bias, past_key, key, _buffer_sizes);
+                first_keys = _e260;
+                Place _e261 = place;
+                uint _e262 = i;
+                Ahead _e268 = load_values(_e261, t_begin_1 + ((_e262 + 2u) * KEY_TILE), params, bias, past_value, value, _buffer_sizes);
+                second_values = _e268;
+                uint _e270 = i;
+                i = _e270 + 1u;
+                uint _e272 = i;
+                if (_e272 >= tiles_1) {
                     break;
                 }
-                metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-                Place _e255 = place;
-                uint _e256 = i;
-                bool _e260 = is_masked(_e255, t_begin_1 + (_e256 * KEY_TILE), params);
-                if (_e260) {
-                    TileScores _e261 = tile_scores(_e168, keys);
-                    s = _e261;
-                    Rows _e262 = rows;
-                    Place _e263 = place;
-                    uint _e264 = i;
-                    Rows _e268 = weigh_masked(_e262, _e263, t_begin_1 + (_e264 * KEY_TILE), params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
-                    rows = _e268;
-                } else {
-                    TileScores _e269 = tile_scores(_e168, keys);
-                    s = _e269;
-                    Rows _e270 = rows;
-                    Place _e271 = place;
-                    Rows _e272 = weigh(_e270, _e271, params, scores, weights);
-                    rows = _e272;
+                Rows _e275 = next.rows;
+                Ahead _e276 = first_values;
+                Place _e277 = place;
+                uint _e278 = i;
+                Turn _e282 = first_turn(_e164, _e275, _e276, _e277, t_begin_1 + (_e278 * KEY_TILE), params, padding_mask, attention_bias, scores, weights, keys, values_1, flags, _buffer_sizes);
+                next = _e282;
+                bool _e284 = next.is_lost;
+                if (_e284) {
+                    Ahead keys_1 = first_keys;
+                    Ahead _e286 = second_keys;
+                    first_keys = _e286;
+                    second_keys = keys_1;
+                    Ahead _e287 = second_values;
+                    first_values = _e287;
+                    break;
                 }
-                Rows _e273 = rows;
-                bool _e274 = has_lost(_e273);
-                if (_e274) {
-                    metal::atomic_store_explicit(&flags.inner[0], 1u, metal::memory_order_relaxed);
+                Rows _e290 = next.rows;
+                Rows _e291 = with_totals(_e290);
+                next.rows = _e291;
+                Outputs _e292 = o;
+                TileWeights _e294 = next.weights;
+                Outputs _e295 = add_values(_e292, _e294, values_1);
+                o = _e295;
+                TileScores _e297 = next.scores;
+                Place _e298 = place;
+                put_tile_scores(_e297, _e298, scores);
+                Place _e299 = place;
+                Ahead _e300 = second_keys;
+                store_keys(_e299, _e300, params, keys);
+                Place _e301 = place;
+                uint _e302 = i;
+                Ahead _e308 = load_keys(_e301, t_begin_1 + ((_e302 + 4u) * KEY_TILE), params, bias, past_key, key, _buffer_sizes);
+                second_keys = _e308;
+                Place _e309 = place;
+                uint _e310 = i;
+                Ahead _e316 = load_values(_e309, t_begin_1 + ((_e310 + 2u) * KEY_TILE), params, bias, past_value, value, _buffer_sizes);
+                first_values = _e316;
+                uint _e318 = i;
+                i = _e318 + 1u;
+                uint _e320 = i;
+                if (_e320 >= tiles_1) {
+                    break;
                 }
-                Place _e278 = place;
-                store_values(_e278, values_ahead, values);
-                metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-                uint _e281 = metal::atomic_load_explicit(&flags.inner[0], metal::memory_order_relaxed);
-                if (_e281 != 0u) {
+                Rows _e323 = next.rows;
+                Ahead _e324 = second_values;
+                Place _e325 = place;
+                uint _e326 = i;
+                Turn _e330 = first_turn(_e164, _e323, _e324, _e325, t_begin_1 + (_e326 * KEY_TILE), params, padding_mask, attention_bias, scores, weights, keys, values_1, flags, _buffer_sizes);
+                next = _e330;
+                bool _e332 = next.is_lost;
+                if (_e332) {
                     break;
                 }
             }
         }
     }
-    Rows _e284 = rows;
-    Place _e285 = place;
-    Rows _e286 = with_row_sums(_e284, _e285, params, partial_stats, _buffer_sizes);
-    rows = _e286;
-    Outputs _e287 = o;
-    Rows _e288 = rows;
-    Place _e289 = place;
-    store_outputs(_e287, _e288, _e289, params, output, partial_values, scores, _buffer_sizes);
-    Rows _e290 = rows;
-    Place _e291 = place;
-    answer_beyond(_e290, _e291, t_begin_1);
+    Rows _e334 = next.rows;
+    rows = _e334;
+    Rows _e335 = rows;
+    Place _e336 = place;
+    Rows _e337 = with_row_sums(_e335, _e336, params, partial_stats, _buffer_sizes);
+    rows = _e337;
+    Outputs _e338 = o;
+    Rows _e339 = rows;
+    Place _e340 = place;
+    store_outputs(_e338, _e339, _e340, params, output, partial_values, scores, _buffer_sizes);
+    Rows _e341 = rows;
+    Place _e342 = place;
+    answer_beyond(_e341, _e342, t_begin_1);
     return;
 }

@@ -1,4 +1,4 @@
-//! Conversions around ONNX Runtime's CPU kernel, which knows float32 and separate queries, keys and values only.
+//! Packed queries, keys and values in the form that ONNX Runtime's CPU kernel takes: float32, and apart.
 
 use half::f16;
 use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
@@ -32,26 +32,6 @@ pub(super) fn to_f32(bytes: &[u8], dtype: DType) -> Result<Vec<f32>, Failure> {
     Ok(values)
 }
 
-/// Writes float32 values as a tensor of `dtype`, rounded once. `bytes` has the tensor's length.
-pub(super) fn from_f32(values: &[f32], dtype: DType, bytes: &mut [u8]) {
-    match dtype {
-        DType::F32 => {
-            for (bytes, value) in bytes.as_chunks_mut().0.iter_mut().zip(values) {
-                *bytes = value.to_ne_bytes();
-            }
-        }
-        DType::F16 => {
-            for (values, bytes) in values.chunks(BLOCK).zip(bytes.chunks_mut(2 * BLOCK)) {
-                let mut block = [f16::ZERO; BLOCK];
-                block[..values.len()].convert_from_f32_slice(values);
-                for (bytes, value) in bytes.as_chunks_mut().0.iter_mut().zip(&block) {
-                    *bytes = value.to_ne_bytes();
-                }
-            }
-        }
-    }
-}
-
 /// Splits a packed tensor (…, N, P, H) into its P parts, each (…, N·H).
 pub(super) fn unpack<const P: usize>(packed: &[f32], head_size: usize) -> Result<[Vec<f32>; P], Failure> {
     let mut parts = [const { Vec::new() }; P];
@@ -67,7 +47,7 @@ pub(super) fn unpack<const P: usize>(packed: &[f32], head_size: usize) -> Result
 }
 
 /// `len` zeros.
-pub(super) fn zeros(len: usize) -> Result<Vec<f32>, Failure> {
+fn zeros(len: usize) -> Result<Vec<f32>, Failure> {
     let mut values = reserved(len)?;
     values.resize(len, 0.0);
     Ok(values)
@@ -87,21 +67,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn float16_survives_the_round_trip_at_odd_addresses() {
+    fn values_are_read_at_odd_addresses() {
         let values: Vec<f32> = (0..1500).map(|i| i as f32 * 0.25 - 100.0).collect();
-        for dtype in [DType::F16, DType::F32] {
-            let len = values.len() * dtype.size() as usize;
-            let mut bytes = vec![0u8; len + 1];
-            from_f32(&values, dtype, &mut bytes[1..]);
+        let halves = values.iter().flat_map(|&value| f16::from_f32(value).to_ne_bytes());
+        let words = values.iter().flat_map(|value| value.to_ne_bytes());
+        for (dtype, bytes) in [(DType::F16, halves.collect::<Vec<u8>>()), (DType::F32, words.collect())] {
+            let bytes: Vec<u8> = std::iter::once(0).chain(bytes).collect();
             assert_eq!(to_f32(&bytes[1..], dtype).unwrap(), values, "{dtype:?}");
         }
-    }
-
-    #[test]
-    fn rounding_is_to_nearest_even_with_overflow_to_infinity() {
-        let mut bytes = [0u8; 6];
-        from_f32(&[2049.0, 2051.0, -70000.0], DType::F16, &mut bytes);
-        assert_eq!(to_f32(&bytes, DType::F16).unwrap(), [2048.0, 2052.0, f32::NEG_INFINITY]);
     }
 
     #[test]

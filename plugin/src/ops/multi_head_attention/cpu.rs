@@ -1,16 +1,16 @@
 //! [`CpuKernel`]: ONNX Runtime's own kernel of the operator, made to answer everything that this library answers.
 //!
 //! It computes float32 only, refuses packed layouts, and reads out of bounds where there is a past and not both presents
-//! are asked for. So float16 is converted around it, packed tensors are unpacked, and missing presents are computed into
-//! memory that is thrown away.
+//! are asked for. So float16 is cast around it, by ONNX Runtime's own casts, which use its threads; packed tensors are
+//! unpacked; and missing presents are computed into memory that is thrown away.
 
 use mha_spec::{AttentionProblem, Attributes, DType, Layout, Past, output_shapes};
 
-use super::convert::{from_f32, to_f32, unpack, zeros};
+use super::convert::{to_f32, unpack};
 use super::node::Node;
 use super::{input, output};
 use crate::sys::{
-    ComputeContext, Element, Failure, InnerOp, InnerOpSpec, Inputs, KernelInfo, Operand, Scratch, Target,
+    Arena, ComputeContext, Element, Failure, InnerOp, InnerOpSpec, Inputs, KernelInfo, Operand, Scratch, Target,
 };
 
 /// ONNX Runtime's CPU kernel for one node.
@@ -18,6 +18,40 @@ pub(super) struct CpuKernel {
     op: InnerOp,
     /// How many outputs it computes, requested or not: the last one that is needed and all before it.
     outputs: usize,
+    /// Where the node is float16.
+    casts: Option<Casts>,
+    arena: Arena,
+}
+
+/// ONNX Runtime's casts.
+struct Casts {
+    to_f32: InnerOp,
+    to_f16: InnerOp,
+}
+
+impl Casts {
+    /// The opset version since which Cast knows all that is asked of it; ONNX Runtime keeps kernels of old ones.
+    const VERSION: i32 = 13;
+
+    fn new(info: &KernelInfo<'_>) -> Result<Casts, Failure> {
+        // `to` is a type's number in ONNX.
+        let cast = |from, to, number| {
+            info.inner_op(&InnerOpSpec {
+                name: c"Cast",
+                domain: c"",
+                version: Casts::VERSION,
+                types: &[(c"T1", from), (c"T2", to)],
+                ints: &[(c"to", number)],
+                floats: &[],
+                inputs: 1,
+                outputs: 1,
+            })
+        };
+        Ok(Casts {
+            to_f32: cast(Element::Float16, Element::Float32, 1)?,
+            to_f16: cast(Element::Float32, Element::Float16, 10)?,
+        })
+    }
 }
 
 impl CpuKernel {
@@ -44,7 +78,8 @@ impl CpuKernel {
             inputs: input::COUNT,
             outputs,
         })?;
-        Ok(CpuKernel { op, outputs })
+        let casts = if node.dtype == DType::F16 { Some(Casts::new(info)?) } else { None };
+        Ok(CpuKernel { op, outputs, casts, arena: info.arena()? })
     }
 
     /// Answers one run.
@@ -58,19 +93,20 @@ impl CpuKernel {
         let shapes: [&[i64]; output::COUNT] = [&shapes.output, &shapes.present_key, &shapes.present_value, &shapes.qk];
         let requested = [true, problem.present.key, problem.present.value, problem.qk.is_some()];
         let wanted: [_; output::COUNT] = std::array::from_fn(|index| requested[index].then_some(shapes[index]));
-        let mut outputs = context.outputs(&wanted, &inputs)?;
+        let outputs = context.outputs(&wanted, &inputs)?;
         // ONNX Runtime 1.24's kernel divides by the batch size.
-        if wanted.iter().flatten().all(|shape| element_count(shape) == 0) {
+        if wanted.iter().flatten().all(|shape| shape.contains(&0)) {
             return Ok(());
         }
 
-        let in_place = problem.dtype == DType::F32;
+        let casts = self.casts.as_ref().filter(|_| problem.dtype == DType::F16);
+        let is_cast = |index| casts.is_some() && !(index == output::QK && problem.qk == Some(DType::F32));
         let mut scratch = [const { None }; output::COUNT];
-        for index in (0..self.outputs).filter(|&index| !(in_place && requested[index])) {
-            scratch[index] = Some(context.scratch(shapes[index], zeros(element_count(shapes[index]))?)?);
+        for index in (0..self.outputs).filter(|&index| !requested[index] || is_cast(index)) {
+            scratch[index] = Some(self.arena.tensor(shapes[index])?);
         }
 
-        let own = own_inputs(context, problem, &inputs)?;
+        let own = self.own_inputs(context, problem, &inputs)?;
         let operands: [Operand<'_>; input::COUNT] =
             std::array::from_fn(|index| match (&own[index], inputs.get(index)) {
                 (Some(scratch), _) => Operand::Scratch(scratch),
@@ -78,7 +114,7 @@ impl CpuKernel {
                 _ => Operand::Absent,
             });
         let targets: Vec<Target<'_>> = scratch
-            .iter_mut()
+            .iter()
             .take(self.outputs)
             .enumerate()
             .map(|(index, scratch)| match scratch {
@@ -87,16 +123,52 @@ impl CpuKernel {
             })
             .collect();
         self.op.invoke(context, &operands, &targets)?;
-        drop(targets);
 
-        if !in_place {
-            for (index, bytes) in outputs.iter_mut() {
-                let dtype = if index == output::QK { problem.qk.unwrap_or(problem.dtype) } else { problem.dtype };
-                from_f32(scratch[index].as_ref().map_or(&[], Scratch::data), dtype, bytes);
+        // Inputs are read by now, so that outputs may lie over them.
+        for (index, scratch) in scratch.iter().enumerate().filter(|&(index, _)| requested[index]) {
+            if let (Some(casts), Some(scratch)) = (casts, scratch) {
+                casts.to_f16.invoke(context, &[Operand::Scratch(scratch)], &[Target::Output(&outputs, index)])?;
             }
-            outputs.finish(inputs);
         }
         Ok(())
+    }
+
+    /// The inputs that the CPU kernel can't take as they are: packed ones in their plain form, float16 ones as float32.
+    fn own_inputs(
+        &self,
+        context: &ComputeContext<'_>,
+        problem: &AttentionProblem,
+        inputs: &Inputs<'_>,
+    ) -> Result<[Option<Scratch<'_>>; input::COUNT], Failure> {
+        let mut own = [const { None }; input::COUNT];
+        let head_size = problem.head_size as usize;
+        let plain = |len: u32, data| {
+            context.scratch(&[problem.batch.into(), len.into(), i64::from(problem.num_heads * problem.head_size)], data)
+        };
+        match (problem.layout, inputs.get(input::QUERY), inputs.get(input::KEY)) {
+            (Layout::PackedQkv, Some(query), _) => {
+                let [query, key, value] = unpack(&to_f32(query.bytes(), problem.dtype)?, head_size)?;
+                own[input::QUERY] = Some(plain(problem.q_len, query)?);
+                own[input::KEY] = Some(plain(problem.kv_len, key)?);
+                own[input::VALUE] = Some(plain(problem.kv_len, value)?);
+            }
+            (Layout::PackedKv, _, Some(key)) => {
+                let [key, value] = unpack(&to_f32(key.bytes(), problem.dtype)?, head_size)?;
+                own[input::KEY] = Some(plain(problem.kv_len, key)?);
+                own[input::VALUE] = Some(plain(problem.kv_len, value)?);
+            }
+            _ => {}
+        }
+        let Some(casts) = &self.casts else { return Ok(own) };
+        for (index, own) in own.iter_mut().enumerate() {
+            let tensor = inputs.get(index).filter(|tensor| tensor.element() == Element::Float16);
+            if let Some(tensor) = tensor.filter(|_| own.is_none() && is_read(problem, index)) {
+                let cast = self.arena.tensor(tensor.shape())?;
+                casts.to_f32.invoke(context, &[Operand::Input(tensor)], &[Target::Scratch(&cast)])?;
+                *own = Some(cast);
+            }
+        }
+        Ok(own)
     }
 }
 
@@ -108,43 +180,4 @@ fn is_read(problem: &AttentionProblem, index: usize) -> bool {
         input::CACHE_INDIRECTION => problem.beam_width.is_some(),
         _ => true,
     }
-}
-
-/// The inputs that the CPU kernel can't take as they are: packed ones in their plain form, float16 ones as float32.
-fn own_inputs(
-    context: &ComputeContext<'_>,
-    problem: &AttentionProblem,
-    inputs: &Inputs<'_>,
-) -> Result<[Option<Scratch>; input::COUNT], Failure> {
-    let mut own = [const { None }; input::COUNT];
-    let head_size = problem.head_size as usize;
-    let plain = |len: u32, data| {
-        context.scratch(&[problem.batch.into(), len.into(), i64::from(problem.num_heads * problem.head_size)], data)
-    };
-    match (problem.layout, inputs.get(input::QUERY), inputs.get(input::KEY)) {
-        (Layout::PackedQkv, Some(query), _) => {
-            let [query, key, value] = unpack(&to_f32(query.bytes(), problem.dtype)?, head_size)?;
-            own[input::QUERY] = Some(plain(problem.q_len, query)?);
-            own[input::KEY] = Some(plain(problem.kv_len, key)?);
-            own[input::VALUE] = Some(plain(problem.kv_len, value)?);
-        }
-        (Layout::PackedKv, _, Some(key)) => {
-            let [key, value] = unpack(&to_f32(key.bytes(), problem.dtype)?, head_size)?;
-            own[input::KEY] = Some(plain(problem.kv_len, key)?);
-            own[input::VALUE] = Some(plain(problem.kv_len, value)?);
-        }
-        _ => {}
-    }
-    for (index, own) in own.iter_mut().enumerate() {
-        let tensor = inputs.get(index).filter(|tensor| tensor.element() == Element::Float16);
-        if let Some(tensor) = tensor.filter(|_| own.is_none() && is_read(problem, index)) {
-            *own = Some(context.scratch(tensor.shape(), to_f32(tensor.bytes(), DType::F16)?)?);
-        }
-    }
-    Ok(own)
-}
-
-/// Elements of a tensor whose shape `mha_spec` has found to fit in memory.
-fn element_count(shape: &[i64]) -> usize {
-    shape.iter().product::<i64>() as usize
 }

@@ -10,6 +10,7 @@ use mha_spec::options::PREFIX;
 use mha_spec::{
     AttentionProblem, DType, FallbackChoice, Options, PathChoice, RouteChoice, check_cache_indirection, output_shapes,
 };
+use mha_tune::Class;
 
 use super::cpu::CpuKernel;
 use super::node::{Node, input_shapes};
@@ -133,17 +134,18 @@ impl AttentionKernel {
         let begin = Instant::now();
         let inputs = context.inputs()?;
         let problem = self.problem(&inputs)?;
+        let class = (self.options.route == RouteChoice::Auto).then(|| Class::of(&problem));
         let (cause, reason) = match &self.device {
             Device::Missing(reason) => (FallbackCause::NoAdapter, reason.clone()),
             Device::Gpu(gpu) => {
-                if let Some(cpu) = self.routed_to_cpu(gpu, &problem) {
+                if let Some(cpu) = class.and_then(|class| self.routed_to_cpu(gpu, class, &problem)) {
                     cpu.run(context, &problem, inputs)?;
-                    self.record(begin, &problem, Route::Cpu, CPU_PROVIDER, None);
+                    self.record(begin, class, Route::Cpu, CPU_PROVIDER, None);
                     return Ok(());
                 }
                 match self.run_on_gpu(context, gpu, &problem, inputs) {
                     Ok(report) => {
-                        self.record(begin, &problem, Route::Gpu, &gpu.caps().name, Some(&report));
+                        self.record(begin, class, Route::Gpu, &gpu.caps().name, Some(&report));
                         return Ok(());
                     }
                     Err(Unanswered::Failed(failure)) => return Err(failure),
@@ -152,16 +154,16 @@ impl AttentionKernel {
             }
         };
         self.fall_back(cause, &reason)?.run(context, &problem, context.inputs()?)?;
-        self.record(begin, &problem, Route::Cpu, CPU_PROVIDER, None);
+        self.record(begin, class, Route::Cpu, CPU_PROVIDER, None);
         Ok(())
     }
 
-    /// The CPU kernel, where `route=auto` has it answer.
-    fn routed_to_cpu(&self, gpu: &Gpu, problem: &AttentionProblem) -> Option<&CpuKernel> {
-        let cpu = self.cpu.as_ref().filter(|_| self.options.route == RouteChoice::Auto)?.as_ref().ok()?;
+    /// The CPU kernel, where `route=auto` has it answer a class.
+    fn routed_to_cpu(&self, gpu: &Gpu, class: Class, problem: &AttentionProblem) -> Option<&CpuKernel> {
+        let cpu = self.cpu.as_ref()?.as_ref().ok()?;
         let resident_bytes = self.constants.iter().map(|(_, resident)| resident.bytes()).sum();
         let router = self.session.router();
-        let (route, choice) = router.choose(problem, gpu.caps(), resident_bytes, self.runtime_minor_version);
+        let (route, choice) = router.choose(class, problem, gpu.caps(), resident_bytes, self.runtime_minor_version);
         match choice.map(|choice| choice.reason) {
             Some(why) => tracing::debug!(target: TARGET, "node '{}': route {route}: {why}", self.node.name),
             None => {
@@ -171,17 +173,10 @@ impl AttentionKernel {
         (route == Route::Cpu).then_some(cpu)
     }
 
-    /// Tells the session of a call that is done.
-    fn record(
-        &self,
-        begin: Instant,
-        problem: &AttentionProblem,
-        route: Route,
-        provider: &str,
-        report: Option<&RunReport>,
-    ) {
-        if self.options.route == RouteChoice::Auto {
-            self.session.router().record(problem, route, begin.elapsed());
+    /// Tells the session of a call that is done; of a class, where `route=auto` chose.
+    fn record(&self, begin: Instant, class: Option<Class>, route: Route, provider: &str, report: Option<&RunReport>) {
+        if let Some(class) = class {
+            self.session.router().record(class, route, begin.elapsed());
         }
         if let Some(profile) = self.session.profile() {
             let total = begin.elapsed();

@@ -1,6 +1,6 @@
 //! [`Router`]: whether the GPU or ONNX Runtime's CPU kernel answers a call under `route=auto`.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -56,16 +56,39 @@ impl AtBest {
     }
 }
 
-/// The contests of one session, by class of problem.
+/// A call with as much to do as another of its kind, or more, takes no less than this part of its time; one with less to do, of
+/// that part. So a decoder, whose cache grows through all classes, is not held up in each by a device that was far behind.
+const LEAST_PART: f64 = 1.0 / 4.0;
+
+/// The contest of a class, and the work of its first problem.
+#[derive(Debug)]
+struct Entry {
+    contest: Contest,
+    work: Work,
+}
+
+/// The contests of one session, by class of problem: few, so that comparing classes costs less than hashing one.
 #[derive(Debug, Default)]
 pub(crate) struct Router {
-    contests: Mutex<HashMap<Class, Contest>>,
+    contests: Mutex<BTreeMap<Class, Entry>>,
+}
+
+/// The least that each candidate could take, by what others of the kind took.
+fn by_others(contests: &BTreeMap<Class, Entry>, class: Class, work: &Work, candidate: usize) -> Duration {
+    let like = contests.iter().filter(|(other, _)| other.is_like(&class));
+    let least = like.filter_map(|(_, entry)| {
+        let share = work.share_of(&entry.work).min(1.0);
+        Some(entry.contest.known(candidate)?.mul_f64(share * LEAST_PART))
+    });
+    least.max().unwrap_or_default()
 }
 
 impl Router {
-    /// Who answers the next call, and why; always the GPU where the CPU kernel of this runtime may be wrong.
+    /// Who answers the next call of a class that `problem` is of, and why; always the GPU where the CPU kernel of this runtime
+    /// may be wrong.
     pub(super) fn choose(
         &self,
+        class: Class,
         problem: &AttentionProblem,
         caps: &DeviceCaps,
         resident_bytes: u64,
@@ -75,7 +98,7 @@ impl Router {
             return (Route::Gpu, None);
         }
         let mut contests = self.contests.lock().unwrap_or_else(PoisonError::into_inner);
-        let contest = contests.entry(Class::of(problem)).or_insert_with(|| {
+        if !contests.contains_key(&class) {
             let cores = std::thread::available_parallelism().map_or(1.0, |cores| cores.get() as f64);
             let work = Work::of(problem);
             // Inputs that stay on the device need no transfer; the CPU converts float16 in both directions.
@@ -83,16 +106,21 @@ impl Router {
             let read = if problem.dtype == DType::F16 { 3.0 * work.bytes } else { work.bytes };
             // Causality may leave out half.
             let flops = if problem.causal { work.flops / 2.0 } else { work.flops };
-            Contest::new(vec![AtBest::gpu(caps, cores).time(flops, moved), AtBest::cpu(cores).time(flops, read)])
-        });
-        let choice = contest.choose();
-        (CANDIDATES[choice.candidate], Some(choice))
+            let at_best = [AtBest::gpu(caps, cores).time(flops, moved), AtBest::cpu(cores).time(flops, read)];
+            let least = (0..)
+                .zip(at_best)
+                .map(|(candidate, at_best)| at_best.max(by_others(&contests, class, &work, candidate)));
+            let contest = Contest::new(least.collect());
+            contests.insert(class, Entry { contest, work });
+        }
+        let choice = contests.get_mut(&class).map(|entry| entry.contest.choose());
+        (choice.map_or(Route::Gpu, |choice| CANDIDATES[choice.candidate]), choice)
     }
 
     /// Tells what a call took.
-    pub(super) fn record(&self, problem: &AttentionProblem, route: Route, time: Duration) {
+    pub(super) fn record(&self, class: Class, route: Route, time: Duration) {
         let mut contests = self.contests.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(contest) = contests.get_mut(&Class::of(problem)) {
+        if let Some(Entry { contest, .. }) = contests.get_mut(&class) {
             contest.record(CANDIDATES.iter().position(|known| *known == route).unwrap_or_default(), time);
         }
     }
@@ -119,9 +147,10 @@ mod tests {
         let mut counts = [0; 2];
         let mut last = Route::Gpu;
         for _ in 0..20 {
-            let (route, _) = router.choose(&problem(s), &devices::h100(), 0, 31);
+            let class = Class::of(&problem(s));
+            let (route, _) = router.choose(class, &problem(s), &devices::h100(), 0, 31);
             counts[usize::from(route == Route::Cpu)] += 1;
-            router.record(&problem(s), route, times(route));
+            router.record(class, route, times(route));
             last = route;
         }
         (last, counts)
@@ -150,12 +179,47 @@ mod tests {
     }
 
     #[test]
+    fn what_was_far_behind_is_not_tried_at_every_length() {
+        let router = Router::default();
+        let mut answered = Vec::new();
+        for s in (16..512).flat_map(|s| [s; 8]) {
+            let problem = problem(s);
+            let class = Class::of(&problem);
+            let (route, _) = router.choose(class, &problem, &devices::lavapipe(), 0, 31);
+            answered.push(route);
+            // The GPU takes a hundred times as long, in proportion to the work.
+            let cpu = Duration::from_nanos(50 * (s * s) as u64);
+            router.record(class, route, if route == Route::Gpu { 100 * cpu } else { cpu });
+        }
+        let tried = answered.iter().filter(|route| **route == Route::Gpu).count();
+        assert_eq!(
+            tried, 9,
+            "at three lengths: the first, and those at which the CPU took a quarter of what the GPU had"
+        );
+    }
+
+    #[test]
+    fn what_was_close_is_tried_at_every_length() {
+        let router = Router::default();
+        let times = |route, s: i64| Duration::from_micros(if route == Route::Gpu { 400 } else { 4 * s as u64 });
+        for s in [32, 64, 128, 256] {
+            let class = Class::of(&problem(s));
+            let mut last = Route::Gpu;
+            for _ in 0..8 {
+                last = router.choose(class, &problem(s), &devices::h100(), 0, 31).0;
+                router.record(class, last, times(last, s));
+            }
+            assert_eq!(last, if s < 100 { Route::Cpu } else { Route::Gpu }, "{s}");
+        }
+    }
+
+    #[test]
     fn a_shared_past_stays_on_the_gpu_where_the_cpu_kernel_may_be_wrong() {
         let shared = AttentionProblem { past: Past::Shared { len: 3, capacity: 8 }, ..problem(1) };
-        let router = Router::default();
+        let (router, class) = (Router::default(), Class::of(&shared));
         for _ in 0..10 {
-            assert_eq!(router.choose(&shared, &devices::h100(), 0, 30), (Route::Gpu, None));
+            assert_eq!(router.choose(class, &shared, &devices::h100(), 0, 30), (Route::Gpu, None));
         }
-        assert!(router.choose(&shared, &devices::h100(), 0, 31).1.is_some());
+        assert!(router.choose(class, &shared, &devices::h100(), 0, 31).1.is_some());
     }
 }

@@ -1,0 +1,175 @@
+//! The kernels that Apple GPUs may get, for the figures of `crates/mha-bench/explain`.
+//!
+//! `apple-kernels` lists them as JSON: each tuning row as the planner uses it for plain attention, and which head sizes get it.
+//! `apple-kernels KERNEL NAME=VALUE...` compiles one with these constants on the adapter that the library would take, and runs
+//! nothing: for drivers that print what they compile.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::process::ExitCode;
+
+use mha_bench::Shape;
+use mha_gpu::{Gpu, GpuSettings};
+use mha_kernels::KernelId;
+use mha_plan::profile::{self, TuningRow};
+use mha_plan::{Blueprint, DeviceCaps, Lane, PlanOptions, devices, plan, workgroup_memory};
+use mha_spec::{AdapterChoice, DType};
+use serde::Serialize;
+
+/// Head sizes of the kernels of the original report.
+const SEED_HEAD_SIZES: [u32; 3] = [40, 64, 128];
+/// Head sizes tried are multiples of this, for which kernels read whole vectors.
+const WHOLE_VECTORS: u32 = 8;
+const LARGEST_TUNED: u32 = 256;
+/// Few enough that no plan splits them.
+const KEYS: u32 = 4;
+/// Lengths that get rows of their own: a decoding step, a few rows, and prefill small and large.
+const QUERY_LENGTHS: [u32; 4] = [1, 16, 100, 4096];
+
+/// A kernel with its constants, and where it comes from.
+#[derive(Serialize)]
+struct Entry {
+    lane: &'static str,
+    /// Name of the tuning table; none where a lane has no rows.
+    table: Option<&'static str>,
+    dtype: &'static str,
+    max_head_size: u32,
+    lanes: u32,
+    tile: String,
+    key_tile: u32,
+    workgroup: u32,
+    kernel: &'static str,
+    constants: BTreeMap<&'static str, u32>,
+    /// What the planner counts with; none where it counts with a bound.
+    workgroup_memory: Option<u32>,
+    needs_matrices: bool,
+    /// Smallest and largest head size that gets it where the lane answers, by device.
+    head_sizes: BTreeMap<String, [u32; 2]>,
+    source: &'static str,
+}
+
+fn shape(q_len: u32, head_size: u32) -> Shape {
+    Shape { q_len, kv_len: KEYS, head_size, ..Shape::square("plain", q_len) }
+}
+
+/// The attention kernel that a lane gives a problem.
+fn blueprint(lane: Lane, row: Option<&TuningRow>, shape: &Shape, dtype: DType, caps: &DeviceCaps) -> Option<Blueprint> {
+    let options = PlanOptions { lane: Some(lane), row: row.cloned(), ..PlanOptions::default() };
+    let plan = plan(&shape.problem(dtype), caps, &options).ok()?;
+    plan.steps.first().map(|step| step.blueprint.clone())
+}
+
+/// Which head sizes get a blueprint on a device without its row being pinned.
+fn head_sizes(lane: Lane, wanted: &Blueprint, dtype: DType, caps: &DeviceCaps) -> Option<[u32; 2]> {
+    let sizes = (WHOLE_VECTORS..=LARGEST_TUNED).step_by(WHOLE_VECTORS as usize);
+    let gets = |head_size: &u32| {
+        let lengths = QUERY_LENGTHS.iter();
+        lengths
+            .map(|&q_len| shape(q_len, *head_size))
+            .any(|s| blueprint(lane, None, &s, dtype, caps).as_ref() == Some(wanted))
+    };
+    let sizes: Vec<u32> = sizes.filter(gets).collect();
+    Some([*sizes.first()?, *sizes.last()?])
+}
+
+/// A row's kernel, or None where no Apple GPU can run the row.
+fn row_entry(lane: Lane, table: &'static str, row: &TuningRow) -> Option<Entry> {
+    let shape = shape(QUERY_LENGTHS[0], row.max_head_size);
+    let blueprint = blueprint(lane, Some(row), &shape, row.dtype, &devices::m1())?;
+    let names = |caps: DeviceCaps| Some((caps.name.clone(), head_sizes(lane, &blueprint, row.dtype, &caps)?));
+    let head_sizes = [devices::m1(), devices::m4_max()].into_iter().filter_map(names).collect();
+    let memory = workgroup_memory(lane, row, &shape.problem(row.dtype));
+    Some(entry(lane, Some(table), row.dtype, Some(row), row.max_head_size, &blueprint, Some(memory), head_sizes))
+}
+
+#[expect(clippy::too_many_arguments, reason = "they are the fields of an entry")]
+fn entry(
+    lane: Lane,
+    table: Option<&'static str>,
+    dtype: DType,
+    row: Option<&TuningRow>,
+    max_head_size: u32,
+    blueprint: &Blueprint,
+    workgroup_memory: Option<u32>,
+    head_sizes: BTreeMap<String, [u32; 2]>,
+) -> Entry {
+    let constants: BTreeMap<&'static str, u32> = blueprint.constants.iter().copied().collect();
+    let info = blueprint.kernel.info();
+    Entry {
+        lane: lane.name(),
+        table,
+        dtype: dtype.name(),
+        max_head_size,
+        lanes: row.map_or(1, |row| row.lanes),
+        tile: row.map(|row| row.tile.clone()).unwrap_or_default(),
+        key_tile: row.map_or(0, |row| row.key_tile),
+        workgroup: constants.get("WORKGROUP_SIZE").copied().unwrap_or_default(),
+        kernel: info.name,
+        constants,
+        workgroup_memory,
+        needs_matrices: info.uses_coop,
+        head_sizes,
+        source: info.source,
+    }
+}
+
+fn list() -> Vec<Entry> {
+    let tables = [
+        (Lane::Apple, &profile::APPLE_M1),
+        (Lane::Apple, &profile::APPLE_M3),
+        (Lane::Matrix, &profile::MATRIX),
+        (Lane::Short, &profile::SHORT),
+        (Lane::Rows, &profile::ROWS),
+    ];
+    let mut entries: Vec<Entry> = tables
+        .into_iter()
+        .flat_map(|(lane, table)| table.rows.iter().filter_map(move |row| row_entry(lane, table.name, row)))
+        .collect();
+    let unrowed = [DType::F32, DType::F16].into_iter().flat_map(|dtype| {
+        let seeds = [Lane::SeedBefore, Lane::SeedAfter];
+        let seeds = seeds.into_iter().flat_map(|lane| SEED_HEAD_SIZES.map(|head_size| (lane, head_size)));
+        seeds.chain([(Lane::Wide, LARGEST_TUNED)]).map(move |(lane, head_size)| (lane, head_size, dtype))
+    });
+    for (lane, head_size, dtype) in unrowed {
+        let shape = shape(QUERY_LENGTHS[3], head_size);
+        if let Some(blueprint) = blueprint(lane, None, &shape, dtype, &devices::m1()) {
+            entries.push(entry(lane, None, dtype, None, head_size, &blueprint, None, BTreeMap::new()));
+        }
+    }
+    entries
+}
+
+fn compile(kernel: &str, constants: &[String]) -> Result<(), Box<dyn Error>> {
+    let id = KernelId::named(kernel).ok_or_else(|| format!("a kernel of the catalogue is expected, got `{kernel}`"))?;
+    let given: BTreeMap<&str, u32> = constants
+        .iter()
+        .map(|constant| {
+            let pair = constant.split_once('=').and_then(|(name, value)| Some((name, value.parse().ok()?)));
+            pair.ok_or_else(|| format!("constants are given as NAME=VALUE, got `{constant}`"))
+        })
+        .collect::<Result<_, _>>()?;
+    let value = |&name: &&'static str| match given.get(name) {
+        Some(value) => Ok((name, *value)),
+        None => Err(format!("{kernel} needs a value of each of {:?}, got none of {name}", id.info().overrides)),
+    };
+    let constants = id.info().overrides.iter().map(value).collect::<Result<_, _>>()?;
+    let gpu = Gpu::open(&AdapterChoice::Auto, &GpuSettings::default())?;
+    println!("adapter {}", gpu.describe());
+    gpu.prepare([&Blueprint { kernel: id, constants }])?;
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let done = match arguments.split_first() {
+        None => serde_json::to_writer(std::io::stdout().lock(), &list()).map_err(Into::into),
+        Some((kernel, constants)) => compile(kernel, constants),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

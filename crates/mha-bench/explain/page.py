@@ -1,0 +1,276 @@
+"""The page and its plot."""
+
+import textwrap
+
+import chart
+from figures import ASKED_UP_TO, INSTRUCTION_CACHE, M1, M4, REGISTERS, THREADS, at, of
+
+SEED_SIZES = (40, 64, 128)
+DTYPES = ("f32", "f16")
+SEEDS = ("seed-before", "seed-after")
+COLUMNS = ["dtype", "head sizes", "row", "registers", "threads", "spills : fills", "loops KB", "code KB", "workgroup KB",
+           "instructions", "workgroup loads", "shuffles"]
+
+
+def kb(size):
+    return f"{size / 1024:.1f}"
+
+
+def table(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
+
+
+def sizes(row, device):
+    least, most = row.gets(device)
+    return f"{most}" if least == most else f"{least} to {most}"
+
+
+def name(row):
+    """A row as its table has it."""
+    if row.table is None:
+        return f"{row.workgroup} lanes"
+    lanes = f"{row.lanes} lane" if row.lanes == 1 else f"{row.lanes} lanes"
+    return f"{lanes} x {row.tile}" + (f", {row.key_tile} keys" if row.key_tile else "")
+
+
+def row_text(row):
+    """As the benchmark's `--rows` takes it."""
+    return f"{row.dtype} | {row.max_head_size} | {row.lanes} | {row.tile} | {row.key_tile} | {row.workgroup}"
+
+
+def figures_of(row):
+    per = [f"{row.per_multiply_add(kind):.2f}" for kind in ("instructions", "workgroup_loads", "shuffles")]
+    return [str(row.registers), str(row.threads), f"{row.spills} : {row.fills}", kb(row.loop_bytes), kb(row.code_bytes),
+            kb(row.workgroup_bytes), *per]
+
+
+def lane_table(rows, device, of_any_size=False):
+    chosen = [row for row in rows if row.gets(device)]
+    return table(COLUMNS, [[row.dtype, "any" if of_any_size else sizes(row, device), name(row) + (" †" if row.has_changed else ""),
+                            *figures_of(row)] for row in chosen])
+
+
+def folded(summary, content):
+    return f"<details><summary>{summary}</summary>\n\n{content}\n</details>\n"
+
+
+def missed(rows, device):
+    """A list of what rows miss of what is asked on M1 and M2."""
+    asked = [(row, row.misses(device)) for row in rows]
+    lines = [f"- {row.dtype}, head sizes {sizes(row, device)}, {name(row)}: {', '.join(found)}" for row, found in asked if found]
+    met = sum(found == [] for _, found in asked)
+    return f"{met} of {met + len(lines)} rows of which it is asked meet it" + (":\n\n" + "\n".join(lines) if lines else ".")
+
+
+def compared(rows):
+    """The report's kernels beside what lane apple has for the same head size."""
+    lines = []
+    for dtype in DTYPES:
+        for head_size in SEED_SIZES:
+            for lane in SEEDS:
+                lines.append([dtype, str(head_size), lane, *figures_of(of(rows, lane, dtype=dtype, max_head_size=head_size)[0])])
+            for device, table_name, title in ((M1, "apple_m1", "apple, M1 and M2"), (M4, "apple_m3", "apple, M3 and later")):
+                row = at(rows, "apple", table_name, dtype, head_size, device)
+                lines.append([dtype, str(head_size), title, *figures_of(row)])
+    return table(["dtype", "head size", "kernel", *COLUMNS[3:]], lines)
+
+
+def plot(rows):
+    """Spills, threads and loops of four kernels by head size, a row of panels for each type."""
+    def values(dtype, figure):
+        groups = []
+        for head_size in SEED_SIZES:
+            four = [of(rows, lane, dtype=dtype, max_head_size=head_size)[0] for lane in SEEDS]
+            four += [at(rows, "apple", "apple_m1", dtype, head_size, M1), at(rows, "apple", "apple_m3", dtype, head_size, M4)]
+            groups.append((f"head size {head_size}", [figure(row) for row in four]))
+        return groups
+
+    panels = [[(f"{dtype}: spills and fills in the code", values(dtype, lambda row: row.spills + row.fills), None, "d"),
+               (f"{dtype}: threads a core", values(dtype, lambda row: row.threads), (THREADS, str(THREADS)), "d"),
+               (f"{dtype}: KB of code in loops", values(dtype, lambda row: row.loop_bytes / 1024),
+                (INSTRUCTION_CACHE / 1024, "cache 12"), ".0f")] for dtype in DTYPES]
+    return chart.chart([*SEEDS, "lane apple, M1 and M2", "lane apple, M3 and later (as an M1 would have it)"], panels)
+
+
+def matrix_table(rows):
+    lines = [[row.dtype, sizes(row, M1), name(row), str(row.held_registers()), kb(row.workgroup_memory)] for row in rows]
+    return table(["dtype", "head sizes", "row", "32-bit registers held, of 128", "workgroup KB"], lines)
+
+
+def change(before, after, figure, form):
+    return f"{figure(before):{form}} → {figure(after):{form}}"
+
+
+def filled(markdown):
+    """The same with the lines of paragraphs filled; numbers put into them made some short and some long."""
+    blocks, fenced = [], False
+    for block in markdown.split("\n\n"):
+        is_text = not fenced and not block.startswith(("|", "#", "-", "`" * 3, "<", "!"))
+        blocks.append(textwrap.fill(" ".join(block.split()), 128, break_long_words=False, break_on_hyphens=False) if is_text else
+                      block.strip("\n"))
+        fenced ^= block.count("`" * 3) % 2 == 1
+    return "\n\n".join(blocks) + "\n"
+
+
+def markdown(rows, recorded):
+    seed = {(lane, dtype): of(rows, lane, dtype=dtype, max_head_size=64)[0] for lane in SEEDS for dtype in DTYPES}
+    before, after = (seed[lane, "f32"] for lane in SEEDS)
+    before16, after16 = (seed[lane, "f16"] for lane in SEEDS)
+    wide_before, wide_after = (of(rows, lane, dtype="f32", max_head_size=128)[0] for lane in SEEDS)
+    one, two = at(rows, "apple", "apple_m1", "f32", 64, M1), at(rows, "apple", "apple_m3", "f32", 64, M4)
+    moves = lambda row: row.spills + row.fills
+    per = lambda kind: lambda row: row.per_multiply_add(kind)
+    matrix = of(rows, "matrix")
+    baseline = [row for row in of(rows, "rows") if row.gets(M1)]
+    spilling = [row for row in baseline if moves(row)]
+    m1 = of(rows, "apple", "apple_m1")
+    m3 = [row for row in of(rows, "apple", "apple_m3") if not row.gets(M1)]
+    largest_matrix = max(row.max_head_size for row in matrix)
+    refusal = matrix[0].figures["refused"].partition(" needs ")[2]
+    changed = sorted({row.kernel for row in rows if row.has_changed})
+    notes = (f"Kernels marked † have changed since these figures were recorded: {', '.join(changed)}. `ci/agx_figures` records them "
+             "again.\n\n") if changed else ""
+    return filled(f"""# Which kernel for which Apple GPU
+
+**No Apple GPU timed any of this.** The figures are of {recorded["date"]}: what {recorded["driver"]}, the open-source driver for Apple's
+GPUs, compiles each kernel to for an {recorded["gpu"]}. The page is made of them by `python3 crates/mha-bench/explain`.
+
+The question is the original report's. Its kernel `seed-before` took 20 times as long as it had to on an M4 Max. `seed-after` mended
+that and made M1-class chips slower, and nobody could tell the two apart at run time or say which kernel is right for which.
+
+## The answer
+
+The adapter's name tells the chips apart ("Apple M4 Max"), and the paths `apple` and `auto` go by it:
+
+| chip | prefill in float16, head sizes to {largest_matrix} | other prefill | what decides |
+|---|---|---|---|
+| M1, M2 | lane matrix | lane apple, rows `apple_m1` | registers fixed when a kernel is compiled, an instruction cache of 12 KB |
+| M3 and later | lane matrix | lane apple, rows `apple_m3` | reads of threadgroup memory; registers are allocated as used |
+
+Neither kernel of the report is right for M1 and M2. At head size 64 in f32 both need more registers than there are, so that both
+spill ({before.spills} : {before.fills} and {after.spills} : {after.fills}), a core holds {before.threads} threads of either, the fewest there
+can be, and their loops ({kb(before.loop_bytes)} and {kb(after.loop_bytes)} KB) run out of the instruction cache. Lane apple's row spills
+{"nothing" if not moves(one) else f"{one.spills} : {one.fills}"}, leaves room for {one.threads} threads and loops in {kb(one.loop_bytes)} KB.
+
+![Spills, threads and code of four kernels by head size](apple-agx.svg)
+
+## From `seed-before` to `seed-after`
+
+| head size 64, `seed-before` → `seed-after` | f32 | f16 |
+|---|---|---|
+| shuffles for a multiply-add | {change(before, after, per("shuffles"), ".2f")} | {change(before16, after16, per("shuffles"), ".2f")} |
+| instructions for a multiply-add | {change(before, after, per("instructions"), ".2f")} | {change(before16, after16, per("instructions"), ".2f")} |
+| reads of threadgroup memory for a multiply-add | {change(before, after, per("workgroup_loads"), ".2f")} | {change(before16, after16, per("workgroup_loads"), ".2f")} |
+| spills and fills | {change(before, after, moves, "d")} | {change(before16, after16, moves, "d")} |
+| threads a core | {change(before, after, lambda r: r.threads, "d")} | {change(before16, after16, lambda r: r.threads, "d")} |
+| loops, KB | {change(before, after, lambda r: r.loop_bytes / 1024, ".0f")} | {change(before16, after16, lambda r: r.loop_bytes / 1024, ".0f")} |
+
+What `seed-after` gains, shuffles and instructions, it gains on every chip. What it pays with is what M1 and M2 are short of: registers
+(at head size 64 its step holds 32 scores where `seed-before` holds 16), code, and reads that need threads to hide behind. At head size 128 in f32
+spills and fills go from {moves(wide_before)} to {moves(wide_after)}. M3 and later allocate registers as a shader uses them, from one
+on-chip pool with threadgroup memory and cache, so that there the price is small and the gain remains. That is the likely reason
+why one chip got faster and the other slower. Spills alone are not: both kernels spill in f32, and neither does in f16 at 64, where
+threads, code and reads get worse all the same.
+
+## What it means for each lane
+
+Asked on M1 and M2, for head sizes up to {ASKED_UP_TO["f32"]} in f32 and {ASKED_UP_TO["f16"]} in f16: no spill, {THREADS} threads a core or more, loops within 12 KB,
+workgroup memory within 32 KB.
+
+{notes}### apple, rows for M1 and M2
+
+As few lanes to a query row as do without spills: four, and eight for wide heads. {missed(m1, M1)}
+
+{lane_table(m1, M1)}
+
+### apple, rows for M3 and later
+
+The figures are an M1's, so registers, threads and spills say what a row asks for and not what it gets. Two query rows to a group
+halve the reads of threadgroup memory, {one.per_multiply_add("workgroup_loads"):.2f} → {two.per_multiply_add("workgroup_loads"):.2f} for a multiply-add at head size 64, for {two.registers} registers
+where one row takes {one.registers}. Other head sizes have the rows above.
+
+{lane_table(m3, M4)}
+
+### matrix, 8 x 8
+
+The matrix units take operands without reads or shuffles for each multiply-add. Mesa's driver has no cooperative matrices
+(lane matrix "needs {refusal}"), so nothing is compiled. Counted instead: the registers in which a lane holds Q, O, scores and what it
+loads ahead, and workgroup memory. Both leave room. naga's Metal output of one kernel is kept in
+[mha-kernels/tests/metal](../../mha-kernels/tests/metal), and the lane runs and is right on 8 x 8 matrices of a software driver.
+
+{matrix_table(matrix)}
+
+### short, queries of 16 rows and fewer
+
+Same rows on every chip; `r1` answers a decoding step. {missed(of(rows, "short"), M1)}
+
+{lane_table(of(rows, "short"), M1)}
+
+Beyond what is asked, head sizes above 128 in f32 spill the most of all that an Apple GPU gets: they want rows of fewer columns
+to a lane.
+
+### rows, which `baseline` runs
+
+Tuned for a GPU with twice the registers to a lane: {len(spilling)} of {len(baseline)} rows that an Apple GPU gets spill. That is why `auto` takes
+lane apple there, and `baseline` is no measure of what an Apple GPU can do.
+
+{folded("Its rows", lane_table(of(rows, "rows"), M1))}
+
+### wide, for head sizes beyond 256
+
+{lane_table(of(rows, "wide"), M1, of_any_size=True)}
+
+### The report's kernels beside lane apple
+
+{compared(rows)}
+
+## Measured, reasoned, and what would refute it
+
+Compiled and counted: every figure above. Measured by others on Apple GPUs: an instruction cache of 12 KB, a data cache of 8 KB and
+threads a core that fall with registers on [M1](https://github.com/philipturner/metal-benchmarks); registers fixed at a shader's worst point
+until M2, allocated as used [from M3 on](https://developer.apple.com/videos/play/tech-talks/111375/); blocks that differ by generation in the
+same way in [metal-flash-attention](https://github.com/philipturner/metal-flash-attention). Reasoned: that these limits decide the times.
+
+Lane apple has its own price: {one.per_multiply_add("instructions"):.2f} instructions for a multiply-add at head size 64 in f32 where `seed-after` has
+{after.per_multiply_add("instructions"):.2f}, as lanes that share a row exchange scores. Where neither registers nor code bind, on M3 and later, `seed-after`
+may be the faster one.
+
+On an M1 or M2 and on an M3 or later, in turn:
+
+```sh
+webgpu-attention bench --shapes lightonocr-4k,sd15-self --subjects lane:seed-before,lane:seed-after,lane:apple,lane:matrix,lane:rows
+webgpu-attention bench --shapes lightonocr-4k --dtypes f32 --subjects lane:apple --rows '{row_text(two)}'
+webgpu-attention bench --shapes lightonocr-4k --dtypes f32 --subjects lane:apple --rows '{row_text(one)}'
+```
+
+| if | then |
+|---|---|
+| on M1, lane apple is slower than a seed kernel | registers, threads and code do not decide, and `apple_m1` is wrong |
+| on M1, `seed-after` is slower than `seed-before` in f32 but not in f16 | spills alone made the regression |
+| on M1, it is slower in both | threads, code or reads of threadgroup memory did |
+| on M3 or later, the first `--rows` is not faster than the second | two query rows to a group are not worth their registers: `apple_m1` for all |
+| on M3 or later, `seed-after` is faster than lane apple | instructions decide there: lane apple wants fewer, or one lane to a row |
+| lane matrix is slower than lane apple in f16 | the order of the path's lanes is wrong on that chip |
+
+A report of either table with the output of `webgpu-attention doctor` settles it.
+
+## How the figures were made
+
+`ci/agx_figures` does all of it on Linux with apt, in seconds once a Debian system with Mesa 26.1 is unpacked under `target/`. Its package
+mesa-drm-shim lets Mesa's Vulkan driver believe in an M1 as long as nothing runs. Each kernel goes through wgpu and naga as it does in
+the library, without run-time checks, with the constants of plain attention: no mask, bias, causality, past or beams, keys not split.
+`HK_PERFTEST=norobust` leaves out bounds checks that Vulkan has and Metal does not. The driver prints its assembly and statistics.
+
+*Registers* are 16-bit ones of a lane, of which there are {REGISTERS}; *threads* are how many of them a core has room for, 1,024 at most and 384 at
+least. *Spills : fills* are instructions that store and load what does not fit. *Loops* is the code of all loops together, *workgroup*
+the workgroup memory. *Instructions*, *workgroup loads* and *shuffles* are for one multiply-add of a lane in the loop that does them;
+a load or store of four numbers counts once. Head sizes are multiples of 8, which read whole vectors.
+
+Mesa's compiler is not Apple's: it unrolls and schedules otherwise. Large gaps mean something, single registers don't.
+""")
+
+
+def files(rows, recorded):
+    """What the command writes: name and content."""
+    return {"apple-agx.md": markdown(rows, recorded), "apple-agx.svg": plot(rows)}

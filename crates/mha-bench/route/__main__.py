@@ -1,0 +1,198 @@
+"""Measures the session option `route` through ONNX Runtime, with tensors in host memory: a session without the library (stock CPU),
+one with `route=gpu` and one with `route=auto` make the same calls in turn, over lengths from 1 to 4096.
+
+    cargo build --release
+    python3 crates/mha-bench/route --name my-machine
+
+writes NAME.json, every figure, and NAME.md, tables made of it, into crates/mha-bench/results, after each size. `--render` makes
+the tables of an existing NAME.json again. It needs the packages numpy, onnx and onnxruntime.
+"""
+
+import argparse
+import contextlib
+import datetime
+import json
+import os
+import pathlib
+import platform
+import re
+import shlex
+import sys
+import tempfile
+import time
+
+import report
+
+RESULTS = pathlib.Path(__file__).resolve().parent.parent / "results"
+INFO, VERBOSE, ERROR = 1, 0, 3
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        """One line, without the usage."""
+        self.exit(2, f"error: {message} (--help lists the options)\n")
+
+
+def arguments():
+    options = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--name", required=True, help="of the two files, `route-NAME`")
+    options.add_argument("--out", type=pathlib.Path, default=RESULTS, help="folder of the two files")
+    options.add_argument("--library", type=pathlib.Path, default=pathlib.Path("target/release/libort_webgpu_attention.so"))
+    options.add_argument("--path", default="auto", help="the session option")
+    options.add_argument("--adapter", default="auto", help="the session option")
+    options.add_argument("--kinds", default="self,decode")
+    options.add_argument("--dtypes", default="f32,f16")
+    options.add_argument("--largest", type=int, default=4096, help="length or cache")
+    options.add_argument("--max-seconds", type=float, default=220, help="sizes that would take longer are left out")
+    options.add_argument("--note", default="", help="a sentence for the head of the tables")
+    options.add_argument("--render", action="store_true")
+    return options
+
+
+def checked(options):
+    chosen = options.parse_args()
+    rules = [
+        (set(chosen.dtypes.split(",")) <= {"f32", "f16"}, f"--dtypes takes f32, f16, got {chosen.dtypes}"),
+        (set(chosen.kinds.split(",")) <= {"self", "decode"}, f"--kinds takes self, decode, got {chosen.kinds}"),
+        (chosen.largest >= 1, f"--largest takes 1 or more, got {chosen.largest}"),
+        (chosen.max_seconds > 0, f"--max-seconds takes more than 0, got {chosen.max_seconds:g}"),
+        (chosen.render or chosen.library.is_file(), f"--library takes a file that exists, got {chosen.library}: "
+                                                    "cargo build --release makes it"),
+    ]
+    for holds, rule in rules:
+        if not holds:
+            options.error(rule)
+    return chosen
+
+
+def command():
+    """What to run for the same figures elsewhere: places and notes are this machine's own."""
+    words = ["python3", "crates/mha-bench/route", *sys.argv[1:]]
+    for own in ("--out", "--library", "--note"):
+        if own in words:
+            del words[words.index(own) : words.index(own) + 2]
+    return shlex.join(words)
+
+
+def cpu():
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+@contextlib.contextmanager
+def log():
+    """What is written to standard error meanwhile, by C++ too: a function that gives it."""
+    with tempfile.TemporaryFile() as file:
+        sys.stderr.flush()
+        saved = os.dup(2)
+        os.dup2(file.fileno(), 2)
+        try:
+            yield lambda: (file.seek(0), file.read().decode(errors="replace"))[1]
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+def sessions(chosen, kind, dtype):
+    """The three, and which device the library took."""
+    import onnxruntime as ort
+    import problems
+
+    def make(route):
+        options = ort.SessionOptions()
+        options.log_severity_level = ERROR if route is None else INFO
+        if route:
+            options.register_custom_ops_library(str(chosen.library.resolve()))
+            for key, value in (("path", chosen.path), ("adapter", chosen.adapter), ("route", route)):
+                options.add_session_config_entry(problems.PREFIX + key, value)
+        return ort.InferenceSession(problems.model(kind, dtype), options, providers=["CPUExecutionProvider"])
+
+    with log() as text:
+        made = {"stock": make(None), "gpu": make("gpu"), "auto": make("auto")}
+        device = re.search(r"MultiHeadAttention node '.*' runs path \w+ on ([^\n\x1b]*)", text())
+        if not device:
+            raise SystemExit(f"error: the library takes the node on a GPU, got: {text().strip()[-500:]}")
+    return made, device[1]
+
+
+def run_options(level):
+    import onnxruntime as ort
+
+    options = ort.RunOptions()
+    options.log_severity_level = level
+    return options
+
+
+def answered(session, feeds):
+    """Who answers a call under `route=auto`, and why, by the log."""
+    with log() as text:
+        session.run(None, feeds, run_options(VERBOSE))
+        found = re.search(r"node '[^']*': route (\w+): ([^\n\x1b]*)", text())
+    return (found[1], found[2]) if found else ("unknown", "")
+
+
+def measured(chosen):
+    """The rows of every size that there is time for, one after another; small sizes of all kinds first."""
+    import problems
+    import rounds
+
+    deadline = time.monotonic() + chosen.max_seconds
+    chains = [(kind, dtype) for kind in problems.KINDS if kind.name in chosen.kinds.split(",") for dtype in chosen.dtypes.split(",")]
+    made = {(kind.name, dtype): sessions(chosen, kind, dtype) for kind, dtype in chains}
+    cells = [(size, kind, dtype) for size in problems.sizes(chosen.largest) for kind, dtype in chains]
+    quiet = run_options(ERROR)
+    for index, (size, kind, dtype) in enumerate(cells):
+        three, device = made[kind.name, dtype]
+        feeds = problems.feeds(kind, dtype, size)
+        calls = {name: lambda session=session: session.run(None, feeds, quiet) for name, session in three.items()}
+        row = {"kind": kind.name, "title": kind.title, "dtype": dtype, "size": size}
+        left = deadline - time.monotonic()
+        try:
+            # Sizes that come later are slower: a fair share of the time, and what it takes them is not yet known.
+            times = rounds.measure(calls, left / (len(cells) - index), left)
+            row |= rounds.summary(times)
+            row["answered"], row["reason"] = answered(three["auto"], feeds)
+        except rounds.OutOfTime as reason:
+            row["left_out"] = str(reason)
+        print(report.line(row), file=sys.stderr, flush=True)
+        yield device, row
+
+
+def write(file, text):
+    unfinished = file.with_name(file.name + ".tmp")
+    unfinished.write_text(text)
+    os.replace(unfinished, file)
+
+
+def main():
+    chosen = checked(arguments())
+    name = f"route-{chosen.name}"
+    data = chosen.out / f"{name}.json"
+    if chosen.render:
+        try:
+            results = json.loads(data.read_text())
+        except (OSError, ValueError) as problem:
+            raise SystemExit(f"error: --render takes the name of a sweep in {chosen.out}, got {chosen.name}: {problem}") from None
+        write(chosen.out / f"{name}.md", report.markdown(name, results))
+        return
+    import onnxruntime as ort
+
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    begin = time.monotonic()
+    results = {"device": None, "host": f"{cpu()}, {os.cpu_count()} cores", "onnxruntime": ort.__version__, "path": chosen.path,
+               "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"), "command": command(), "note": chosen.note,
+               "rows": []}
+    for device, row in measured(chosen):
+        results["device"] = device
+        results["rows"].append(row)
+        results["seconds"] = round(time.monotonic() - begin)
+        write(data, json.dumps(results, indent=1) + "\n")
+        write(chosen.out / f"{name}.md", report.markdown(name, results))
+    print(report.verdict(results))
+
+
+if __name__ == "__main__":
+    main()

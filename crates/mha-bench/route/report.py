@@ -1,0 +1,82 @@
+"""Tables of a sweep."""
+
+import re
+
+# What `route=auto` promises: no more than this, of the faster of both.
+PROMISED = 1.05
+
+
+def measured(results):
+    return [row for row in results["rows"] if "left_out" not in row]
+
+
+def beyond(row):
+    """Whether a ratio is more than what is promised and noise explain."""
+    return row["ratio"] > PROMISED + row["noise"]
+
+
+def milliseconds(value):
+    """Three digits that count."""
+    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
+
+
+def line(row):
+    """A row for a terminal."""
+    name = f"{row['kind']} {row['dtype']} {row['size']}:"
+    if "left_out" in row:
+        return f"{name} left out, {row['left_out']}"
+    medians = ", ".join(f"{who} {milliseconds(ms)}" for who, ms in row["median_ms"].items())
+    return f"{name} {medians} ms; {row['answered']} answers, {row['ratio']:.3f} of the faster (noise {100 * row['noise']:.0f} %)"
+
+
+def verdict(results):
+    """The worst ratio, and how many are not explained."""
+    rows = measured(results)
+    if not rows:
+        return "No size was measured."
+    worst = max(rows, key=lambda row: row["ratio"])
+    above = [row for row in rows if row["ratio"] > PROMISED]
+    unexplained = [row for row in above if beyond(row)]
+    name = f"{worst['kind']}, {worst['dtype']}, {worst['size']}"
+    return (f"Of {len(rows)} sizes, `route=auto` takes more than {PROMISED} of the faster of both at {len(above)}, at {len(unexplained)} of "
+            f"them by more than noise. The worst ratio is {worst['ratio']:.3f} ({name}), with noise of {100 * worst['noise']:.0f} %.")
+
+
+def table(rows):
+    head = ["size", "stock CPU ms", "route=gpu ms", "route=auto ms", "who answers", "auto / faster", "noise", "calls"]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for row in rows:
+        if "left_out" in row:
+            cells = [str(row["size"]), f"left out: {row['left_out']}", *[""] * 6]
+        else:
+            ratio = f"{row['ratio']:.3f}"
+            cells = [str(row["size"]), *(milliseconds(row["median_ms"][who]) for who in ("stock", "gpu", "auto")), row["answered"],
+                     f"**{ratio}**" if beyond(row) else ratio, f"{100 * row['noise']:.0f} %", str(row["calls"]["auto"])]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def markdown(name, results):
+    parts = [f"""# {name}: {results["device"]}
+
+{results["date"]}, on {results["host"]}, with ONNX Runtime {results["onnxruntime"]} and `path={results["path"]}`, in {results["seconds"]} s. Every figure is in
+`{name}.json`. Made by
+
+```sh
+{results["command"]}
+```
+
+{results["note"]}
+
+{verdict(results)}
+
+Whole calls through ONNX Runtime with tensors in host memory, of three sessions in turn: one without this library, one with
+`route=gpu` and one with `route=auto`, after the calls in which that tries both. Times are medians. The ratio is of lower
+quartiles, `route=auto` over the faster of the other two; noise is by how much the lower quartiles of every other turn of a session
+differ. A ratio that exceeds {PROMISED} by more than that is bold. For float16 ONNX Runtime has no CPU kernel of its own, and puts
+casts to float32 around its float32 one; `route=auto` uses the same casts.
+"""]
+    for kind, dtype in dict.fromkeys((row["kind"], row["dtype"]) for row in results["rows"]):
+        rows = [row for row in results["rows"] if (row["kind"], row["dtype"]) == (kind, dtype)]
+        parts.append(f"## {rows[0]['title']}, {dtype}\n\n{table(rows)}")
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(parts))

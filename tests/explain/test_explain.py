@@ -1,0 +1,174 @@
+"""Contract of crates/mha-bench/explain: the committed page is what the command makes of the committed figures and of the planner's
+tuning rows, every row that an Apple GPU may get has figures, and what the page argues is so in them. No GPU is needed."""
+
+import copy
+import json
+import pathlib
+import subprocess
+import sys
+from xml.etree import ElementTree
+
+import pytest
+
+BENCH = pathlib.Path(__file__).parents[2] / "crates" / "mha-bench"
+sys.path.insert(0, str(BENCH / "explain"))
+import agx  # noqa: E402
+import chart  # noqa: E402
+import figures  # noqa: E402
+import page  # noqa: E402
+
+DATA = BENCH / "results" / "apple-agx.json"
+
+# A kernel of one loop in another, as the driver prints it, cut short.
+PRINTED = """adapter Apple M1 (G13G A0) (vulkan, integrated, Honeykrisp Mesa 26.1.6-1)
+shared_size: 8192
+   0: f2153500               mov      $r5, simdgroup_index_in_threadgroup
+  10: 522c5e822704           while    r47, r28, 1, ult
+  20: 29e12602f4000014       lstore   r56_r57_r58_r59, r51l, 0, i32, xyzw
+  30: 522ca6222605           while    $r51, r49, 1, ult
+  40: 29e12602f4000014       lload    r56_r57_r58_r59, r51l, 0, i32, xyzw
+  48: 29e12602f4000014       ffma     r1, r2, r3, r4
+  50: 29e12602f4000014       ffma     r1, r2, r3, r4
+  58: 29e12602f4000014       shuffle  r1, r2, r3
+  60: 29e12602f4000014       stack_load r1, 4
+  68: 00c098f6ffff           jmp_any  -56
+  70: 00c0dcf0ffff           jmp_any  -96
+  76: 8800                   stop
+   0: 29e12602f4000014       ffma     r1, r2, r3, r4
+   8: 8800                   stop
+CS shader: 12 instrs, 9 alu, 9 fscib, 4 ic, 130 code size, 159 gprs, 122 uniforms, 16 scratch, 640 threads, 2 loops, 3:1 spills:fills, 2 preamble inst
+"""
+
+
+@pytest.fixture(scope="module")
+def entries():
+    return figures.listing()
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    return json.loads(DATA.read_text())
+
+
+@pytest.fixture(scope="module")
+def rows(entries, recorded):
+    return figures.joined(entries, recorded)
+
+
+def test_the_page_is_what_the_command_makes(rows, recorded):
+    for name, content in page.files(rows, recorded).items():
+        assert (BENCH / "results" / name).read_text() == content, f"run python3 crates/mha-bench/explain, and review {name}"
+
+
+def test_every_row_of_an_apple_gpu_is_listed(entries):
+    tables = BENCH.parent / "mha-plan" / "src" / "profile"
+    for table in ("apple_m1", "apple_m3", "short", "rows"):
+        written = [line for line in (tables / f"{table}.tbl").read_text().splitlines() if line.startswith("|")]
+        listed = [entry for entry in entries if entry["table"] == table]
+        cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in written]
+        fields = ("dtype", "max_head_size", "lanes", "tile", "key_tile", "workgroup")
+        assert cells == [[str(entry[field]) for field in fields] for entry in listed]
+
+
+def test_a_row_without_figures_says_how_to_record_them(entries, recorded):
+    fewer = copy.deepcopy(recorded)
+    dropped = fewer["kernels"].pop(0)["kernel"]
+    with pytest.raises(figures.Missing, match=rf"{dropped} \(a row of .*ci/agx_figures"):
+        figures.joined(entries, fewer)
+
+
+def test_a_kernel_that_changed_is_marked(entries, recorded):
+    changed = copy.deepcopy(entries)
+    assert changed[0]["lane"] == "apple"
+    changed[0]["source"] += "\n// a comment changes nothing\n"
+    assert not any(row.has_changed for row in figures.joined(changed[:1], recorded))
+    changed[0]["source"] += "const ONE: u32 = 1u;"
+    text = page.markdown(figures.joined(changed, recorded), recorded)
+    assert f"Kernels marked † have changed since these figures were recorded: {changed[0]['kernel']}." in " ".join(text.split())
+    assert text.count(" †") >= 2
+
+
+def test_workgroup_memory_is_what_the_planner_counts_with(rows):
+    compiled = [row for row in rows if row.compiled and row.workgroup_memory is not None]
+    assert len(compiled) > 80
+    for row in compiled:
+        assert row.workgroup_memory == row.workgroup_bytes <= figures.WORKGROUP_MEMORY, row.kernel
+
+
+def test_the_argument_holds(rows):
+    """What the page says in words. Where figures no longer say so, the words have to change."""
+    def seed(lane, dtype, head_size):
+        return figures.of(rows, lane, dtype=dtype, max_head_size=head_size)[0]
+
+    for lane in page.SEEDS:
+        f32, f16 = seed(lane, "f32", 64), seed(lane, "f16", 64)
+        assert f32.spills and f32.fills and f32.registers == figures.REGISTERS and f32.threads == 384
+        assert f16.spills == f16.fills == 0
+        assert min(f32.loop_bytes, f16.loop_bytes) > figures.INSTRUCTION_CACHE
+    for dtype in page.DTYPES:
+        before, after = seed("seed-before", dtype, 64), seed("seed-after", dtype, 64)
+        assert before.per_multiply_add("shuffles") >= 0.5 and after.per_multiply_add("shuffles") == 0
+        assert after.per_multiply_add("instructions") < before.per_multiply_add("instructions")
+        assert after.per_multiply_add("workgroup_loads") > 10 * before.per_multiply_add("workgroup_loads")
+        assert after.loop_bytes > before.loop_bytes and after.threads <= before.threads
+    assert seed("seed-after", "f32", 64).spills > seed("seed-before", "f32", 64).spills
+    assert seed("seed-after", "f32", 128).fills > 2 * seed("seed-before", "f32", 128).fills
+    assert seed("seed-after", "f16", 64).threads < seed("seed-before", "f16", 64).threads
+
+    asked = [row for row in figures.of(rows, "apple", "apple_m1") if row.misses(figures.M1) is not None]
+    assert asked and all(row.spills == row.fills == 0 and row.loop_bytes < figures.INSTRUCTION_CACHE for row in asked)
+    for head_size in (40, 64, 128):
+        one = figures.at(rows, "apple", "apple_m1", "f32", head_size, figures.M1)
+        two = figures.at(rows, "apple", "apple_m3", "f32", head_size, figures.M4)
+        assert two.per_multiply_add("workgroup_loads") == pytest.approx(one.per_multiply_add("workgroup_loads") / 2, rel=0.05)
+        assert two.registers > one.registers
+        assert one.per_multiply_add("instructions") > seed("seed-after", "f32", head_size).per_multiply_add("instructions")
+    for row in figures.of(rows, "matrix"):
+        assert not row.compiled and row.held_registers() < 128 and row.workgroup_memory < figures.WORKGROUP_MEMORY
+    short = [row for row in rows if row.gets(figures.M1) and row.compiled and row.lane in ("apple", "short", "rows")]
+    assert {row.lane for row in sorted(short, key=lambda row: row.spills)[-2:]} == {"short"}
+    assert all(row.spills for row in figures.of(rows, "rows") if row.gets(figures.M1))
+
+
+def test_what_a_row_misses():
+    entry = {"table": "t", "dtype": "f32", "head_sizes": {figures.M1: [72, 80]}}
+    fine = {"spills": 0, "fills": 0, "threads": 512, "loop_bytes": 12 << 10, "workgroup_bytes": 32 << 10}
+    assert figures.Row(entry, fine).misses(figures.M1) == []
+    bad = {"spills": 1, "fills": 2, "threads": 511, "loop_bytes": 13 << 10, "workgroup_bytes": 33 << 10}
+    assert figures.Row(entry, bad).misses(figures.M1) == ["1 spills and 2 fills", "511 threads", "loops of 13.0 KB",
+                                                          "33.0 KB of workgroup memory"]
+    assert figures.Row(entry | {"head_sizes": {figures.M1: [88, 128]}}, bad).misses(figures.M1) is None
+    assert figures.Row(entry | {"head_sizes": {}}, bad).misses(figures.M1) is None
+
+
+def test_registers_held_on_matrices():
+    # O 2 x 8 matrices of 2 registers, scores 2 x 4 of 2, Q 2 x 8 of 1, two times 2 pieces of 4.
+    assert figures.Row({"tile": "m8r2c8k4a2", "lanes": 32}, {}).held_registers() == 32 + 16 + 16 + 16
+
+
+def test_what_the_driver_prints():
+    found = agx.figures(PRINTED)
+    assert (found["registers"], found["threads"], found["spills"], found["fills"]) == (160, 640, 3, 1)
+    assert (found["workgroup_bytes"], found["code_bytes"], found["instructions"], found["scratch_bytes"]) == (8192, 130, 12, 16)
+    # From 0x10 to 0x76; the loop inside counts once.
+    assert found["loop_bytes"] == 0x66
+    # What follows `stop` runs once and does not count.
+    assert found["loop"] == {"instructions": 7, "multiply_adds": 2, "workgroup_loads": 1, "shuffles": 1, "spill_moves": 1}
+    for cut in ("shared_size", "CS shader", "stop"):
+        with pytest.raises(agx.Unusable):
+            agx.figures("\n".join(line for line in PRINTED.splitlines() if cut not in line))
+
+
+def test_a_compiler_that_prints_nothing_leaves_the_figures(entries):
+    before = DATA.read_bytes()
+    run = subprocess.run([sys.executable, BENCH / "explain", "--record", "true"], capture_output=True, text=True)
+    assert run.returncode == 1 and run.stderr.startswith("error: `true ...` names an adapter") and len(run.stderr.splitlines()) == 1
+    assert DATA.read_bytes() == before and not list(DATA.parent.glob("*.tmp"))
+    run = subprocess.run([sys.executable, BENCH / "explain", "--record"], capture_output=True, text=True)
+    assert run.returncode == 2 and run.stderr.startswith("error: --record needs the command") and len(run.stderr.splitlines()) == 1
+
+
+def test_bars_are_as_tall_as_their_values():
+    svg = ElementTree.fromstring(chart.chart(["a", "b"], [[("title", [("x", [2, 1])], (2, "two"), "d")]]))
+    heights = [float(rect.get("height")) for rect in svg.iter("{http://www.w3.org/2000/svg}rect") if rect.get("y") and rect.get("x")][2:]
+    assert len(heights) == 2 and heights[0] == pytest.approx(2 * heights[1], rel=1e-3)

@@ -1,0 +1,151 @@
+"""Contract of crates/mha-bench/route: every session makes the same calls in turn for as long as is asked, and tables say what was
+measured, by how much it varies, and what was not."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+
+HERE = pathlib.Path(__file__).parent
+SWEEP = HERE.parents[1] / "crates" / "mha-bench" / "route"
+sys.path[:0] = [str(SWEEP), str(HERE.parent / "ort")]
+import problems  # noqa: E402
+import report  # noqa: E402
+import rounds  # noqa: E402
+from harness import find_library  # noqa: E402
+
+
+class Calls:
+    """Calls that take what they are told to, by a clock of their own; which were made is on record."""
+
+    def __init__(self, **seconds):
+        self.now, self.made, self.seconds = 0.0, [], seconds
+
+    def of(self):
+        def call(name):
+            self.made.append(name)
+            self.now += self.seconds[name]
+
+        return {name: lambda name=name: call(name) for name in self.seconds}
+
+    def measured(self, seconds, left=1e9):
+        return rounds.measure(self.of(), seconds, left, clock=lambda: self.now)
+
+
+def test_short_calls_come_in_turns_whose_first_does_not_count():
+    calls = Calls(stock=1e-3, gpu=1e-6, auto=2.0)
+    times = calls.measured(100)
+    first = sum(rounds.FIRST_CALLS.values())
+    assert calls.made[first:first + 4 + rounds.MOST_CALLS + 1 + 1] == ["stock"] * 4 + ["gpu"] * (rounds.MOST_CALLS + 1) + ["auto"]
+    assert [len(turn) for turn in times["stock"]][:2] == [3, 3]
+    assert all(len(turn) == 1 for turn in times["auto"]) and times["auto"][0][0] == pytest.approx(2)
+    # Whoever begins a round is another one in the next.
+    assert calls.made[first + 5 + rounds.MOST_CALLS + 1] == "gpu"
+
+
+def test_the_time_that_is_asked_for_is_taken():
+    calls = Calls(stock=0.5, gpu=0.5, auto=0.5)
+    times = calls.measured(20)
+    assert 20 < calls.now < 22.1 and len({len(turns) for turns in times.values()}) == 1
+    assert len(Calls(stock=0.5, gpu=0.5, auto=0.5).measured(0)["auto"]) == rounds.LEAST_ROUNDS
+    assert len(Calls(stock=0.5, gpu=0.5, auto=0.5).measured(1e9)["auto"]) == rounds.MOST_ROUNDS
+
+
+def test_what_takes_too_long_is_given_up_early():
+    calls = Calls(stock=0.1, gpu=10.0, auto=10.0)
+    with pytest.raises(rounds.OutOfTime, match="a call of gpu takes 10.0 s"):
+        calls.measured(5, left=100)
+    assert calls.made == ["stock"] * 3 + ["gpu"] * 2
+    assert Calls(stock=0.1, gpu=10.0, auto=0.1).measured(5, left=200)
+
+
+def test_quartiles_are_those_of_numpy():
+    values = list(np.random.default_rng(1).standard_normal(37))
+    for share in (0, 0.25, 0.5, 1):
+        assert rounds.quantile(values, share) == pytest.approx(np.quantile(values, share))
+
+
+def test_ratios_are_to_the_faster_and_noise_is_within_a_session():
+    steady = {"stock": [[3.0]] * 6, "gpu": [[2.0, 2.0]] * 6, "auto": [[2.1]] * 6}
+    found = rounds.summary(steady)
+    assert found["ratio"] == pytest.approx(1.05) and found["noise"] == 0
+    assert found["calls"] == {"stock": 6, "gpu": 12, "auto": 6} and found["median_ms"]["stock"] == 3000
+    # A stretch in which all is slow leaves the lower quartile, and turns that differ show.
+    assert rounds.summary(steady | {"auto": [[2.1], [9.0], [2.1], [9.0], [2.1], [2.1]]})["ratio"] == pytest.approx(1.05)
+    assert rounds.noise([[1.0], [1.2]] * 3) == pytest.approx(0.2)
+
+
+def row(**fields):
+    times = {"stock": 0.5, "gpu": 2.0, "auto": 0.51}
+    return {"kind": "self", "title": "Self-attention", "dtype": "f32", "size": 64, "median_ms": times, "lower_quartile_ms": times,
+            "ratio": 1.02, "noise": 0.01, "answered": "cpu", "reason": "", "calls": dict.fromkeys(times, 30)} | fields
+
+
+def results(*rows):
+    return {"device": "a GPU", "host": "a CPU, 2 cores", "onnxruntime": "1.31.1", "path": "auto", "date": "a day", "command": "a command",
+            "note": "", "seconds": 7, "rows": list(rows)}
+
+
+def test_tables_mark_what_noise_does_not_explain():
+    text = report.markdown("route-x", results(row(), row(size=128, ratio=1.09, noise=0.05), row(size=256, ratio=1.2, noise=0.05),
+                                              row(size=4096, left_out="a call of gpu takes 9.0 s")))
+    lines = text.splitlines()
+    assert "| 64 | 0.5 | 2 | 0.51 | cpu | 1.020 | 1 % | 30 |" in lines
+    assert any("| 1.090 | 5 %" in line for line in lines) and any("| **1.200** | 5 %" in line for line in lines)
+    assert any(line.startswith("| 4096 | left out: a call of gpu takes 9.0 s |") for line in lines)
+    assert "Of 3 sizes, `route=auto` takes more than 1.05 of the faster of both at 2, at 1 of them by more than noise. The worst ratio " \
+           "is 1.200 (self, f32, 256), with noise of 5 %." in lines
+    assert report.verdict(results(row(left_out="why"))) == "No size was measured."
+
+
+@pytest.mark.parametrize("kind", problems.KINDS, ids=lambda kind: kind.name)
+def test_models_and_inputs_are_calls_of_the_operator(kind):
+    model = onnx.load_from_string(problems.model(kind, "f32"))
+    onnx.checker.check_model(model)
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    output, *presents = session.run(None, problems.feeds(kind, "f32", 5))
+    assert output.shape == (1, 1 if kind.has_past else 5, kind.hidden)
+    assert [present.shape for present in presents] == [(1, kind.heads, 6, kind.head_size)] * (2 if kind.has_past else 0)
+    assert {tensor.dtype for tensor in problems.feeds(kind, "f16", 2).values()} == {np.dtype(np.float16)}
+
+
+def test_sizes_are_powers_of_two():
+    assert problems.sizes(1) == [1] and problems.sizes(100) == [1, 2, 4, 8, 16, 32, 64] and problems.sizes(4096)[-1] == 4096
+
+
+def run(*arguments):
+    return subprocess.run([sys.executable, SWEEP, *map(str, arguments)], capture_output=True, text=True, timeout=300)
+
+
+def test_a_sweep_leaves_its_figures_and_tables(tmp_path):
+    library = find_library()
+    assert library, "cargo build --release makes the library"
+    done = run("--name", "x", "--out", tmp_path, "--library", library, "--largest", 2, "--max-seconds", 20)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "route-x.json").read_text())
+    measured = {(r["kind"], r["dtype"], r["size"]): r for r in found["rows"]}
+    assert set(measured) == {(kind, dtype, size) for kind in ("self", "decode") for dtype in ("f32", "f16") for size in (1, 2)}
+    # No GPU answers as little as this within the time of a CPU.
+    assert {r["answered"] for r in found["rows"]} == {"cpu"} and found["device"] and found["onnxruntime"] == ort.__version__
+    assert found["command"] == "python3 crates/mha-bench/route --name x --largest 2 --max-seconds 20"
+    text = (tmp_path / "route-x.md").read_text()
+    assert done.stdout.strip() in text
+    assert run("--name", "x", "--out", tmp_path, "--render").returncode == 0
+    assert (tmp_path / "route-x.md").read_text() == text and len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("arguments, rule", [
+    (["--dtypes", "f64"], "--dtypes takes f32, f16, got f64"),
+    (["--largest", "0"], "--largest takes 1 or more, got 0"),
+    (["--library", "nothing.so"], "--library takes a file that exists, got nothing.so: cargo build --release makes it"),
+    (["--render"], "--render takes the name of a sweep in"),
+])
+def test_wrong_use_gets_one_line(tmp_path, arguments, rule):
+    done = run("--name", "x", "--out", tmp_path, *arguments)
+    assert done.returncode != 0 and done.stderr.startswith(f"error: {rule}") and len(done.stderr.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
