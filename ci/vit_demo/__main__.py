@@ -59,7 +59,9 @@ def main() -> str | None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     picture = arguments.out / "saliency.png"
     saliency.overlay(photograph, measured[PATHS[0]].output, place).save(picture)
+    (arguments.out / saliency.model_path().name).write_bytes(model)
     print(f"\nsaliency map over the photograph: {picture}")
+    print(f"the model as it ran: {arguments.out / saliency.model_path().name}")
     return "; ".join(problems) or None
 
 
