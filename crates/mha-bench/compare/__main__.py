@@ -45,6 +45,7 @@ def arguments():
     options.add_argument("--score-deviations", default="1,9")
     options.add_argument("--checked-rows", type=int, default=8)
     options.add_argument("--repeats", type=int, default=20)
+    options.add_argument("--rounds", type=int, default=4, help="over which launches are shared out, subjects in turn")
     options.add_argument("--peer-timeout", type=int, default=600, help="seconds; what a peer measured until then is kept")
     options.add_argument("--first-calls", default="lightonocr-4k,llm-decode", help="shapes, or `none`")
     options.add_argument("--dtypes", default="f32,f16")
@@ -80,7 +81,8 @@ def bench(options, *extra):
 def own(options):
     """Every figure of this project's kernels."""
     first, *others = options.score_deviations.split(",")
-    common = ["--checked-rows", options.checked_rows, "--repeats", options.repeats, "--dtypes", options.dtypes]
+    common = ["--checked-rows", options.checked_rows, "--repeats", options.repeats, "--dtypes", options.dtypes,
+              "--rounds", options.rounds]
     runs = []
     if options.shapes != "none":
         runs.append(["--shapes", options.shapes, "--subjects", options.subjects, "--score-deviations", first])
