@@ -315,11 +315,22 @@ pub(crate) fn fits(lane: Lane, row: &TuningRow, problem: &AttentionProblem, caps
     if lane == Lane::Short && problem.total_len() > most {
         return Err(format!("lane short takes {most} keys at most, got {}", problem.total_len()));
     }
+    if let Some((ahead, loads)) = loads_ahead(lane, row).filter(|(ahead, loads)| ahead < loads) {
+        return Err(format!("tile {} loads {ahead} pieces a lane ahead, where its keys take {loads}", row.tile));
+    }
     let memory = workgroup_memory(lane, row, problem);
     if memory > caps.max_workgroup_memory {
         return Err(format!("{memory} bytes of workgroup memory are needed, got {}", caps.max_workgroup_memory));
     }
     Ok(())
+}
+
+/// Pieces of keys that each lane of a row loads ahead, and those that a tile of keys takes; None where it loads none ahead.
+fn loads_ahead(lane: Lane, row: &TuningRow) -> Option<(u32, u32)> {
+    let ahead = row.ahead();
+    let packs = lane == Lane::Matrix && row.dtype == DType::F16;
+    let columns = row.columns4() / if packs { 2 } else { 1 };
+    (ahead > 0).then(|| (ahead, (row.key_tile * columns).div_ceil(row.workgroup_size)))
 }
 
 /// Why a device's cooperative matrices can't run a row: its shape must be listed, and a subgroup be what the row is for.

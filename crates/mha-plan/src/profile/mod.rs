@@ -61,6 +61,11 @@ impl TuningRow {
         if self.tile.ends_with('h') && !adds_bias { 2 } else { 4 }
     }
 
+    /// Pieces of 16 bytes of keys, and of values, that each lane loads ahead; 0 where it loads none.
+    pub(crate) fn ahead(&self) -> u32 {
+        tile_numbers(&self.tile).map_or(0, |[.., ahead]| ahead)
+    }
+
     fn slice4(&self) -> u32 {
         tile_numbers(&self.tile).map_or(0, |[_, slice4, ..]| slice4)
     }
