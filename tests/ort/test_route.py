@@ -23,7 +23,7 @@ def test_results_are_the_same_whoever_answers(case, dtype, library, capfd):
     feeds = make_inputs(case)
     running = session(build_model(case), library, route="auto", log_level=VERBOSE)
     answered = set()
-    for _ in range(7):
+    for _ in range(9):
         got = dict(zip(case["outputs"], running.run(case["outputs"], feeds), strict=True))
         assert not differences(case, feeds, got)
         answered |= set(routes(capfd.readouterr().err))
@@ -42,8 +42,8 @@ def test_what_is_slower_is_left(library, capfd):
         running.run(None, feeds)
     taken = routes(capfd.readouterr().err)
     assert len(taken) == 12
-    assert taken[:6].count("gpu") == taken[:6].count("cpu") == 3, "both are measured"
-    assert set(taken[6:]) == {"cpu"}
+    assert taken[:8].count("gpu") == taken[:8].count("cpu") == 4, "both are measured"
+    assert set(taken[8:]) == {"cpu"}
 
 
 def test_gpu_is_the_default(library, capfd):

@@ -7,7 +7,7 @@ import time
 FIRST_CALLS = {"stock": 3, "gpu": 3, "auto": 8}
 LEAST_ROUNDS, MOST_ROUNDS = 3, 40
 # Calls at most that the slowest of them still has to come when it is known how slow it is: the trial calls, and two a round.
-CALLS_TO_COME = 6 + 2 * LEAST_ROUNDS
+CALLS_TO_COME = 8 + 2 * LEAST_ROUNDS
 # A turn of short calls has many, and its first, which finds caches and threads as another session left them, does not count.
 TURN_SECONDS, MOST_CALLS = 3e-3, 16
 

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 /// Times kept of a candidate.
 const KEPT: usize = 5;
-/// Times that a candidate needs for a comparison: the first may hold one-time costs, such as compiling.
-const NEEDED: usize = 3;
-/// A loser within this factor of the winner is tried again now and then, as load and clocks change.
-const CLOSE: f64 = 1.5;
-/// Calls between two such tries: at [`CLOSE`], an extra cost of 0.2 %.
-const CALLS_BETWEEN: u32 = 256;
+/// Times that a candidate needs for a comparison.
+const NEEDED: u32 = 3;
+/// Calls of a burst that do not count: the first after another candidate's, as it may compile, wake threads or find caches cold.
+const SETTLING: u32 = 1;
+/// A loser is tried again, by a burst, as load and clocks change: first so late that the burst costs a twentieth of the calls
+/// before it, and each time that it loses after twice as many calls.
+const LEAST_CALLS_BETWEEN: f64 = 64.0;
+const MOST_CALLS_BETWEEN: f64 = 65_536.0;
+const COST_OF_TRYING: f64 = 0.05;
 
 /// What a contest says is next.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -60,19 +63,22 @@ impl fmt::Display for Reason {
 /// The times of one candidate.
 #[derive(Clone, Debug, Default)]
 struct Times {
-    /// The latest, oldest first.
+    /// The latest that count, oldest first.
     recent: Vec<Duration>,
-    /// All that there ever were.
-    count: u32,
+    /// Calls to come that do not count.
+    settling: u32,
 }
 
 impl Times {
     fn add(&mut self, time: Duration) {
+        if self.settling > 0 {
+            self.settling -= 1;
+            return;
+        }
         if self.recent.len() == KEPT {
             self.recent.remove(0);
         }
         self.recent.push(time);
-        self.count += 1;
     }
 
     /// The least of the latest: what disturbs a call only ever makes it longer.
@@ -81,8 +87,18 @@ impl Times {
     }
 
     fn is_known(&self) -> bool {
-        self.recent.len() >= NEEDED
+        self.recent.len() >= NEEDED as usize
     }
+}
+
+/// A loser's next tries.
+#[derive(Clone, Copy, Debug)]
+struct Retry {
+    candidate: usize,
+    /// Calls of the burst that are left; 0 before it begins.
+    left: u32,
+    /// At which call it begins.
+    at: u32,
 }
 
 /// The times of all candidates for one class of problems.
@@ -92,6 +108,9 @@ pub struct Contest {
     /// The least that each candidate could take: below it no measurement is possible.
     at_best: Vec<Duration>,
     calls: u32,
+    /// Bursts that lost so far.
+    lost: i32,
+    retry: Option<Retry>,
 }
 
 impl Contest {
@@ -102,7 +121,8 @@ impl Contest {
     /// Without candidates.
     pub fn new(at_best: Vec<Duration>) -> Contest {
         assert!(!at_best.is_empty(), "a contest needs candidates");
-        Contest { times: vec![Times::default(); at_best.len()], at_best, calls: 0 }
+        let untried = Times { settling: SETTLING, ..Times::default() };
+        Contest { times: vec![untried; at_best.len()], at_best, calls: 0, lost: 0, retry: None }
     }
 
     /// What a candidate takes, where enough calls have told.
@@ -123,13 +143,16 @@ impl Contest {
         let all = 0..self.times.len();
         // By what is known of each, else by what it could do at the best.
         let expected = |c: usize| self.times[c].best().unwrap_or(self.at_best[c]);
-        let leader = all.clone().min_by_key(|&c| expected(c)).unwrap_or_default();
+        // What is measured comes before what may be as fast at the best.
+        let leader = all.clone().min_by_key(|&c| (self.times[c].best().is_none(), expected(c))).unwrap_or_default();
         let measured = all.clone().filter_map(|c| self.times[c].best()).min();
         // Could it still win? Nothing is known before the first call.
         let can_win = |c: usize| measured.is_none_or(|best| self.at_best[c] < best);
         let is_open = |c: &usize| !self.times[*c].is_known() && can_win(*c);
+        // One after the other: whose turn has begun comes first.
+        let has_begun = |c: usize| self.times[c].settling < SETTLING;
         if all.clone().filter(|&c| can_win(c)).count() > 1
-            && let Some(candidate) = all.clone().filter(is_open).min_by_key(|&c| (self.times[c].count, expected(c)))
+            && let Some(candidate) = all.clone().filter(is_open).min_by_key(|&c| (!has_begun(c), expected(c)))
         {
             return Choice { candidate, reason: Reason::Measuring };
         }
@@ -142,10 +165,37 @@ impl Contest {
             };
         };
         let (own, other) = (expected(leader), expected(next));
-        if self.calls.is_multiple_of(CALLS_BETWEEN) && other.as_secs_f64() <= own.as_secs_f64() * CLOSE {
-            return Choice { candidate: next, reason: Reason::Measuring };
+        match self.tries_again(next, other.as_secs_f64() / own.as_secs_f64().max(f64::MIN_POSITIVE)) {
+            Some(candidate) => Choice { candidate, reason: Reason::Measuring },
+            None => Choice { candidate: leader, reason: Reason::Fastest { own, next: other } },
         }
-        Choice { candidate: leader, reason: Reason::Fastest { own, next: other } }
+    }
+
+    /// The loser whose turn it is again, if it is; `ratio` is its time over the leader's.
+    fn tries_again(&mut self, loser: usize, ratio: f64) -> Option<usize> {
+        const BURST: u32 = SETTLING + NEEDED;
+        let calls = self.calls;
+        let begins = self.retry.is_some_and(|retry| retry.candidate == loser && retry.left == 0 && calls >= retry.at);
+        if begins {
+            self.times[loser].settling = SETTLING;
+            self.retry = Some(Retry { candidate: loser, left: BURST, at: calls });
+        }
+        if let Some(retry) = self.retry.as_mut().filter(|retry| retry.left > 0) {
+            retry.left -= 1;
+            let candidate = retry.candidate;
+            if retry.left == 0 {
+                self.retry = None;
+                self.lost += 1;
+            }
+            return Some(candidate);
+        }
+        if self.retry.is_none_or(|retry| retry.candidate != loser) {
+            let affordable = f64::from(BURST) * (ratio - 1.0).max(0.0) / COST_OF_TRYING;
+            let between = affordable.max(LEAST_CALLS_BETWEEN) * 2f64.powi(self.lost.min(16));
+            let at = calls.saturating_add(between.min(MOST_CALLS_BETWEEN) as u32);
+            self.retry = Some(Retry { candidate: loser, left: 0, at });
+        }
+        None
     }
 }
 
@@ -169,14 +219,16 @@ mod tests {
 
     #[test]
     fn the_faster_one_gets_all_calls_but_a_few() {
-        assert_eq!(play([US, US], [900 * US, 100 * US], 1000), [NEEDED, 1000 - NEEDED]);
-        assert_eq!(play([US, US], [100 * US, 900 * US], 1000), [1000 - NEEDED, NEEDED]);
+        // Nine times as slow: tried again after 640 calls, and after twice as many.
+        assert_eq!(play([US, US], [900 * US, 100 * US], 600), [4, 596]);
+        assert_eq!(play([US, US], [100 * US, 900 * US], 1000), [992, 8]);
     }
 
     #[test]
     fn one_that_cannot_win_is_never_tried() {
         assert_eq!(play([10_000 * US, US], [10_000 * US, 100 * US], 1000), [0, 1000]);
         let mut contest = Contest::new(vec![500 * US, US]);
+        contest.record(1, 900 * US);
         contest.record(1, 100 * US);
         assert_eq!(contest.known(1), None);
         let reason = Reason::NoRival { own: Some(100 * US), rival_at_best: 500 * US };
@@ -201,14 +253,35 @@ mod tests {
     }
 
     #[test]
-    fn a_close_loser_is_tried_again_and_may_win() {
-        let counts = play([US, US], [130 * US, 100 * US], 2570);
-        assert_eq!(counts[0], NEEDED + 10);
+    fn candidates_take_their_turns_one_after_the_other() {
+        let mut contest = Contest::new(vec![US, 2 * US]);
+        let mut order = Vec::new();
+        for _ in 0..9 {
+            let choice = contest.choose();
+            // The first call after the other candidate's is slow, whoever makes it.
+            let settles = order.last() != Some(&choice.candidate);
+            order.push(choice.candidate);
+            contest.record(choice.candidate, if settles { 900 * US } else { [50 * US, 40 * US][choice.candidate] });
+        }
+        assert_eq!(order, [0, 0, 0, 0, 1, 1, 1, 1, 1]);
+        assert_eq!([0, 1].map(|candidate| contest.known(candidate)), [Some(50 * US), Some(40 * US)]);
+    }
+
+    #[test]
+    fn a_loser_is_tried_again_ever_more_rarely() {
+        // After 64, 128, 256, ... calls.
+        assert_eq!(play([US, US], [130 * US, 100 * US], 2200)[0], 4 * 6);
+        // What costs more, later: the first time at a twentieth of the cost.
+        let [slow, fast] = play([US, US], [1100 * US, 100 * US], 100_000);
+        assert!(slow <= 4 * 8 && slow * 10 <= fast / 20, "{slow} {fast}");
+    }
+
+    #[test]
+    fn who_becomes_the_faster_one_wins_in_time() {
         let mut contest = Contest::new(vec![US, US]);
         let mut late = 0;
         for call in 0..5000 {
             let choice = contest.choose();
-            // The one that was slower becomes the faster one.
             let slow = if call < 1000 { 0 } else { 1 };
             contest.record(choice.candidate, if choice.candidate == slow { 140 * US } else { 100 * US });
             late += usize::from(call >= 4000 && choice.candidate == 0);
@@ -217,9 +290,22 @@ mod tests {
     }
 
     #[test]
+    fn a_wrong_start_is_mended() {
+        // The better one was disturbed in all its first calls.
+        let mut contest = Contest::new(vec![US, US]);
+        let mut counts = [0; 2];
+        for call in 0..1000 {
+            let choice = contest.choose();
+            let disturbed = call < 10 && choice.candidate == 0;
+            contest.record(choice.candidate, if disturbed { 900 } else { [100, 300][choice.candidate] } * US);
+            counts[choice.candidate] += 1;
+        }
+        assert!(counts[0] > 750, "{counts:?}");
+    }
+
+    #[test]
     fn a_lone_candidate_is_chosen() {
         let mut contest = Contest::new(vec![US]);
-        contest.record(0, 5 * US);
         for _ in 0..10 {
             assert_eq!(contest.choose().candidate, 0);
             contest.record(0, 5 * US);
