@@ -17,6 +17,9 @@ const APPLE_SIDE: u32 = 8;
 /// Keys from which cooperative matrices are worth staging them: with fewer, an H100 took up to 1.25 times as long on them (9 to
 /// 32 keys, heads of 160 to 256, float16), with 76 and more never longer.
 const LEAST_KEYS_ON_MATRICES: u32 = 64;
+/// The same of query rows, of which a workgroup there takes 64 or 128: 23 rows over 2,632 keys in heads of 256 took 1.13 times as
+/// long as on lane rows.
+const LEAST_ROWS_ON_MATRICES: u32 = 32;
 
 /// Most keys with which the short-query lane gives each query row a group of its own where rows are few: more are worth reading
 /// once for several rows. An H100 gained 5 to 20 % by it over 3 to 38 keys with up to 384 rows, and lost as much with 702.
@@ -127,8 +130,8 @@ pub(crate) fn choose(problem: &AttentionProblem, caps: &DeviceCaps, options: &Pl
         return first_of(&[Lane::Short, Lane::Wide], problem, caps, why);
     }
     let why = format!("path {path}, q_len {} > {SHORT_QUERY}{passed_over}", problem.q_len);
-    let enough_keys = problem.total_len() >= LEAST_KEYS_ON_MATRICES;
-    let matrix = (enough_keys && (path == PathChoice::Apple || has_matrix_units(caps))).then_some(Lane::Matrix);
+    let is_large = problem.total_len() >= LEAST_KEYS_ON_MATRICES && problem.q_len >= LEAST_ROWS_ON_MATRICES;
+    let matrix = (is_large && (path == PathChoice::Apple || has_matrix_units(caps))).then_some(Lane::Matrix);
     let lanes = |others: [Lane; 2]| matrix.into_iter().chain(others).collect::<Vec<_>>();
     match path {
         PathChoice::Baseline => first_of(&[Lane::Rows, Lane::Wide], problem, caps, why),

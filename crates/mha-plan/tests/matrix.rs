@@ -57,21 +57,45 @@ fn what_is_missing_is_named() {
 
 #[test]
 fn path_auto_takes_matrices_where_they_pay() {
-    let starts_with = |path, kv_len, caps: &DeviceCaps| {
-        let problem = problem(Shape { q_len: 300, kv_len, ..Shape::default() });
+    let starts_with = |path, (q_len, kv_len), caps: &DeviceCaps| {
+        let problem = problem(Shape { q_len, kv_len, ..Shape::default() });
         let options = PlanOptions { path, ..PlanOptions::default() };
         plan(&problem, caps, &options).unwrap().decision.split('_').next().unwrap().to_owned()
     };
     let (auto, apple) = (PathChoice::Auto, PathChoice::Apple);
-    for (path, kv_len, caps, lane) in [
-        (auto, 300, devices::h100(), "matrix"),
-        (auto, 64, devices::h100(), "matrix"),
-        (auto, 63, devices::h100(), "rows"),
-        (apple, 63, devices::m4_max(), "apple"),
+    for (path, lengths, caps, lane) in [
+        (auto, (300, 300), devices::h100(), "matrix"),
+        (auto, (32, 64), devices::h100(), "matrix"),
+        (auto, (300, 63), devices::h100(), "rows"),
+        (auto, (31, 300), devices::h100(), "rows"),
+        (apple, (300, 63), devices::m4_max(), "apple"),
         // A software device has no units for them, but path apple is what an Apple GPU runs, wherever it runs.
-        (auto, 300, devices::lavapipe_with_matrices(), "rows"),
-        (apple, 300, devices::lavapipe_with_matrices(), "matrix"),
+        (auto, (300, 300), devices::lavapipe_with_matrices(), "rows"),
+        (apple, (300, 300), devices::lavapipe_with_matrices(), "matrix"),
     ] {
-        assert_eq!(starts_with(path, kv_len, &caps), lane, "{path} with {kv_len} keys on {}", caps.name);
+        assert_eq!(starts_with(path, lengths, &caps), lane, "{path} with {lengths:?} rows and keys on {}", caps.name);
     }
+}
+
+/// On a software device path auto has nothing better than baseline before it measures, so it can't be slower.
+#[test]
+fn path_auto_is_baseline_on_software_devices() {
+    let mut count = 0;
+    for caps in [devices::lavapipe(), devices::lavapipe_with_matrices()] {
+        for q_len in [1, 5, 16, 17, 40, 100, 577, 2048] {
+            for (kv_len, head_size) in [(q_len, 64), (77, 40), (3000, 128), (9, 256), (q_len, 72), (200, 320)] {
+                for dtype in [DType::F32, DType::F16] {
+                    let shape = Shape { q_len, kv_len, head_size, v_head_size: head_size, ..Shape::default() };
+                    let problem = AttentionProblem { dtype, ..problem(shape) };
+                    let steps = |path| {
+                        let options = PlanOptions { path, ..PlanOptions::default() };
+                        plan(&problem, &caps, &options).unwrap().steps
+                    };
+                    assert_eq!(steps(PathChoice::Auto), steps(PathChoice::Baseline), "{shape:?} {dtype:?}");
+                    count += 1;
+                }
+            }
+        }
+    }
+    assert_eq!(count, 192);
 }
