@@ -124,6 +124,9 @@ fn rows(lane: Lane, problem: &AttentionProblem, caps: &DeviceCaps) -> Vec<Tuning
     let covers = |row: &&TuningRow| row.dtype == problem.dtype && row.max_head_size >= head_size;
     let mut rows: Vec<TuningRow> = own.rows.iter().chain(&others).filter(covers).cloned().collect();
     rows.retain(|row| select::fits(lane, row, problem, caps).is_ok());
+    // A row for small problems alone has nothing to win on long ones, and its kernel would have to be compiled.
+    let few_keys = problem.total_len() <= 4 * select::FEW_KEYS_TO_SPLIT;
+    rows.retain(|row| few_keys || lane != Lane::Rows || row.splits.is_none());
     let narrowest = rows.iter().map(|row| row.max_head_size).min();
     rows.retain(|row| Some(row.max_head_size) == narrowest);
     if lane == Lane::Short {

@@ -25,6 +25,10 @@ const LEAST_ROWS_ON_MATRICES: u32 = 32;
 /// once for several rows. An H100 gained 5 to 20 % by it over 3 to 38 keys with up to 384 rows, and lost as much with 702.
 const FEW_KEYS: u32 = 64;
 
+/// Most keys with which lane rows gives each of few query rows a group of its own, rather than split the keys of groups of four:
+/// see its table.
+pub(crate) const FEW_KEYS_TO_SPLIT: u32 = 128;
+
 /// Longest query that the short-query lane takes.
 pub const SHORT_QUERY: u32 = 16;
 
@@ -144,8 +148,16 @@ pub(crate) fn choose(problem: &AttentionProblem, caps: &DeviceCaps, options: &Pl
         PathChoice::Auto if profile::apple_generation(&caps.name).is_some() => {
             first_of(&lanes([Lane::Apple, Lane::Wide]), problem, caps, why)
         }
+        // Unmeasured, what is made for few rows over few keys is no worse a guess than matrices, and no slower than baseline.
+        PathChoice::Auto if small_row(problem, caps) => first_of(&[Lane::Rows, Lane::Wide], problem, caps, why),
         PathChoice::Auto => first_of(&lanes([Lane::Rows, Lane::Wide]), problem, caps, why),
     }
+}
+
+/// Whether lane rows takes a problem on a row for small ones.
+fn small_row(problem: &AttentionProblem, caps: &DeviceCaps) -> bool {
+    let choice = lane_choice(Lane::Rows, problem, caps, &[], String::new());
+    choice.is_ok_and(|choice| choice.row.is_some_and(|row| row.splits.is_some()))
 }
 
 /// Whether cooperative matrices run on units of their own: a software device, which computes them as it does everything else, takes
@@ -203,11 +215,16 @@ pub(crate) fn lane_choice(
     // The narrowest head class that covers and the lanes of its first row; within it, a choice by the problem's size.
     let row = fitting().next().map(|first| {
         let kind = |row: &TuningRow| (row.max_head_size, row.lanes, row.matrix().map(|tile| tile.side));
-        let class = || fitting().filter(|row| kind(row) == kind(first));
+        let same = || fitting().filter(|row| kind(row) == kind(first));
+        let class = || same().filter(|row| lane != Lane::Rows || row.rows == first.rows);
+        let few_keys = lane == Lane::Rows && problem.total_len() <= FEW_KEYS_TO_SPLIT;
+        if let Some(single) = same().find(|row| row.rows == 1 && few_keys && leaves_idle(problem, first, caps)) {
+            return single;
+        }
         let suits = |row: &&TuningRow| match lane {
             Lane::Short => {
-                let few_rows = 4 * busy_lanes(problem, row) <= wanted_lanes(caps);
-                row.rows >= problem.q_len || (problem.total_len() <= FEW_KEYS && few_rows)
+                let few_keys = problem.total_len() <= FEW_KEYS;
+                row.rows >= problem.q_len || (few_keys && leaves_idle(problem, row, caps))
             }
             // A device that is three quarters full gains nothing from smaller workgroups, each of which loads all keys.
             _ => 4 * busy_lanes(problem, row) >= 3 * wanted_lanes(caps),
@@ -389,6 +406,11 @@ pub(crate) fn wanted_lanes(caps: &DeviceCaps) -> u64 {
         DeviceKind::Integrated => 16 << 10,
         DeviceKind::Software => 1 << 10,
     }
+}
+
+/// Whether a row leaves three quarters of the device without work.
+fn leaves_idle(problem: &AttentionProblem, row: &TuningRow, caps: &DeviceCaps) -> bool {
+    4 * busy_lanes(problem, row) <= wanted_lanes(caps)
 }
 
 /// Lanes that a prefill lane gives rows of a problem whose keys are not split.

@@ -65,7 +65,10 @@ fn path_auto_takes_matrices_where_they_pay() {
     let (auto, apple) = (PathChoice::Auto, PathChoice::Apple);
     for (path, lengths, caps, lane) in [
         (auto, (300, 300), devices::h100(), "matrix"),
-        (auto, (32, 64), devices::h100(), "matrix"),
+        (auto, (2048, 64), devices::h100(), "matrix"),
+        // Few rows over few keys have a row of lane rows.
+        (auto, (32, 64), devices::h100(), "rows"),
+        (auto, (32, 129), devices::h100(), "matrix"),
         (auto, (300, 63), devices::h100(), "rows"),
         (auto, (31, 300), devices::h100(), "rows"),
         (apple, (300, 63), devices::m4_max(), "apple"),

@@ -57,6 +57,7 @@ pub fn named() -> Vec<(&'static str, AttentionProblem)> {
     vec![
         ("lightonocr-4k", of(1, 16, 4096, 4096, 64)),
         ("vit-l-336", of(1, 16, 577, 577, 64)),
+        ("bert-64", of(1, 12, 64, 64, 64)),
         ("sd15-self", of(2, 8, 4096, 4096, 40)),
         ("sd15-cross", of(2, 8, 4096, 77, 40)),
         ("llm-prefill", AttentionProblem { causal: true, ..of(1, 32, 2048, 2048, 128) }),
