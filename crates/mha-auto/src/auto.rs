@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
 use mha_gpu::Gpu;
-use mha_plan::{Plan, PlanOptions, Refusal};
+use mha_plan::{DeviceKind, Plan, PlanOptions, Refusal};
 use mha_spec::{AttentionProblem, PathChoice};
 use mha_tune::Class;
 
@@ -114,7 +114,7 @@ impl Auto {
     }
 
     /// Notes that a session called for a problem's answer. The second call of a class that nothing is known of has it measured,
-    /// by a thread of its own; gives whether this was that call.
+    /// by a thread of its own, unless the device is a software one; gives whether this was that call.
     pub fn called(&self, problem: &AttentionProblem) -> bool {
         self.shared.warning.say();
         let class = Class::of(problem);
@@ -124,11 +124,18 @@ impl Auto {
             *calls = calls.saturating_add(1);
             *calls
         };
-        let worth_it = calls == CALLS_BEFORE && self.known(problem).is_none();
+        // A software device would compile and compute on the cores that the session works on, for seconds.
+        let can_stand_it = self.gpu().caps().kind != DeviceKind::Software;
+        let worth_it = can_stand_it && calls == CALLS_BEFORE && self.known(problem).is_none();
         if worth_it {
-            self.worker.measure(problem.clone());
+            self.learn_aside(problem);
         }
         worth_it
+    }
+
+    /// Has a problem's class measured by a thread of its own, beside whatever else the device does.
+    pub fn learn_aside(&self, problem: &AttentionProblem) {
+        self.worker.measure(problem.clone());
     }
 
     /// What is known of the problem's class.

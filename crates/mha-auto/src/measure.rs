@@ -11,6 +11,8 @@ use crate::samples;
 
 /// Launches of one sample of a candidate: as many as fit [`SAMPLE`], and no more than this.
 const MOST_LAUNCHES: usize = 16;
+/// A problem that can't be halved is not measured where its launch takes more times what it should.
+const MOST_OVER: u32 = 4;
 const SAMPLE: Duration = Duration::from_millis(2);
 
 /// How much a measurement may cost.
@@ -44,7 +46,7 @@ impl Effort {
     };
 }
 
-/// What is known of a class of problems on a device. Times are of one launch of the problem that was measured.
+/// What is known of a class of problems on a device. Times are of one launch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Known {
     /// The fastest.
@@ -92,7 +94,8 @@ pub fn measure(
     effort: &Effort,
     mut proceed: impl FnMut() -> bool,
 ) -> Result<Option<Measured>, GpuError> {
-    let Some(found) = candidates(problem, gpu.caps()) else { return Ok(None) };
+    let Some(found) = candidates(problem, gpu.caps()).filter(|_| problem.flops() > 0.0) else { return Ok(None) };
+    let whole = problem.flops();
     let Some((problem, staged)) = prepare(gpu, problem, &found.all[found.usual], effort, &mut proceed)? else {
         return Ok(None);
     };
@@ -131,10 +134,13 @@ pub fn measure(
         }
     }
     let Some(outcome) = race.outcome() else { return Ok(None) };
-    let Some(time) = outcome.times[outcome.winner] else { return Ok(None) };
+    // Of half its heads, a problem that fills the device takes half the time.
+    let times: Vec<_> =
+        outcome.times.iter().map(|time| time.map(|time| time.mul_f64(whole / problem.flops()))).collect();
+    let Some(time) = times[outcome.winner] else { return Ok(None) };
     let candidate = found.all[outcome.winner].clone();
-    let known = Known { candidate, time, baseline: outcome.times[found.baseline] };
-    Ok(Some(Measured { candidates: found, times: outcome.times, winner: outcome.winner, known }))
+    let known = Known { candidate, time, baseline: times[found.baseline] };
+    Ok(Some(Measured { candidates: found, times, winner: outcome.winner, known }))
 }
 
 /// Whether a launch succeeded. One that failed is the candidate's own affair, unless the device is gone.
@@ -168,7 +174,11 @@ fn prepare<'a>(
             }
             // The first launch compiles, which is none of its time.
             staged.time(&plan, 1)?;
-            if half.is_none() || staged.time(&plan, 1)? <= effort.launch {
+            let time = staged.time(&plan, 1)?;
+            if half.is_none() && time > effort.launch * MOST_OVER {
+                return Ok(None);
+            }
+            if half.is_none() || time <= effort.launch {
                 return Ok(Some((problem, staged)));
             }
         }

@@ -3,10 +3,10 @@
 //! once keep one another's entries.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mha_gpu::AdapterIdentity;
 use mha_plan::Candidate;
@@ -18,6 +18,8 @@ use crate::measure::Known;
 
 /// Version of the file's form.
 const FORMAT: u32 = 1;
+/// How long another process may keep the file's lock, which it needs for milliseconds.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 /// A larger file is none of ours.
 const MOST_BYTES: u64 = 16 << 20;
 
@@ -169,7 +171,7 @@ impl Store {
             fs::create_dir_all(directory)?;
             // Held from reading to replacing, so that no other process's entries get lost between. Released when it is closed.
             let lock = File::create(self.file.with_extension("lock"))?;
-            lock.lock()?;
+            wait_for(&lock)?;
             let mut choices = self.load().unwrap_or_default();
             choices.extend(new.iter().map(|(class, known)| (*class, known.clone())));
             let mut file = tempfile::NamedTempFile::new_in(directory)?;
@@ -203,8 +205,27 @@ impl Store {
     }
 }
 
+/// Locks a file, unless another process keeps it for longer than writing takes.
+fn wait_for(lock: &File) -> io::Result<()> {
+    let begin = Instant::now();
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if begin.elapsed() > LOCK_PATIENCE => {
+                return Err(io::Error::new(io::ErrorKind::WouldBlock, "another process holds its lock"));
+            }
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(5)),
+        }
+    }
+}
+
 fn read(file: &Path) -> io::Result<Vec<u8>> {
-    if fs::metadata(file)?.len() > MOST_BYTES {
+    let metadata = fs::metadata(file)?;
+    if !metadata.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no file"));
+    }
+    if metadata.len() > MOST_BYTES {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it is too large"));
     }
     fs::read(file)
@@ -297,6 +318,18 @@ mod tests {
         assert!(store.load().is_err());
         let error = store.add(&Choices::from([choice(100, 5)])).unwrap_err().to_string();
         assert!(error.contains("can't be written"), "{error}");
+    }
+
+    #[test]
+    fn a_lock_that_is_never_given_back_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::new(directory.path(), &identity("1"));
+        store.add(&Choices::from([choice(100, 5)])).unwrap();
+        let held = File::create(store.file().with_extension("lock")).unwrap();
+        held.lock().unwrap();
+        let error = store.add(&Choices::from([choice(100, 6)])).unwrap_err().to_string();
+        assert!(error.ends_with("can't be written: another process holds its lock"), "{error}");
+        assert_eq!(store.load().unwrap(), Choices::from([choice(100, 5)]));
     }
 
     #[test]

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use mha_plan::DeviceKind;
 use mha_spec::AttentionProblem;
 
 use crate::auto::{Shared, lock};
@@ -16,8 +15,8 @@ use crate::measure::{Effort, measure};
 const MOST_TIME: Duration = Duration::from_secs(10);
 /// How long a sample waits for a moment without calls before it takes its turn among them.
 const PATIENCE: Duration = Duration::from_millis(20);
-/// A software device compiles and computes on the cores that the session works on: it is measured in pauses this long alone.
-const PAUSE: Duration = Duration::from_millis(200);
+/// What of [`MOST_TIME`] is spent.
+static SPENT: Mutex<Duration> = Mutex::new(Duration::ZERO);
 
 /// The measuring thread, started when it is first needed.
 pub(crate) struct Worker {
@@ -79,9 +78,9 @@ impl Drop for Worker {
 
 fn work(shared: &Shared, stopped: &AtomicBool, problems: &Receiver<AttentionProblem>, pending: &AtomicUsize) {
     let stopped = || stopped.load(Ordering::Relaxed);
-    let mut left = MOST_TIME;
     for problem in problems {
         let (begin, mut waited) = (Instant::now(), Duration::ZERO);
+        let left = MOST_TIME.saturating_sub(*lock(&SPENT));
         let proceed = || {
             waited += wait_for_turn(shared, stopped);
             !stopped() && begin.elapsed() - waited < left
@@ -90,8 +89,8 @@ fn work(shared: &Shared, stopped: &AtomicBool, problems: &Receiver<AttentionProb
             shared.learn_or_warn(&problem, measured.known);
         }
         pending.fetch_sub(1, Ordering::Relaxed);
-        left = left.saturating_sub(begin.elapsed() - waited);
-        if left.is_zero() || shared.gpu.is_lost() || stopped() {
+        *lock(&SPENT) += begin.elapsed() - waited;
+        if begin.elapsed() - waited >= left || shared.gpu.is_lost() || stopped() {
             return;
         }
     }
@@ -100,13 +99,7 @@ fn work(shared: &Shared, stopped: &AtomicBool, problems: &Receiver<AttentionProb
 /// Waits until a sample disturbs as little as it can; gives how long that took.
 fn wait_for_turn(shared: &Shared, stopped: impl Fn() -> bool) -> Duration {
     let begin = Instant::now();
-    let is_software = shared.gpu.caps().kind == DeviceKind::Software;
-    let is_turn = || match shared.gpu.idle() {
-        Some(idle) if is_software => idle >= PAUSE,
-        Some(_) => true,
-        None => !is_software && begin.elapsed() >= PATIENCE,
-    };
-    while !stopped() && !is_turn() {
+    while !stopped() && shared.gpu.idle().is_none() && begin.elapsed() < PATIENCE {
         thread::sleep(Duration::from_micros(200));
     }
     begin.elapsed()

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use mha_auto::{Auto, Effort, Known, measure};
 use mha_gpu::{Gpu, GpuSettings};
-use mha_plan::candidates;
+use mha_plan::{DeviceKind, candidates};
 use mha_spec::{AdapterChoice, AttentionProblem, DType, Layout, PaddingMask, Past, PresentOutputs, ProjectionBias};
 
 /// How long a busy machine may take for what takes milliseconds.
@@ -139,17 +139,19 @@ fn the_second_call_of_a_class_has_it_measured() {
     let auto = Auto::of(&gpu, Some(directory.path()));
     let problem = problem(20);
     assert!(!auto.called(&problem));
-    std::thread::sleep(Duration::from_millis(50));
     assert_eq!((auto.generation(), auto.known(&problem)), (0, None), "one call is not worth it");
-    assert!(!auto.is_measuring());
-    assert!(auto.called(&problem));
+    // A software device is left to `tune`.
+    let is_software = gpu.caps().kind == DeviceKind::Software;
+    assert_ne!(auto.called(&problem), is_software);
     assert!(!auto.called(&problem), "once is enough");
+    if is_software {
+        auto.learn_aside(&problem);
+    }
     let begin = Instant::now();
-    while auto.is_measuring() {
+    while auto.generation() == 0 {
         assert!(begin.elapsed() < PATIENCE, "nothing was learnt");
         std::thread::sleep(Duration::from_millis(5));
     }
-    assert_eq!(auto.generation(), 1, "it is done when it has learnt");
     assert!(auto.known(&problem).is_some());
     assert!(decision(&auto, &problem).contains("the fastest measured on this device"));
     drop(auto);
@@ -160,15 +162,11 @@ fn the_second_call_of_a_class_has_it_measured() {
 fn an_end_does_not_wait_for_measurements() {
     let auto = Auto::of(&gpu(), None);
     for q_len in [17, 33, 70, 150, 300, 600, 1200] {
-        auto.called(&problem(q_len));
-        auto.called(&problem(q_len));
+        auto.learn_aside(&problem(q_len));
     }
-    assert!(auto.is_measuring());
     auto.stop();
-    assert!(!auto.is_measuring());
     let generation = auto.generation();
     assert!(generation < 7, "some were left");
-    auto.called(&problem(5));
-    auto.called(&problem(5));
+    auto.learn_aside(&problem(5));
     assert_eq!(auto.generation(), generation, "nothing is measured after the end");
 }

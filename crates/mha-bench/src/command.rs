@@ -1,10 +1,11 @@
 //! The command line of the benchmark: paths and lanes over named shapes, as a table, as JSON and as plots.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mha_auto::Auto;
+use mha_auto::{Auto, Store, StoreError};
 use mha_gpu::{Gpu, GpuSettings, Timestamps, platform_cache_directory};
 use mha_spec::{AdapterChoice, DType};
 use serde::Serialize;
@@ -43,9 +44,9 @@ pub struct Arguments {
     /// Rows of every head that are checked against float64.
     #[arg(long, default_value = "8", value_parser = count)]
     checked_rows: usize,
-    /// Part of an adapter's name.
-    #[arg(long)]
-    adapter: Option<String>,
+    /// Which GPU: `auto`, an index, or part of an adapter's name.
+    #[arg(long, default_value = "auto", value_parser = select::adapter)]
+    adapter: AdapterChoice,
     /// Path `auto` as it is before anything is measured, whatever is kept in the cache directory.
     #[arg(long)]
     unmeasured: bool,
@@ -85,24 +86,24 @@ pub struct Arguments {
 ///
 /// # Errors
 /// One line that says what to type instead, or what failed on the device.
-pub fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
+pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box<dyn std::error::Error>> {
     // Before anything is measured.
     let json = arguments.json.as_deref().map(OutputFile::new).transpose()?;
     let plots = arguments.plot.as_deref().map(OutputFolder::new).transpose()?;
     if let Some(directory) = &arguments.first_call {
-        return first_call(arguments, directory, json.as_ref());
+        return first_call(arguments, directory, json.as_ref(), out);
     }
-    let results = arguments.from.as_deref().map_or_else(|| compare(arguments), Results::read)?;
+    let results = arguments.from.as_deref().map_or_else(|| compare(arguments, out), Results::read)?;
     write_json(json.as_ref(), &results)?;
     if let Some(folder) = plots {
         for path in plot::write(&results, &folder)? {
-            println!("{}", path.display());
+            writeln!(out, "{}", path.display())?;
         }
     }
     Ok(())
 }
 
-fn compare(arguments: &Arguments) -> Result<Results, BenchError> {
+fn compare(arguments: &Arguments, out: &mut impl Write) -> Result<Results, BenchError> {
     let shapes = select::shapes(&arguments.shapes)?;
     let subjects = select::subjects(&arguments.subjects, arguments.rows.as_deref())?;
     let dtypes = select::dtypes(&arguments.dtypes)?;
@@ -110,15 +111,15 @@ fn compare(arguments: &Arguments) -> Result<Results, BenchError> {
     let effort = Effort { repeats: *repeats, calls: *calls, rounds: (*rounds).min(*repeats) };
     let pipeline_cache = platform_cache_directory();
     let settings = GpuSettings { timestamps: Timestamps::Call, pipeline_cache, ..GpuSettings::default() };
-    let gpu = Gpu::open(&adapter(arguments), &settings)?;
-    let auto = path_auto(arguments, &gpu);
+    let gpu = Gpu::open(&arguments.adapter, &settings)?;
+    let auto = path_auto(arguments, &gpu)?;
 
     let mut peak_tflops = BTreeMap::new();
     for dtype in [DType::F32, DType::F16].into_iter().filter(|dtype| *dtype == DType::F32 || gpu.caps().f16) {
         peak_tflops.insert(dtype.name().to_owned(), fma_tflops(&gpu, dtype)?);
     }
     let mut results = Results::new(gpu.describe(), peak_tflops, shapes);
-    print_head(&results);
+    print_head(&results, out)?;
     let steps = results.shapes.len() * dtypes.len() * score_deviations.len() * subjects.len() * effort.rounds;
     let progress = Progress::new(steps as u64);
     for shape in &results.shapes {
@@ -133,15 +134,15 @@ fn compare(arguments: &Arguments) -> Result<Results, BenchError> {
                     let (shape, dtype, subject) = (shape.name.clone(), dtype.name().to_owned(), subject.name());
                     match result {
                         Ok(row) => {
-                            progress.println(&table_row(&row, results.peak_tflops["f32"]));
+                            progress.writeln(out, &table_row(&row, results.peak_tflops["f32"]))?;
                             results.rows.push(row);
                         }
                         Err(why) => {
                             let why = why.to_string();
                             let cells = "| | | | | |";
-                            progress.println(&format!(
-                                "| {shape} | {dtype} | {deviation} | {subject} | refused: {why} {cells}"
-                            ));
+                            let line =
+                                format!("| {shape} | {dtype} | {deviation} | {subject} | refused: {why} {cells}");
+                            progress.writeln(out, &line)?;
                             results.refused.push(Refused { shape, dtype, subject, why });
                         }
                     }
@@ -153,14 +154,15 @@ fn compare(arguments: &Arguments) -> Result<Results, BenchError> {
     Ok(results)
 }
 
-fn print_head(results: &Results) {
+fn print_head(results: &Results, out: &mut impl Write) -> std::io::Result<()> {
     let peaks: Vec<String> =
         results.peak_tflops.iter().map(|(dtype, peak)| format!("{} TFLOP/s in {dtype}", rate(*peak))).collect();
-    println!("{}\nfused multiply-adds: {}", results.device, peaks.join(", "));
-    println!(
+    writeln!(out, "{}\nfused multiply-adds: {}", results.device, peaks.join(", "))?;
+    writeln!(
+        out,
         "| shape | dtype | score deviation | subject | GPU ms (10 % to 90 %) | TFLOP/s | of f32 peak | GB/s | call ms | \
          largest error | kernel |\n|---|---|---|---|---|---|---|---|---|---|---|"
-    );
+    )
 }
 
 /// Sums and products are float32 in either type, so its peak is what all rates are a share of.
@@ -191,6 +193,7 @@ fn first_call(
     arguments: &Arguments,
     directory: &Path,
     json: Option<&OutputFile>,
+    out: &mut impl Write,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let shapes = select::shapes(&arguments.shapes)?;
     let subjects = select::subjects(&arguments.subjects, arguments.rows.as_deref())?;
@@ -203,14 +206,15 @@ fn first_call(
         .into());
     };
     let settings = GpuSettings { pipeline_cache: Some(directory.to_owned()), ..GpuSettings::default() };
-    let gpu = Gpu::open(&adapter(arguments), &settings)?;
+    let gpu = Gpu::open(&arguments.adapter, &settings)?;
     let workload = Workload::new(shape, &Normals::new(shape, 1), *dtype, 1.0, 0);
-    let calls = first_calls(&path_auto(arguments, &gpu), &workload, subject)?;
-    println!("{}", gpu.describe());
-    println!(
+    let calls = first_calls(&*path_auto(arguments, &gpu)?, &workload, subject)?;
+    writeln!(out, "{}", gpu.describe())?;
+    writeln!(
+        out,
         "{} {} {}: {:.1} ms, then {:.1} ms",
         calls.shape, calls.dtype, calls.subject, calls.first_ms, calls.second_ms
-    );
+    )?;
     Ok(write_json(json, &calls)?)
 }
 
@@ -220,14 +224,16 @@ fn write_json(file: Option<&OutputFile>, results: &impl Serialize) -> Result<(),
 }
 
 /// What path `auto` knows of the device.
-fn path_auto(arguments: &Arguments, gpu: &Arc<Gpu>) -> Arc<Auto> {
+fn path_auto(arguments: &Arguments, gpu: &Arc<Gpu>) -> Result<Arc<Auto>, BenchError> {
     let directory = || arguments.cache.clone().or_else(platform_cache_directory);
     let cache = if arguments.unmeasured { None } else { directory() };
-    Auto::of(gpu, cache.as_deref())
-}
-
-fn adapter(arguments: &Arguments) -> AdapterChoice {
-    arguments.adapter.clone().map_or(AdapterChoice::Auto, AdapterChoice::Name)
+    if let Some(named) = &arguments.cache {
+        // What was asked for by name must be there to be read; what is damaged costs a warning, as ever.
+        if let Err(error @ StoreError::Io { .. }) = Store::new(named, gpu.identity()).check() {
+            return Err(error.into());
+        }
+    }
+    Ok(Auto::of(gpu, cache.as_deref()))
 }
 
 /// How many of something to do: 1 or more, and no more than anybody waits for.

@@ -15,6 +15,12 @@ pub enum BenchError {
     /// The lane can't run the shape here.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// Standard output can't be written.
+    #[error("standard output can't be written: {0}")]
+    Output(#[from] std::io::Error),
+    /// The choices of path `auto` that were asked for can't be read.
+    #[error(transparent)]
+    Store(#[from] mha_auto::StoreError),
     /// The device failed.
     #[error(transparent)]
     Gpu(#[from] GpuError),

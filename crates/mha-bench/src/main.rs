@@ -15,8 +15,10 @@ struct Program {
 }
 
 fn main() -> ExitCode {
-    match run(&usage::parse::<Program>("attention-bench").arguments) {
+    usage::show_warnings();
+    match run(&usage::parse::<Program>("attention-bench").arguments, &mut std::io::stdout().lock()) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if usage::is_closed_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("attention-bench: {error}");
             ExitCode::FAILURE

@@ -1,5 +1,6 @@
 //! [`Progress`]: a bar on standard error for work of minutes.
 
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -37,9 +38,12 @@ impl Progress {
         self.bar.set_message(label.to_owned());
     }
 
-    /// Prints a line to standard output, clear of the bar.
-    pub fn println(&self, line: &str) {
-        self.bar.suspend(|| println!("{line}"));
+    /// Writes a line to `out`, which may be the same terminal, clear of the bar.
+    ///
+    /// # Errors
+    /// As `out`.
+    pub fn writeln(&self, out: &mut impl Write, line: &str) -> io::Result<()> {
+        self.bar.suspend(|| writeln!(out, "{line}"))
     }
 
     /// Takes the bar off the screen.
@@ -117,7 +121,9 @@ mod tests {
         progress.step("only");
         progress.bar.force_draw();
         let before = paper.text().matches("<clear>").count();
-        progress.println("a row");
+        let mut out = Vec::new();
+        progress.writeln(&mut out, "a row").unwrap();
+        assert_eq!(out, b"a row\n");
         assert!(paper.text().matches("<clear>").count() > before, "{}", paper.text());
         progress.finish();
         assert!(paper.text().ends_with("<clear>"), "{}", paper.text());

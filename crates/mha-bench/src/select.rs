@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use mha_plan::profile;
-use mha_spec::DType;
+use mha_spec::{AdapterChoice, DType};
 
 use crate::error::BenchError;
 use crate::random;
@@ -149,6 +149,14 @@ fn distinct(option: &str, names: impl Iterator<Item = String>) -> Result<(), Ben
         }
     }
     Ok(())
+}
+
+/// A choice of adapter, as the session option has it: `auto`, an index, or part of a name.
+///
+/// # Errors
+/// What is accepted.
+pub fn adapter(text: &str) -> Result<AdapterChoice, String> {
+    AdapterChoice::parse(text).ok_or_else(|| "`auto`, an index or part of an adapter's name is needed".to_owned())
 }
 
 #[cfg(test)]

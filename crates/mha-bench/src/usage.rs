@@ -1,6 +1,7 @@
 //! Errors of command-line use, in one line that says what to type instead, where clap takes a paragraph.
 
 use std::ffi::OsString;
+use std::io;
 use std::process::exit;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -19,6 +20,19 @@ pub fn parse<P: Parser>(program: &str) -> P {
         }
         exit(STATUS)
     })
+}
+
+/// Whether an error is that nobody reads standard output any more, as after `| head`: an end like any other.
+pub fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    causes.any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe))
+}
+
+/// Has warnings of the library below shown on standard error.
+pub fn show_warnings() {
+    let lines = tracing_subscriber::fmt().with_writer(io::stderr).without_time().with_target(false);
+    // Fails where the process has such a thing already, which then shows them.
+    let _ = lines.with_max_level(tracing::Level::WARN).try_init();
 }
 
 /// The line for the error that `command` found in `arguments`, the program's own name not among them. None where it is no

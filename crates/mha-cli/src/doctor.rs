@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use mha_auto::Auto;
-use mha_bench::{BenchError, Shape};
+use mha_bench::{BenchError, Shape, select};
 use mha_gpu::{AdapterSummary, Gpu, GpuSettings, list_adapters, platform_cache_directory};
 use mha_plan::{CoopMatrix, DeviceCaps, Lane, Plan, PlanOptions, Refusal, plan, profile};
 use mha_spec::options::PathChoice;
@@ -15,9 +15,9 @@ use crate::runtime;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Only adapters whose name contains this.
-    #[arg(long)]
-    adapter: Option<String>,
+    /// Only this GPU: an index, or part of an adapter's name.
+    #[arg(long, default_value = "auto", value_parser = select::adapter)]
+    adapter: AdapterChoice,
     /// The Python whose onnxruntime is asked to load the library.
     #[arg(long, default_value = "python3")]
     python: String,
@@ -31,6 +31,19 @@ pub(crate) struct Arguments {
 /// # Errors
 /// No adapter has the name that was asked for, or the report can't be written.
 pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
+    let adapters = list_adapters();
+    let named = |adapter: &&AdapterSummary| match &arguments.adapter {
+        AdapterChoice::Auto => true,
+        AdapterChoice::Index(index) => adapter.index == *index,
+        AdapterChoice::Name(part) => adapter.name.to_lowercase().contains(&part.to_lowercase()),
+    };
+    let shown: Vec<&AdapterSummary> = adapters.iter().filter(named).collect();
+    if arguments.adapter != AdapterChoice::Auto && shown.is_empty() {
+        let names: Vec<String> = adapters.iter().map(|adapter| format!("{} {}", adapter.index, adapter.name)).collect();
+        let all =
+            if names.is_empty() { "there is none".to_owned() } else { format!("there are: {}", names.join(", ")) };
+        return Err(format!("--adapter takes an index, or part of a name, of an adapter; {all}").into());
+    }
     writeln!(
         out,
         "webgpu-attention {} on {} {}",
@@ -43,20 +56,6 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box
         None => writeln!(out, "cache: none, as the platform names no directory for it")?,
     }
     runtimes(arguments, out)?;
-    let adapters = list_adapters();
-    let named = |adapter: &&AdapterSummary| {
-        let part = arguments.adapter.as_deref().unwrap_or_default().to_lowercase();
-        adapter.name.to_lowercase().contains(&part)
-    };
-    let shown: Vec<&AdapterSummary> = adapters.iter().filter(named).collect();
-    if let (Some(part), true) = (&arguments.adapter, shown.is_empty()) {
-        let names: Vec<&str> = adapters.iter().map(|adapter| adapter.name.as_str()).collect();
-        return Err(format!(
-            "an adapter has part of its name in --adapter, got '{part}'; there are: {}",
-            names.join(", ")
-        )
-        .into());
-    }
     if adapters.is_empty() {
         writeln!(out, "adapters: none through Vulkan, Metal or Direct3D 12; calls run on ONNX Runtime's CPU kernel")?;
     }
@@ -216,9 +215,13 @@ mod tests {
 
     #[test]
     fn an_unknown_adapter_is_an_error_with_those_there_are() {
-        let arguments =
-            Arguments { adapter: Some("no such adapter".into()), python: "/nonexistent".into(), library: None };
-        let error = run(&arguments, &mut Vec::new()).unwrap_err().to_string();
-        assert!(error.contains("got 'no such adapter'"), "{error}");
+        let arguments = Arguments {
+            adapter: AdapterChoice::Name("no such adapter".into()),
+            python: "/nonexistent".into(),
+            library: None,
+        };
+        let mut out = Vec::new();
+        let error = run(&arguments, &mut out).unwrap_err().to_string();
+        assert!(error.contains("takes an index, or part of a name") && out.is_empty(), "{error}");
     }
 }

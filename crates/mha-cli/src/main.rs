@@ -31,14 +31,16 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    usage::show_warnings();
     let result = match usage::parse::<Program>("webgpu-attention").command {
         Command::Doctor(arguments) => doctor::run(&arguments, &mut std::io::stdout().lock()),
-        Command::Bench(arguments) => mha_bench::command::run(&arguments),
+        Command::Bench(arguments) => mha_bench::command::run(&arguments, &mut std::io::stdout().lock()),
         Command::Compare(arguments) => compare::run(&arguments, &mut std::io::stdout().lock()),
         Command::Tune(arguments) => tune::run(&arguments, &mut std::io::stdout().lock()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if usage::is_closed_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("webgpu-attention: {error}");
             ExitCode::FAILURE

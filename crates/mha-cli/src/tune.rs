@@ -19,9 +19,9 @@ pub(crate) struct Arguments {
     /// Storage types.
     #[arg(long, value_delimiter = ',', default_value = "f32,f16")]
     dtypes: Vec<String>,
-    /// Part of an adapter's name.
-    #[arg(long)]
-    adapter: Option<String>,
+    /// Which GPU: `auto`, an index, or part of an adapter's name.
+    #[arg(long, default_value = "auto", value_parser = select::adapter)]
+    adapter: AdapterChoice,
     /// The cache directory, where it is not the platform's.
     #[arg(long)]
     cache: Option<PathBuf>,
@@ -46,9 +46,8 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box
     let dtypes = select::dtypes(&arguments.dtypes)?;
     let cache = arguments.cache.clone().or_else(platform_cache_directory);
     let cache = cache.ok_or("the platform names no cache directory: name one with --cache")?;
-    let choice = arguments.adapter.clone().map_or(AdapterChoice::Auto, AdapterChoice::Name);
     let settings = GpuSettings { pipeline_cache: Some(cache.clone()), ..GpuSettings::default() };
-    let gpu = Gpu::open(&choice, &settings)?;
+    let gpu = Gpu::open(&arguments.adapter, &settings)?;
     let auto = Auto::of(&gpu, Some(&cache));
     // Better now than after minutes of measuring.
     auto.check_store()?;

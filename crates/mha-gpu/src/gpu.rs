@@ -122,13 +122,17 @@ impl Gpu {
     }
 
     fn using<T>(&self, body: impl FnOnce() -> T) -> T {
-        let lock = || self.use_of_it.lock().unwrap_or_else(PoisonError::into_inner);
-        lock().calls += 1;
-        let result = body();
-        let mut in_use = lock();
-        in_use.calls -= 1;
-        in_use.last = Instant::now();
-        result
+        struct Using<'a>(&'a Mutex<Use>);
+        impl Drop for Using<'_> {
+            fn drop(&mut self) {
+                let mut in_use = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                in_use.calls -= 1;
+                in_use.last = Instant::now();
+            }
+        }
+        self.use_of_it.lock().unwrap_or_else(PoisonError::into_inner).calls += 1;
+        let _using = Using(&self.use_of_it);
+        body()
     }
 
     /// Whether the device is gone. Calls then fail with [`GpuError::DeviceLost`]; [`Gpu::open`] gives a new one.

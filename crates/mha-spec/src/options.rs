@@ -215,6 +215,13 @@ fn parse_path(value: &str) -> Option<PathChoice> {
 }
 
 /// All digits is an index, which must fit; other text is part of a name.
+impl AdapterChoice {
+    /// What the session option of that name accepts: `auto`, an index, part of a name.
+    pub fn parse(value: &str) -> Option<AdapterChoice> {
+        parse_adapter(value)
+    }
+}
+
 fn parse_adapter(value: &str) -> Option<AdapterChoice> {
     match value.trim() {
         "" => None,

@@ -39,9 +39,12 @@ impl PlanCache {
         }
         // Made outside the lock; two threads that miss at once both plan, to the same end.
         let planned = plan(problem).map(Arc::new);
-        let recent = &mut self.recent.lock().unwrap_or_else(PoisonError::into_inner).plans;
-        recent.truncate(CAPACITY - 1);
-        recent.push_front((key, planned.clone()));
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        // More may be known by now than when this plan was made.
+        if recent.generation == generation {
+            recent.plans.truncate(CAPACITY - 1);
+            recent.plans.push_front((key, planned.clone()));
+        }
         planned
     }
 
