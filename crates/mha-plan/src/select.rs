@@ -408,9 +408,10 @@ pub(crate) fn wanted_lanes(caps: &DeviceCaps) -> u64 {
     }
 }
 
-/// Whether a row leaves three quarters of the device without work.
+/// Whether a row leaves three quarters of a GPU without work. The lanes of a software device are those of its vectors, which more
+/// groups do not make more of.
 fn leaves_idle(problem: &AttentionProblem, row: &TuningRow, caps: &DeviceCaps) -> bool {
-    4 * busy_lanes(problem, row) <= wanted_lanes(caps)
+    caps.kind != DeviceKind::Software && 4 * busy_lanes(problem, row) <= wanted_lanes(caps)
 }
 
 /// Lanes that a prefill lane gives rows of a problem whose keys are not split.
