@@ -226,8 +226,13 @@ pub(crate) fn lane_choice(
                 let few_keys = problem.total_len() <= FEW_KEYS;
                 row.rows >= problem.q_len || (few_keys && leaves_idle(problem, row, caps))
             }
-            // A device that is three quarters full gains nothing from smaller workgroups, each of which loads all keys.
-            _ => 4 * busy_lanes(problem, row) >= 3 * wanted_lanes(caps),
+            // A device that is three quarters full gains nothing from smaller workgroups, each of which loads all keys, unless
+            // the larger ones would be empty to a fifth more.
+            _ => {
+                let padded = |row: &TuningRow| problem.q_len.div_ceil(row.tile_rows()) * row.tile_rows();
+                let least = class().map(padded).min().unwrap_or(0);
+                4 * busy_lanes(problem, row) >= 3 * wanted_lanes(caps) && 4 * padded(row) <= 5 * least
+            }
         };
         class().find(suits).or_else(|| class().next_back()).unwrap_or(first)
     });
