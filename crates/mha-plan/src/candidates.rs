@@ -113,9 +113,11 @@ pub fn candidates(problem: &AttentionProblem, caps: &DeviceCaps) -> Option<Candi
 /// A lane's rows of the narrowest head class that covers the problem and fits the device, those of its own choice first.
 fn rows(lane: Lane, problem: &AttentionProblem, caps: &DeviceCaps) -> Vec<TuningRow> {
     let own = select::table(lane, caps).0;
-    // On an Apple GPU both tables are worth a try: what tells the chips apart is reasoned, not timed.
+    // Rows for small problems alone have nothing to win on long ones, and their kernels would have to be compiled.
+    let few_keys = problem.total_len() <= 4 * select::FEW_KEYS_TO_SPLIT;
+    // On an Apple GPU both tables are worth a try: what tells the chips apart is reasoned, not timed. Single rows suit few keys.
     let others = match lane {
-        Lane::Apple if profile::apple_generation(&caps.name).is_some() => {
+        Lane::Apple if few_keys || profile::apple_generation(&caps.name).is_some() => {
             [&*profile::APPLE_M1, &*profile::APPLE_M3].map(|table| table.rows.as_slice()).concat()
         }
         _ => Vec::new(),
@@ -124,8 +126,6 @@ fn rows(lane: Lane, problem: &AttentionProblem, caps: &DeviceCaps) -> Vec<Tuning
     let covers = |row: &&TuningRow| row.dtype == problem.dtype && row.max_head_size >= head_size;
     let mut rows: Vec<TuningRow> = own.rows.iter().chain(&others).filter(covers).cloned().collect();
     rows.retain(|row| select::fits(lane, row, problem, caps).is_ok());
-    // A row for small problems alone has nothing to win on long ones, and its kernel would have to be compiled.
-    let few_keys = problem.total_len() <= 4 * select::FEW_KEYS_TO_SPLIT;
     rows.retain(|row| few_keys || lane != Lane::Rows || row.splits.is_none());
     let narrowest = rows.iter().map(|row| row.max_head_size).min();
     rows.retain(|row| Some(row.max_head_size) == narrowest);

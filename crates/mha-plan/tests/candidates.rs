@@ -55,7 +55,7 @@ fn there_are_lanes_rows_and_splits_to_choose() {
             "rows 4 lanes x r4s4a2 keys 32 w256",
             "matrix 32 lanes x m16r1c4k1a1 keys 16 w128",
             "rows 4 lanes x r4s4a2 keys 16 w128",
-            "apple 4 lanes x r1s4h keys 32 w128",
+            "apple 4 lanes x r2s4h keys 32 w128",
         ]
     );
     // Rows for M1 and for M3 alike: a measurement tells which suit the chip.
