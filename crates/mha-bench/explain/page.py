@@ -141,7 +141,7 @@ that and made M1-class chips slower, and nobody could tell the two apart at run 
 
 ## The answer
 
-The adapter's name tells the chips apart ("Apple M4 Max"), and the paths `apple` and `auto` go by it:
+The adapter's name tells the chips apart ("Apple M4 Max"), and path `apple` goes by it, `auto` until it has measured:
 
 | chip | prefill in float16, head sizes to {largest_matrix} | other prefill | what decides |
 |---|---|---|---|
