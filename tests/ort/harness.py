@@ -15,7 +15,7 @@ TESTS = Path(__file__).resolve().parent
 REPOSITORY = TESTS.parent.parent
 OPTION_PREFIX = "custom_op.MultiHeadAttention."
 PATHS = ("baseline", "apple")
-ERROR, WARNING, VERBOSE = 3, 2, 0  # log levels of ONNX Runtime
+ERROR, WARNING, INFO, VERBOSE = 3, 2, 1, 0  # log levels of ONNX Runtime
 
 # Variables of the Vulkan loader; naming a file that does not exist leaves a process without any adapter.
 NO_ADAPTER = {"VK_DRIVER_FILES": "/nonexistent/none.json", "VK_ICD_FILENAMES": "/nonexistent/none.json"}

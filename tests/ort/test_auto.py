@@ -6,12 +6,11 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from harness import VERBOSE, WARNING, differences, run_python, said, session
+from harness import VERBOSE, differences, run_python, said, session
 from mha_cases import build_model, case_of, cases, make_inputs, qkv, with_dtype
 
 pytestmark = pytest.mark.plugin_only
@@ -109,27 +108,29 @@ def test_a_cache_directory_that_is_a_file_costs_one_warning(library, tmp_path):
     assert blocked.read_bytes() == b""
 
 
-def test_other_paths_measure_nothing(library, tmp_path, monkeypatch, capfd):
+def test_other_paths_pay_no_attention(library, tmp_path, monkeypatch, capfd):
+    file = tune(library, tmp_path)
+    written = file.read_text()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    for path in ("baseline", "apple"):
+    for path in ("baseline", "apple", "auto"):
+        capfd.readouterr()
         running = session(build_model(CASE), library, path=path, log_level=VERBOSE)
         for _ in range(5):
             running.run(None, make_inputs(CASE))
-    time.sleep(0.3)
-    assert MEASURED not in capfd.readouterr().err
-    assert not list(tmp_path.rglob("choices"))
+        assert (MEASURED in capfd.readouterr().err) == (path == "auto"), path
+    assert file.read_text() == written
 
 
 LEAVES_EARLY = """
 import ctypes, time
-from harness import session
+from harness import INFO, session
 from mha_cases import build_model, case_of, make_inputs, qkv
 
 library, pause = ARGUMENTS
 kept = []
 for length in (20, 50, 130):
     case = case_of("early", qkv(1, length, length, 2, 64), num_heads=2)
-    running = session(build_model(case), library, path="auto")
+    running = session(build_model(case), library, path="auto", log_level=INFO)
     for _ in range(2):
         running.run(None, make_inputs(case))
     kept.append(running)
@@ -146,11 +147,5 @@ def test_a_process_may_end_while_it_measures(library, tmp_path):
         directory = tmp_path / str(pause)
         finished = run_python(LEAVES_EARLY, library, pause, env={"XDG_CACHE_HOME": str(directory)})
         assert finished.returncode == 0, said(finished)
-
-
-def test_a_session_without_a_log_is_no_trouble(library, tmp_path, monkeypatch, capfd):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    running = session(build_model(CASE), library, path="auto", log_level=WARNING)
-    for _ in range(3):
-        running.run(None, make_inputs(CASE))
-    assert "measured" not in capfd.readouterr().err
+        if ", software, " in finished.stderr:
+            pytest.skip("a software device measures nothing beside calls")

@@ -117,6 +117,10 @@ impl Auto {
     /// by a thread of its own, unless the device is a software one; gives whether this was that call.
     pub fn called(&self, problem: &AttentionProblem) -> bool {
         self.shared.warning.say();
+        // A software device would compile and compute on the cores that the session works on, for seconds.
+        if self.gpu().caps().kind == DeviceKind::Software {
+            return false;
+        }
         let class = Class::of(problem);
         let calls = {
             let mut calls = lock(&self.calls);
@@ -124,9 +128,7 @@ impl Auto {
             *calls = calls.saturating_add(1);
             *calls
         };
-        // A software device would compile and compute on the cores that the session works on, for seconds.
-        let can_stand_it = self.gpu().caps().kind != DeviceKind::Software;
-        let worth_it = can_stand_it && calls == CALLS_BEFORE && self.known(problem).is_none();
+        let worth_it = calls == CALLS_BEFORE && self.known(problem).is_none();
         if worth_it {
             self.learn_aside(problem);
         }

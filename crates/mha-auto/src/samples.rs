@@ -10,10 +10,10 @@ const BLOCK: usize = 1 << 16;
 /// Inputs of a plan, all of them.
 pub(crate) fn inputs(problem: &AttentionProblem, plan: &Plan) -> Vec<(Tensor, Vec<u8>)> {
     let tensors = plan.tensors.iter().filter(|(tensor, _)| !tensor.is_output());
-    tensors.enumerate().map(|(seed, &(tensor, bytes))| (tensor, content(problem, tensor, bytes, seed as u32))).collect()
+    tensors.enumerate().map(|(seed, &(tensor, bytes))| (tensor, content(problem, tensor, bytes, seed as u64))).collect()
 }
 
-fn content(problem: &AttentionProblem, tensor: Tensor, bytes: u64, seed: u32) -> Vec<u8> {
+fn content(problem: &AttentionProblem, tensor: Tensor, bytes: u64, seed: u64) -> Vec<u8> {
     match tensor {
         // Every beam has its own past.
         Tensor::CacheIndirection => vec![0; bytes as usize],
@@ -27,26 +27,15 @@ fn content(problem: &AttentionProblem, tensor: Tensor, bytes: u64, seed: u32) ->
 }
 
 /// Numbers with variance 1, so that scores are like those of models.
-fn floats(dtype: DType, bytes: u64, seed: u32) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9E37_79B9).wrapping_add(1);
-    let count = (bytes / dtype.size()) as usize;
-    let mut block = Vec::with_capacity(count.min(BLOCK) * dtype.size() as usize);
-    for _ in 0..count.min(BLOCK) {
-        // The constants of Numerical Recipes' linear congruential generator; its high bits are the good ones.
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let uniform = f64::from(state) / f64::from(u32::MAX) * 2.0 - 1.0;
-        let number = (uniform * 3f64.sqrt()) as f32;
-        match dtype {
-            DType::F32 => block.extend(number.to_ne_bytes()),
-            DType::F16 => block.extend(f16::from_f32(number).to_ne_bytes()),
-        }
-    }
-    let mut content = Vec::with_capacity(bytes as usize);
-    while content.len() < bytes as usize {
-        let rest = bytes as usize - content.len();
-        content.extend_from_slice(&block[..rest.min(block.len())]);
-    }
-    content
+fn floats(dtype: DType, bytes: u64, seed: u64) -> Vec<u8> {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let mut number = || (2.0 * rng.f32() - 1.0) * 3f32.sqrt();
+    let count = BLOCK.min((bytes / dtype.size()) as usize);
+    let block: Vec<u8> = match dtype {
+        DType::F32 => (0..count).flat_map(|_| number().to_ne_bytes()).collect(),
+        DType::F16 => (0..count).flat_map(|_| f16::from_f32(number()).to_ne_bytes()).collect(),
+    };
+    block.into_iter().cycle().take(bytes as usize).collect()
 }
 
 /// The problem with half its heads, or half its batch rows; None where it has one of each, or would no longer fill the device.
@@ -67,34 +56,12 @@ pub(crate) fn halved(problem: &AttentionProblem, caps: &DeviceCaps) -> Option<At
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use mha_plan::{PlanOptions, devices, plan};
-    use mha_spec::{Layout, Past, PresentOutputs, ProjectionBias};
+    use mha_spec::ProjectionBias;
+    use mha_testkit::plain;
 
     use super::*;
-
-    pub(crate) fn problem(batch: u32, num_heads: u32, q_len: u32) -> AttentionProblem {
-        AttentionProblem {
-            dtype: DType::F32,
-            layout: Layout::Plain,
-            batch,
-            num_heads,
-            q_len,
-            kv_len: q_len,
-            head_size: 64,
-            v_head_size: 64,
-            past: Past::None,
-            beam_width: None,
-            projection_bias: ProjectionBias::None,
-            padding_mask: PaddingMask::None,
-            attention_bias: None,
-            causal: false,
-            scale: 0.125,
-            mask_filter_value: -10000.0,
-            present: PresentOutputs::default(),
-            qk: None,
-        }
-    }
 
     #[test]
     fn tensors_are_as_long_as_the_plan_says_and_spread_like_scores() {
@@ -103,7 +70,7 @@ pub(crate) mod tests {
                 dtype,
                 padding_mask: PaddingMask::KeyLengths,
                 projection_bias: ProjectionBias::QueryKeyValue,
-                ..problem(2, 3, 700)
+                ..plain(2, 3, 700, 700, 64)
             };
             let plan = plan(&problem, &devices::h100(), &PlanOptions::default()).unwrap();
             let inputs = inputs(&problem, &plan);
@@ -129,7 +96,7 @@ pub(crate) mod tests {
         let caps = devices::h100();
         let mut problem = AttentionProblem {
             attention_bias: Some(AttentionBias { batch: 2, heads: 64, batch_divisor: 1 }),
-            ..problem(2, 64, 4096)
+            ..plain(2, 64, 4096, 4096, 64)
         };
         let mut halves = 0;
         while let Some(half) = halved(&problem, &caps) {
@@ -140,6 +107,6 @@ pub(crate) mod tests {
         }
         // 2 x 64 heads of 4,096 rows, two lanes to a row on matrices, are 32 times 32,768 lanes.
         assert_eq!((halves, problem.num_heads), (3, 8));
-        assert_eq!(halved(&tests::problem(1, 16, 64), &caps), None);
+        assert_eq!(halved(&plain(1, 16, 64, 64, 64), &caps), None);
     }
 }

@@ -240,10 +240,9 @@ fn checksum(content: &Content) -> String {
 #[cfg(test)]
 mod tests {
     use mha_plan::{candidates, devices};
-    use mha_spec::AttentionProblem;
+    use mha_testkit::plain;
 
     use super::*;
-    use crate::samples::tests::problem;
 
     fn identity(driver: &str) -> AdapterIdentity {
         AdapterIdentity { name: "A GPU (1)".into(), backend: "vulkan".into(), pci: [1, 2], driver: driver.into() }
@@ -251,7 +250,7 @@ mod tests {
 
     /// A choice for problems of a length.
     fn choice(q_len: u32, nanoseconds: u64) -> (Class, Known) {
-        let problem: AttentionProblem = problem(1, 8, q_len);
+        let problem = plain(1, 8, q_len, q_len, 64);
         let candidate = candidates(&problem, &devices::h100()).unwrap().all[0].clone();
         let time = Duration::from_nanos(nanoseconds);
         (Class::of(&problem), Known { candidate, time, baseline: Some(2 * time) })

@@ -99,7 +99,7 @@ fn work(shared: &Shared, stopped: &AtomicBool, problems: &Receiver<AttentionProb
 /// Waits until a sample disturbs as little as it can; gives how long that took.
 fn wait_for_turn(shared: &Shared, stopped: impl Fn() -> bool) -> Duration {
     let begin = Instant::now();
-    while !stopped() && shared.gpu.idle().is_none() && begin.elapsed() < PATIENCE {
+    while !stopped() && shared.gpu.is_busy() && begin.elapsed() < PATIENCE {
         thread::sleep(Duration::from_micros(200));
     }
     begin.elapsed()

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use mha_auto::{Auto, Effort, Known, measure};
 use mha_gpu::{Gpu, GpuSettings};
 use mha_plan::{DeviceKind, candidates};
-use mha_spec::{AdapterChoice, AttentionProblem, DType, Layout, PaddingMask, Past, PresentOutputs, ProjectionBias};
+use mha_spec::{AdapterChoice, AttentionProblem};
+use mha_testkit::plain;
 
 /// How long a busy machine may take for what takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -20,26 +21,7 @@ fn gpu() -> Arc<Gpu> {
 }
 
 fn problem(q_len: u32) -> AttentionProblem {
-    AttentionProblem {
-        dtype: DType::F32,
-        layout: Layout::Plain,
-        batch: 1,
-        num_heads: 2,
-        q_len,
-        kv_len: 40,
-        head_size: 64,
-        v_head_size: 64,
-        past: Past::None,
-        beam_width: None,
-        projection_bias: ProjectionBias::None,
-        padding_mask: PaddingMask::None,
-        attention_bias: None,
-        causal: false,
-        scale: 0.125,
-        mask_filter_value: -10000.0,
-        present: PresentOutputs::default(),
-        qk: None,
-    }
+    plain(1, 2, q_len, 40, 64)
 }
 
 fn decision(auto: &Auto, problem: &AttentionProblem) -> String {

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use mha_kernels::KernelId;
 use mha_plan::{Blueprint, DeviceCaps, Plan, Tensor};
@@ -34,14 +34,8 @@ pub struct Gpu {
     pub(crate) placeholders: Placeholders,
     /// Kernels on cooperative matrices that were tried here, and whether they are right.
     pub(crate) verdicts: Mutex<HashMap<KernelId, bool>>,
-    use_of_it: Mutex<Use>,
-}
-
-/// Who uses a device, and when someone last did.
-struct Use {
-    /// Calls of [`Gpu::run`] and [`Gpu::prepare`] that have not come back.
-    calls: usize,
-    last: Instant,
+    /// Calls of [`run`](Self::run) and [`prepare`](Self::prepare) that have not come back.
+    calls: AtomicUsize,
 }
 
 impl Gpu {
@@ -115,23 +109,20 @@ impl Gpu {
         &self.identity
     }
 
-    /// How long nobody has called for an answer, or for kernels to be prepared. None while someone does.
-    pub fn idle(&self) -> Option<Duration> {
-        let in_use = self.use_of_it.lock().unwrap_or_else(PoisonError::into_inner);
-        (in_use.calls == 0).then(|| in_use.last.elapsed())
+    /// Whether someone waits for an answer, or for kernels to be prepared.
+    pub fn is_busy(&self) -> bool {
+        self.calls.load(Ordering::Relaxed) > 0
     }
 
     fn using<T>(&self, body: impl FnOnce() -> T) -> T {
-        struct Using<'a>(&'a Mutex<Use>);
+        struct Using<'a>(&'a AtomicUsize);
         impl Drop for Using<'_> {
             fn drop(&mut self) {
-                let mut in_use = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-                in_use.calls -= 1;
-                in_use.last = Instant::now();
+                self.0.fetch_sub(1, Ordering::Relaxed);
             }
         }
-        self.use_of_it.lock().unwrap_or_else(PoisonError::into_inner).calls += 1;
-        let _using = Using(&self.use_of_it);
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let _using = Using(&self.calls);
         body()
     }
 
@@ -226,7 +217,7 @@ impl Gpu {
             context,
             placeholders,
             verdicts: Mutex::default(),
-            use_of_it: Mutex::new(Use { calls: 0, last: Instant::now() }),
+            calls: AtomicUsize::new(0),
         })
     }
 }

@@ -25,23 +25,18 @@ impl Gpu {
     /// # Errors
     /// As [`Gpu::run`].
     pub fn stage(&self, plan: &Plan, inputs: &[(Tensor, &[u8])]) -> Result<Staged<'_>, GpuError> {
+        let lengths: Vec<_> = inputs.iter().map(|(tensor, data)| (*tensor, data.len() as u64)).collect();
+        let written: Vec<_> = plan.tensors.iter().filter(|(tensor, _)| tensor.is_output()).copied().collect();
+        check_tensors(plan, &lengths, &written)?;
         let mut uploads = Vec::new();
         for &(tensor, data) in inputs {
             if let Some(bytes) = plan_bytes(plan, tensor) {
-                if (data.len() as u64) < bytes {
-                    let received = format!("{} bytes where the plan reads {bytes}", data.len());
-                    return Err(GpuError::Tensors {
-                        tensor,
-                        rule: "an input must be at least as long as the plan says",
-                        received,
-                    });
-                }
                 let upload = Upload::new(&self.pools, &self.pools.inputs, bytes)?;
                 uploads.push((tensor, upload, &data[..bytes as usize]));
             }
         }
         let mut outputs = Vec::new();
-        for &(tensor, bytes) in plan.tensors.iter().filter(|(tensor, _)| tensor.is_output()) {
+        for (tensor, bytes) in written {
             outputs.push((tensor, Download::new(&self.pools, bytes)?, bytes));
         }
         upload::write(&self.context, uploads.iter_mut().map(|(_, upload, data)| (upload, *data)))?;

@@ -15,14 +15,14 @@ use crate::steps;
 const APPLE_SIDE: u32 = 8;
 
 /// Keys from which cooperative matrices are worth staging them: with fewer, an H100 took up to 1.25 times as long on them (9 to
-/// 32 keys, heads of 160 to 256, float16), with 76 and more never longer.
+/// 32 keys, heads of 160 to 256, float16), with 76 and more keys no longer where rows are [many enough](LEAST_ROWS_ON_MATRICES).
 const LEAST_KEYS_ON_MATRICES: u32 = 64;
 /// The same of query rows, of which a workgroup there takes 64 or 128: 23 rows over 2,632 keys in heads of 256 took 1.13 times as
 /// long as on lane rows.
 const LEAST_ROWS_ON_MATRICES: u32 = 32;
 
 /// Most keys with which the short-query lane gives each query row a group of its own where rows are few: more are worth reading
-/// once for several rows. An H100 gained 5 to 20 % by it over 3 to 38 keys with up to 384 rows, and lost as much with 702.
+/// once for several rows. An H100 gained 5 to 20 % by it over 3 to 38 keys with up to 384 rows, and nothing with 702.
 const FEW_KEYS: u32 = 64;
 
 /// Most keys with which lane rows gives each of few query rows a group of its own, rather than split the keys of groups of four:
@@ -112,7 +112,11 @@ pub fn plan(problem: &AttentionProblem, caps: &DeviceCaps, options: &PlanOptions
     if problem.dtype == DType::F16 && !caps.f16 {
         return Err(Refusal::new(format!("float16 tensors need f16 in shaders, which `{}` lacks", caps.name)));
     }
-    steps::build(problem, caps, &choose(problem, caps, options)?)
+    match steps::build(problem, caps, &choose(problem, caps, options)?) {
+        // What was measured on another problem of its class is preferred, not pinned.
+        Err(_) if options.prefer.is_some() => plan(problem, caps, &PlanOptions { prefer: None, ..options.clone() }),
+        planned => planned,
+    }
 }
 
 pub(crate) fn choose(problem: &AttentionProblem, caps: &DeviceCaps, options: &PlanOptions) -> Result<Choice, Refusal> {
@@ -161,7 +165,7 @@ fn small_row(problem: &AttentionProblem, caps: &DeviceCaps) -> bool {
 }
 
 /// Whether cooperative matrices run on units of their own: a software device, which computes them as it does everything else, takes
-/// up to fifteen times as long on them (llvmpipe of Mesa 26.1).
+/// up to twelve times as long on them (llvmpipe of Mesa 26.1, two heads of 16 with 64 rows and keys).
 pub(crate) fn has_matrix_units(caps: &DeviceCaps) -> bool {
     caps.kind != DeviceKind::Software
 }

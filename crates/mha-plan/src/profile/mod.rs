@@ -208,8 +208,8 @@ pub fn apple(caps: &DeviceCaps) -> (&'static Profile, String) {
     match apple_generation(&caps.name) {
         Some(generation) if generation >= 3 => (&APPLE_M3, format!("Apple M{generation} allocates registers as used")),
         Some(generation) => (&APPLE_M1, format!("Apple M{generation} fixes registers at compile time")),
-        // Two rows a group halve the reads of a tile: lane rows takes 0.51 ms with two and 0.33 with four for what lane apple takes
-        // 0.92 with one on an H100 (whisper-encoder, float32), whose lanes have 255 registers.
+        // Two rows a group halve the reads of a tile, and a lane has registers for them: on an H100 lane rows, with four rows, takes
+        // a third of lane apple's time with one (whisper-encoder, float32). Not timed itself.
         None if caps.kind == DeviceKind::Discrete => {
             (&APPLE_M3, format!("`{}` is no Apple M-series GPU, and a discrete one: the wider rows", caps.name))
         }
