@@ -38,16 +38,16 @@ fn block_scores(q: Queries, key_block: u32) -> SumBlocks {
 // O plus weights times a block of values.
 fn add_block(before: Outputs, w: LeftBlocks, key_block: u32) -> Outputs {
     var o = before;
-    o[0] = multiply(w, value_matrix(key_block, 0u), o[0]);
-    o[1] = multiply(w, value_matrix(key_block, 1u), o[1]);
-    o[2] = multiply(w, value_matrix(key_block, 2u), o[2]);
-    o[3] = multiply(w, value_matrix(key_block, 3u), o[3]);
-    o[4] = multiply(w, value_matrix(key_block, 4u), o[4]);
-    o[5] = multiply(w, value_matrix(key_block, 5u), o[5]);
-    o[6] = multiply(w, value_matrix(key_block, 6u), o[6]);
-    o[7] = multiply(w, value_matrix(key_block, 7u), o[7]);
-    o[8] = multiply(w, value_matrix(key_block, 8u), o[8]);
-    o[9] = multiply(w, value_matrix(key_block, 9u), o[9]);
+    o[0] = add_weighted(w, value_matrix(key_block, 0u), o[0]);
+    o[1] = add_weighted(w, value_matrix(key_block, 1u), o[1]);
+    o[2] = add_weighted(w, value_matrix(key_block, 2u), o[2]);
+    o[3] = add_weighted(w, value_matrix(key_block, 3u), o[3]);
+    o[4] = add_weighted(w, value_matrix(key_block, 4u), o[4]);
+    o[5] = add_weighted(w, value_matrix(key_block, 5u), o[5]);
+    o[6] = add_weighted(w, value_matrix(key_block, 6u), o[6]);
+    o[7] = add_weighted(w, value_matrix(key_block, 7u), o[7]);
+    o[8] = add_weighted(w, value_matrix(key_block, 8u), o[8]);
+    o[9] = add_weighted(w, value_matrix(key_block, 9u), o[9]);
     return o;
 }
 

@@ -50,22 +50,22 @@ fn block_scores(q: Queries, key_block: u32) -> SumBlocks {
 // O plus weights times a block of values.
 fn add_block(before: Outputs, w: LeftBlocks, key_block: u32) -> Outputs {
     var o = before;
-    o[0] = multiply(w, value_matrix(key_block, 0u), o[0]);
-    o[1] = multiply(w, value_matrix(key_block, 1u), o[1]);
-    o[2] = multiply(w, value_matrix(key_block, 2u), o[2]);
-    o[3] = multiply(w, value_matrix(key_block, 3u), o[3]);
-    o[4] = multiply(w, value_matrix(key_block, 4u), o[4]);
-    o[5] = multiply(w, value_matrix(key_block, 5u), o[5]);
-    o[6] = multiply(w, value_matrix(key_block, 6u), o[6]);
-    o[7] = multiply(w, value_matrix(key_block, 7u), o[7]);
-    o[8] = multiply(w, value_matrix(key_block, 8u), o[8]);
-    o[9] = multiply(w, value_matrix(key_block, 9u), o[9]);
-    o[10] = multiply(w, value_matrix(key_block, 10u), o[10]);
-    o[11] = multiply(w, value_matrix(key_block, 11u), o[11]);
-    o[12] = multiply(w, value_matrix(key_block, 12u), o[12]);
-    o[13] = multiply(w, value_matrix(key_block, 13u), o[13]);
-    o[14] = multiply(w, value_matrix(key_block, 14u), o[14]);
-    o[15] = multiply(w, value_matrix(key_block, 15u), o[15]);
+    o[0] = add_weighted(w, value_matrix(key_block, 0u), o[0]);
+    o[1] = add_weighted(w, value_matrix(key_block, 1u), o[1]);
+    o[2] = add_weighted(w, value_matrix(key_block, 2u), o[2]);
+    o[3] = add_weighted(w, value_matrix(key_block, 3u), o[3]);
+    o[4] = add_weighted(w, value_matrix(key_block, 4u), o[4]);
+    o[5] = add_weighted(w, value_matrix(key_block, 5u), o[5]);
+    o[6] = add_weighted(w, value_matrix(key_block, 6u), o[6]);
+    o[7] = add_weighted(w, value_matrix(key_block, 7u), o[7]);
+    o[8] = add_weighted(w, value_matrix(key_block, 8u), o[8]);
+    o[9] = add_weighted(w, value_matrix(key_block, 9u), o[9]);
+    o[10] = add_weighted(w, value_matrix(key_block, 10u), o[10]);
+    o[11] = add_weighted(w, value_matrix(key_block, 11u), o[11]);
+    o[12] = add_weighted(w, value_matrix(key_block, 12u), o[12]);
+    o[13] = add_weighted(w, value_matrix(key_block, 13u), o[13]);
+    o[14] = add_weighted(w, value_matrix(key_block, 14u), o[14]);
+    o[15] = add_weighted(w, value_matrix(key_block, 15u), o[15]);
     return o;
 }
 

@@ -24,9 +24,9 @@ fn block_scores(q: Queries, key_block: u32) -> SumBlocks {
 // O plus weights times a block of values.
 fn add_block(before: Outputs, w: LeftBlocks, key_block: u32) -> Outputs {
     var o = before;
-    o[0] = multiply(w, value_matrix(key_block, 0u), o[0]);
-    o[1] = multiply(w, value_matrix(key_block, 1u), o[1]);
-    o[2] = multiply(w, value_matrix(key_block, 2u), o[2]);
+    o[0] = add_weighted(w, value_matrix(key_block, 0u), o[0]);
+    o[1] = add_weighted(w, value_matrix(key_block, 1u), o[1]);
+    o[2] = add_weighted(w, value_matrix(key_block, 2u), o[2]);
     return o;
 }
 

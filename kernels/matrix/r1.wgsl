@@ -22,6 +22,11 @@ fn multiply(a: LeftBlocks, b: Right, sums: SumBlocks) -> SumBlocks {
     return SumBlocks(product(a.r0, b, sums.r0));
 }
 
+// O plus weights times values.
+fn add_weighted(a: LeftBlocks, b: Right, sums: SumBlocks) -> SumBlocks {
+    return SumBlocks(weighted_sum(a.r0, b, sums.r0));
+}
+
 fn left_blocks(place: Place, key_block: u32) -> LeftBlocks {
     return LeftBlocks(left_matrix(place, 0u, key_block));
 }

@@ -1057,6 +1057,25 @@ SumBlocks multiply(
     return SumBlocks {_e5, _e8};
 }
 
+SumMatrix weighted_sum(
+    LeftMatrix a_2,
+    RightMatrix b_15,
+    SumMatrix sum_1
+) {
+    SumMatrix _e3 = product(a_2, b_15, sum_1);
+    return _e3;
+}
+
+SumBlocks add_weighted(
+    LeftBlocks a_3,
+    RightMatrix b_16,
+    SumBlocks sums_1
+) {
+    SumMatrix _e5 = weighted_sum(a_3.r0_, b_16, sums_1.r0_);
+    SumMatrix _e8 = weighted_sum(a_3.r1_, b_16, sums_1.r1_);
+    return SumBlocks {_e5, _e8};
+}
+
 LeftBlocks left_blocks(
     Place place_9,
     uint key_block_3,
@@ -1068,25 +1087,25 @@ LeftBlocks left_blocks(
 }
 
 void put_sum(
-    SumMatrix sum_1,
+    SumMatrix sum_2,
     Place place_10,
     uint row_block_1,
     uint key_block_4,
     threadgroup type_16& scores
 ) {
     uint at_10 = (place_10.area + (row_block_1 * KEY_TILE)) + (key_block_4 * SIDE);
-    simdgroup_store(sum_1, &scores.inner[naga_div(at_10, UNIT)], 264u);
+    simdgroup_store(sum_2, &scores.inner[naga_div(at_10, UNIT)], 264u);
     return;
 }
 
 void put_sums(
-    SumBlocks sums_1,
+    SumBlocks sums_2,
     Place place_11,
     uint key_block_5,
     threadgroup type_16& scores
 ) {
-    put_sum(sums_1.r0_, place_11, 0u, key_block_5, scores);
-    put_sum(sums_1.r1_, place_11, 1u, key_block_5, scores);
+    put_sum(sums_2.r0_, place_11, 0u, key_block_5, scores);
+    put_sum(sums_2.r1_, place_11, 1u, key_block_5, scores);
     return;
 }
 
@@ -1357,9 +1376,9 @@ Rows with_totals(
 float row_sum(
     float x_16
 ) {
-    float sum_2 = {};
+    float sum_3 = {};
     uint i_5 = 1u;
-    sum_2 = x_16;
+    sum_3 = x_16;
     bool loop_init_1 = true;
     while(true) {
         if (!loop_init_1) {
@@ -1373,14 +1392,14 @@ float row_sum(
             break;
         }
         {
-            float _e7 = sum_2;
-            float _e8 = sum_2;
+            float _e7 = sum_3;
+            float _e8 = sum_3;
             uint _e9 = i_5;
             float unnamed = metal::simd_shuffle_xor(_e8, _e9);
-            sum_2 = _e7 + unnamed;
+            sum_3 = _e7 + unnamed;
         }
     }
-    float _e15 = sum_2;
+    float _e15 = sum_3;
     return _e15;
 }
 
@@ -1550,13 +1569,13 @@ SumMatrix get_sum(
 }
 
 SumBlocks scaled_2(
-    SumBlocks sums_2,
+    SumBlocks sums_3,
     Rows rows_9,
     Place place_27,
     threadgroup type_16& scores
 ) {
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    put_sums(sums_2, place_27, 0u, scores);
+    put_sums(sums_3, place_27, 0u, scores);
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
     scale_staged(rows_9.r0_, place_27, 0u, scores);
     scale_staged(rows_9.r1_, place_27, 1u, scores);
@@ -1637,7 +1656,7 @@ void store_staged(
 }
 
 void store_block(
-    SumBlocks sums_3,
+    SumBlocks sums_4,
     Rows rows_10,
     Place place_30,
     uint column_block_5,
@@ -1648,7 +1667,7 @@ void store_block(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    put_sums(sums_3, place_30, 0u, scores);
+    put_sums(sums_4, place_30, 0u, scores);
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
     store_staged(rows_10.r0_, place_30, 0u, column_block_5, params, output, partial_values, scores, _buffer_sizes);
     store_staged(rows_10.r1_, place_30, 1u, column_block_5, params, output, partial_values, scores, _buffer_sizes);
@@ -1686,27 +1705,27 @@ Queries load_queries(
 }
 
 SumBlocks add_even(
-    LeftBlocks a_2,
-    RightMatrix b_15,
-    SumBlocks sums_4
+    LeftBlocks a_4,
+    RightMatrix b_17,
+    SumBlocks sums_5
 ) {
-    SumBlocks _e3 = multiply(a_2, b_15, sums_4);
+    SumBlocks _e3 = multiply(a_4, b_17, sums_5);
     return _e3;
 }
 
 SumBlocks add_odd(
-    LeftBlocks a_3,
-    RightMatrix b_16,
-    SumBlocks sums_5
+    LeftBlocks a_5,
+    RightMatrix b_18,
+    SumBlocks sums_6
 ) {
-    SumBlocks _e3 = multiply(a_3, b_16, sums_5);
+    SumBlocks _e3 = multiply(a_5, b_18, sums_6);
     return _e3;
 }
 
 SumBlocks whole_sums(
-    SumBlocks sums_6
+    SumBlocks sums_7
 ) {
-    return sums_6;
+    return sums_7;
 }
 
 SumBlocks block_scores(
@@ -1762,35 +1781,35 @@ Outputs add_block(
     o_1 = before_4;
     RightMatrix _e6 = value_matrix(key_block_7, 0u, values_1);
     SumBlocks _e8 = o_1.inner[0];
-    SumBlocks _e9 = multiply(w_2, _e6, _e8);
+    SumBlocks _e9 = add_weighted(w_2, _e6, _e8);
     o_1.inner[0] = _e9;
     RightMatrix _e12 = value_matrix(key_block_7, 1u, values_1);
     SumBlocks _e14 = o_1.inner[1];
-    SumBlocks _e15 = multiply(w_2, _e12, _e14);
+    SumBlocks _e15 = add_weighted(w_2, _e12, _e14);
     o_1.inner[1] = _e15;
     RightMatrix _e18 = value_matrix(key_block_7, 2u, values_1);
     SumBlocks _e20 = o_1.inner[2];
-    SumBlocks _e21 = multiply(w_2, _e18, _e20);
+    SumBlocks _e21 = add_weighted(w_2, _e18, _e20);
     o_1.inner[2] = _e21;
     RightMatrix _e24 = value_matrix(key_block_7, 3u, values_1);
     SumBlocks _e26 = o_1.inner[3];
-    SumBlocks _e27 = multiply(w_2, _e24, _e26);
+    SumBlocks _e27 = add_weighted(w_2, _e24, _e26);
     o_1.inner[3] = _e27;
     RightMatrix _e30 = value_matrix(key_block_7, 4u, values_1);
     SumBlocks _e32 = o_1.inner[4];
-    SumBlocks _e33 = multiply(w_2, _e30, _e32);
+    SumBlocks _e33 = add_weighted(w_2, _e30, _e32);
     o_1.inner[4] = _e33;
     RightMatrix _e36 = value_matrix(key_block_7, 5u, values_1);
     SumBlocks _e38 = o_1.inner[5];
-    SumBlocks _e39 = multiply(w_2, _e36, _e38);
+    SumBlocks _e39 = add_weighted(w_2, _e36, _e38);
     o_1.inner[5] = _e39;
     RightMatrix _e42 = value_matrix(key_block_7, 6u, values_1);
     SumBlocks _e44 = o_1.inner[6];
-    SumBlocks _e45 = multiply(w_2, _e42, _e44);
+    SumBlocks _e45 = add_weighted(w_2, _e42, _e44);
     o_1.inner[6] = _e45;
     RightMatrix _e48 = value_matrix(key_block_7, 7u, values_1);
     SumBlocks _e50 = o_1.inner[7];
-    SumBlocks _e51 = multiply(w_2, _e48, _e50);
+    SumBlocks _e51 = add_weighted(w_2, _e48, _e50);
     o_1.inner[7] = _e51;
     Outputs _e52 = o_1;
     return _e52;
