@@ -1,5 +1,5 @@
 // A row group of eight lanes, for wide heads: right at every subgroup size from 8 on. Of each block of four keys, lanes
-// i and i + 4 both own the score of key i.
+// 2i and 2i + 1 both own the score of key i: two lanes halve what they exchange twice before they hold the same.
 const LANES: u32 = 8u;
 // Blocks that a turn of a plain loop takes: two, so that the arithmetic of one hides the exchange of the other.
 const BLOCKS: u32 = 2u;
@@ -8,17 +8,17 @@ alias Owned = f32;
 // The rotated order: which key of a block component j of a lane's vec4 stands for. Each lane then owns its component 0,
 // and the exchange needs no selection.
 fn rotated(j: u32, lane: u32) -> u32 {
-    return j ^ (lane & 3u);
+    return j ^ (lane >> 1u);
 }
 
 fn scatter_rotated(s: vec4<f32>) -> Owned {
-    let both = s + subgroupShuffleXor(s, 4u);
-    let pair = both.xy + subgroupShuffleXor(both.zw, 2u);
-    return pair.x + subgroupShuffleXor(pair.y, 1u);
+    let pair = s.xy + subgroupShuffleXor(s.zw, 4u);
+    let half = pair.x + subgroupShuffleXor(pair.y, 2u);
+    return half + quadSwapX(half);
 }
 
 fn gather_rotated(p: Owned) -> vec4<f32> {
-    return vec4<f32>(p, quadSwapX(p), quadSwapY(p), quadSwapDiagonal(p));
+    return vec4<f32>(p, quadSwapY(p), subgroupShuffleXor(p, 4u), subgroupShuffleXor(p, 6u));
 }
 
 fn owned_max(x: Owned) -> f32 {
@@ -29,15 +29,15 @@ fn owned_sum(x: Owned) -> f32 {
     return x;
 }
 
-// Both quads hold the same scores, so one quad's maximum and sum are the group's.
+// Neighbours own the same score: the maximum and sum of every other lane are the group's.
 fn group_max(x: f32) -> f32 {
-    let y = max(x, quadSwapX(x));
-    return max(y, quadSwapY(y));
+    let y = max(x, quadSwapY(x));
+    return max(y, subgroupShuffleXor(y, 4u));
 }
 
 fn group_sum(x: f32) -> f32 {
-    let y = x + quadSwapX(x);
-    return y + quadSwapY(y);
+    let y = x + quadSwapY(x);
+    return y + subgroupShuffleXor(y, 4u);
 }
 
 // Lanes that exchange scores decide together.
@@ -51,12 +51,12 @@ fn owned_weight(x: Owned, row_max: f32) -> Owned {
 
 // Scores of the owned keys of the block that begins at key t; keys past `last` read the terms of `last`.
 fn owned_masked(x: Owned, b: u32, n: u32, s: u32, t: u32, lane: u32, last: u32) -> Owned {
-    return masked_score(x, b, n, s, min(t + (lane & 3u), last));
+    return masked_score(x, b, n, s, min(t + (lane >> 1u), last));
 }
 
 // `inside` for owned keys below `end`, else `outside`; t is the block's first key.
 fn owned_below(end: u32, t: u32, lane: u32, inside: Owned, outside: f32) -> Owned {
-    return select(outside, inside, t + (lane & 3u) < end);
+    return select(outside, inside, t + (lane >> 1u) < end);
 }
 
 // Lanes are placed by their subgroup position, because nothing promises that it follows the local index.
