@@ -62,7 +62,7 @@ def test_the_page_is_what_the_command_makes(rows, recorded):
 
 def test_every_row_of_an_apple_gpu_is_listed(entries):
     tables = BENCH.parent / "mha-plan" / "src" / "profile"
-    for table in ("apple_m1", "apple_m3", "short", "rows"):
+    for table in ("apple_m1", "apple_m3", "apple_wide", "short", "rows"):
         written = [line for line in (tables / f"{table}.tbl").read_text().splitlines() if line.startswith("|")]
         listed = [entry for entry in entries if entry["table"] == table]
         cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in written]

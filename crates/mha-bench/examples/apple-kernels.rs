@@ -117,6 +117,7 @@ fn list() -> Vec<Entry> {
     let tables = [
         (Lane::Apple, &profile::APPLE_M1),
         (Lane::Apple, &profile::APPLE_M3),
+        (Lane::Apple, &profile::APPLE_WIDE),
         (Lane::Matrix, &profile::MATRIX),
         (Lane::Short, &profile::SHORT),
         (Lane::Rows, &profile::ROWS),

@@ -51,6 +51,12 @@ def lane_table(rows, device, of_any_size=False):
                             *figures_of(row)] for row in chosen])
 
 
+def untaken_table(rows):
+    """Rows that no Apple GPU gets by itself, by the largest head size that each is for."""
+    lines = [[row.dtype, f"to {row.max_head_size}", name(row) + (" †" if row.has_changed else ""), *figures_of(row)] for row in rows]
+    return table(COLUMNS, lines)
+
+
 def folded(summary, content):
     return f"<details><summary>{summary}</summary>\n\n{content}\n</details>\n"
 
@@ -126,6 +132,8 @@ def markdown(rows, recorded):
     spilling = [row for row in baseline if moves(row)]
     m1 = of(rows, "apple", "apple_m1")
     m3 = [row for row in of(rows, "apple", "apple_m3") if not row.gets(M1)]
+    others = {row.kernel for row in m1 + of(rows, "apple", "apple_m3")}
+    wide = [row for row in of(rows, "apple", "apple_wide") if row.kernel not in others]
     largest_matrix = max(row.max_head_size for row in matrix)
     refusal = matrix[0].figures["refused"].partition(" needs ")[2]
     changed = sorted({row.kernel for row in rows if row.has_changed})
@@ -191,6 +199,13 @@ halve the reads of threadgroup memory, {one.per_multiply_add("workgroup_loads"):
 where one row takes {one.registers}. Other head sizes have the rows above.
 
 {lane_table(m3, M4)}
+
+### apple, rows for discrete GPUs of others
+
+No Apple GPU has these before it has measured; path `auto` tries them there beside the two above. Four query rows to a group halve the
+reads once more. The figures are an M1's.
+
+{untaken_table(wide)}
 
 ### matrix, 8 x 8
 

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use common::{DTYPES, Failures, PATHS, check_on, path, test};
 use mha_gpu::GpuSettings;
+use mha_plan::DeviceKind;
 use mha_spec::PathChoice;
 use mha_testkit::{Case, random};
 
@@ -31,10 +32,12 @@ fn main() -> ExitCode {
                 let seeds = start..(start + CHUNK).min(end);
                 tests.push(test(format!("{choice}_{}_from_{start}", dtype.name()), dtype, move |gpu| {
                     let mut failures = Failures::default();
-                    // In turns the Apple path plans as for the two generations that its tables tell apart.
+                    // In turns the Apple path plans as for each device that its tables tell apart.
                     let mut caps = gpu.caps().clone();
-                    if choice == PathChoice::Apple && (start / CHUNK) % 2 == 1 {
-                        caps.name = "Apple M4 Max".into();
+                    match (choice, start / CHUNK % 3) {
+                        (PathChoice::Apple, 1) => caps.name = "Apple M4 Max".into(),
+                        (PathChoice::Apple, 2) => caps.kind = DeviceKind::Discrete,
+                        _ => {}
                     }
                     for seed in seeds {
                         failures.take(check_on(gpu, &caps, &Case::random(seed, dtype), &path(choice)).map(drop));

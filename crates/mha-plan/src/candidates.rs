@@ -47,7 +47,7 @@ impl Candidate {
             }
         };
         let tables: &[&Profile] = match lane {
-            Lane::Apple => &[&profile::APPLE_M1, &profile::APPLE_M3],
+            Lane::Apple => &[&profile::APPLE_M1, &profile::APPLE_M3, &profile::APPLE_WIDE],
             Lane::Short => &[&profile::SHORT],
             Lane::Matrix => &[&profile::MATRIX],
             Lane::Rows => &[&profile::ROWS],
@@ -115,10 +115,10 @@ fn rows(lane: Lane, problem: &AttentionProblem, caps: &DeviceCaps) -> Vec<Tuning
     let own = select::table(lane, caps).0;
     // Rows for small problems alone have nothing to win on long ones, and their kernels would have to be compiled.
     let few_keys = problem.total_len() <= 4 * select::FEW_KEYS_TO_SPLIT;
-    // On an Apple GPU both tables are worth a try: what tells the chips apart is reasoned, not timed. Single rows suit few keys.
+    // On an Apple GPU all tables are worth a try: what tells the chips apart is reasoned, not timed. Single rows suit few keys.
     let others = match lane {
         Lane::Apple if few_keys || profile::apple_generation(&caps.name).is_some() => {
-            [&*profile::APPLE_M1, &*profile::APPLE_M3].map(|table| table.rows.as_slice()).concat()
+            [&*profile::APPLE_M1, &*profile::APPLE_M3, &*profile::APPLE_WIDE].map(|table| table.rows.as_slice()).concat()
         }
         _ => Vec::new(),
     };

@@ -55,12 +55,13 @@ fn there_are_lanes_rows_and_splits_to_choose() {
             "rows 4 lanes x r4s4a2 keys 32 w256",
             "matrix 32 lanes x m16r1c4k1a1 keys 16 w128",
             "rows 4 lanes x r4s4a2 keys 16 w128",
-            "apple 4 lanes x r2s4h keys 32 w128",
+            "apple 4 lanes x r4s4 keys 32 w256",
+            "apple 4 lanes x r4s4 keys 32 w128",
         ]
     );
-    // Rows for M1 and for M3 alike: a measurement tells which suit the chip.
+    // Rows for M1, for M3 and for other GPUs alike: a measurement tells which suit the chip.
     let on_m4 = texts(&f16, &devices::m4_max());
-    for tile in ["r1s4h", "r2s4h"] {
+    for tile in ["r1s4h", "r2s4h", "r4s4"] {
         assert!(on_m4.contains(&format!("apple 4 lanes x {tile} keys 32 w128")), "{on_m4:?}");
     }
     let step = problem(Shape { q_len: 1, num_heads: 32, head_size: 128, v_head_size: 128, ..Shape::default() });

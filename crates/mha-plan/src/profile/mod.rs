@@ -190,8 +190,10 @@ tables! {
     SHORT = "short";
     /// The Apple lane on M1 and M2, and on what is neither an Apple GPU nor a discrete one.
     APPLE_M1 = "apple_m1";
-    /// The Apple lane on M3 and later, and on discrete GPUs.
+    /// The Apple lane on M3 and later.
     APPLE_M3 = "apple_m3";
+    /// The Apple lane on discrete GPUs of others.
+    APPLE_WIDE = "apple_wide";
     /// The lane on cooperative matrices.
     MATRIX = "matrix";
 }
@@ -208,10 +210,8 @@ pub fn apple(caps: &DeviceCaps) -> (&'static Profile, String) {
     match apple_generation(&caps.name) {
         Some(generation) if generation >= 3 => (&APPLE_M3, format!("Apple M{generation} allocates registers as used")),
         Some(generation) => (&APPLE_M1, format!("Apple M{generation} fixes registers at compile time")),
-        // Two rows a group halve the reads of a tile, and a lane has registers for them: on an H100 lane rows, with four rows, takes
-        // a third of lane apple's time with one (whisper-encoder, float32). Not timed itself.
         None if caps.kind == DeviceKind::Discrete => {
-            (&APPLE_M3, format!("`{}` is no Apple M-series GPU, and a discrete one: the wider rows", caps.name))
+            (&APPLE_WIDE, format!("`{}` is no Apple M-series GPU, and a discrete one: the widest rows", caps.name))
         }
         None => (&APPLE_M1, format!("`{}` is no Apple M-series GPU: the careful rows", caps.name)),
     }
