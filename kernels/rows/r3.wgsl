@@ -36,53 +36,63 @@ fn load_part(b: u32, n: u32, first: u32, end: u32, part: u32, lane: u32, factor:
     );
 }
 
-// s plus the products of one part of Q with that part of the four keys at `at`. Column by column over all rows and keys,
-// so that a sum is not needed again before it is ready.
-fn part_scores(s: RowVectors, q: RowVectors, at: vec4<u32>) -> RowVectors {
-    let k0 = tile_key(at.x);
-    let k1 = tile_key(at.y);
-    let k2 = tile_key(at.z);
-    let k3 = tile_key(at.w);
+// Scores of one key plus its products with one part of Q: each column over all rows, so that a sum is not needed again before
+// it is ready.
+fn key_scores(s: RowNumbers, q: RowVectors, k: vec4<f32>) -> RowNumbers {
     var x = s;
-    let kx = vec4<f32>(k0.x, k1.x, k2.x, k3.x);
-    x.r0 = fma(vec4<f32>(q.r0.x), kx, x.r0);
-    x.r1 = fma(vec4<f32>(q.r1.x), kx, x.r1);
-    x.r2 = fma(vec4<f32>(q.r2.x), kx, x.r2);
-    let ky = vec4<f32>(k0.y, k1.y, k2.y, k3.y);
-    x.r0 = fma(vec4<f32>(q.r0.y), ky, x.r0);
-    x.r1 = fma(vec4<f32>(q.r1.y), ky, x.r1);
-    x.r2 = fma(vec4<f32>(q.r2.y), ky, x.r2);
-    let kz = vec4<f32>(k0.z, k1.z, k2.z, k3.z);
-    x.r0 = fma(vec4<f32>(q.r0.z), kz, x.r0);
-    x.r1 = fma(vec4<f32>(q.r1.z), kz, x.r1);
-    x.r2 = fma(vec4<f32>(q.r2.z), kz, x.r2);
-    let kw = vec4<f32>(k0.w, k1.w, k2.w, k3.w);
-    x.r0 = fma(vec4<f32>(q.r0.w), kw, x.r0);
-    x.r1 = fma(vec4<f32>(q.r1.w), kw, x.r1);
-    x.r2 = fma(vec4<f32>(q.r2.w), kw, x.r2);
+    x.r0 = fma(q.r0.x, k.x, x.r0);
+    x.r1 = fma(q.r1.x, k.x, x.r1);
+    x.r2 = fma(q.r2.x, k.x, x.r2);
+    x.r0 = fma(q.r0.y, k.y, x.r0);
+    x.r1 = fma(q.r1.y, k.y, x.r1);
+    x.r2 = fma(q.r2.y, k.y, x.r2);
+    x.r0 = fma(q.r0.z, k.z, x.r0);
+    x.r1 = fma(q.r1.z, k.z, x.r1);
+    x.r2 = fma(q.r2.z, k.z, x.r2);
+    x.r0 = fma(q.r0.w, k.w, x.r0);
+    x.r1 = fma(q.r1.w, k.w, x.r1);
+    x.r2 = fma(q.r2.w, k.w, x.r2);
     return x;
 }
 
-// One part of O plus that part of the four values at `at`, weighted: key by key over all rows.
-fn part_values(o: RowVectors, w: RowVectors, at: vec4<u32>) -> RowVectors {
-    let v0 = tile_value(at.x);
-    let v1 = tile_value(at.y);
-    let v2 = tile_value(at.z);
-    let v3 = tile_value(at.w);
-    var x = o;
-    x.r0 = fma(vec4<f32>(w.r0.x), v0, x.r0);
-    x.r1 = fma(vec4<f32>(w.r1.x), v0, x.r1);
-    x.r2 = fma(vec4<f32>(w.r2.x), v0, x.r2);
-    x.r0 = fma(vec4<f32>(w.r0.y), v1, x.r0);
-    x.r1 = fma(vec4<f32>(w.r1.y), v1, x.r1);
-    x.r2 = fma(vec4<f32>(w.r2.y), v1, x.r2);
-    x.r0 = fma(vec4<f32>(w.r0.z), v2, x.r0);
-    x.r1 = fma(vec4<f32>(w.r1.z), v2, x.r1);
-    x.r2 = fma(vec4<f32>(w.r2.z), v2, x.r2);
-    x.r0 = fma(vec4<f32>(w.r0.w), v3, x.r0);
-    x.r1 = fma(vec4<f32>(w.r1.w), v3, x.r1);
-    x.r2 = fma(vec4<f32>(w.r2.w), v3, x.r2);
-    return x;
+// s plus the products of one part of Q with that part of the four keys at `at`, key by key.
+fn part_scores(s: RowVectors, q: RowVectors, at: vec4<u32>) -> RowVectors {
+    let x = by_key(s);
+    let k0 = key_scores(x.k0, q, tile_key(at.x));
+    let k1 = key_scores(x.k1, q, tile_key(at.y));
+    let k2 = key_scores(x.k2, q, tile_key(at.z));
+    let k3 = key_scores(x.k3, q, tile_key(at.w));
+    return RowVectors(
+        vec4<f32>(k0.r0, k1.r0, k2.r0, k3.r0),
+        vec4<f32>(k0.r1, k1.r1, k2.r1, k3.r1),
+        vec4<f32>(k0.r2, k1.r2, k2.r2, k3.r2),
+    );
+}
+
+// A block of four keys the other way around: for each key a number of each row.
+struct KeyNumbers {
+    k0: RowNumbers,
+    k1: RowNumbers,
+    k2: RowNumbers,
+    k3: RowNumbers,
+}
+
+fn by_key(x: RowVectors) -> KeyNumbers {
+    return KeyNumbers(
+        RowNumbers(x.r0.x, x.r1.x, x.r2.x),
+        RowNumbers(x.r0.y, x.r1.y, x.r2.y),
+        RowNumbers(x.r0.z, x.r1.z, x.r2.z),
+        RowNumbers(x.r0.w, x.r1.w, x.r2.w),
+    );
+}
+
+// One part of O plus that part of a value, weighted.
+fn add_weighted(o: RowVectors, w: RowNumbers, v: vec4<f32>) -> RowVectors {
+    return RowVectors(
+        fma(vec4<f32>(w.r0), v, o.r0),
+        fma(vec4<f32>(w.r1), v, o.r1),
+        fma(vec4<f32>(w.r2), v, o.r2),
+    );
 }
 
 fn scale_part(x: RowVectors, factor: RowNumbers) -> RowVectors {

@@ -18,11 +18,22 @@ fn block_scores(q: Rows, at: vec4<u32>) -> RowVectors {
     return s;
 }
 
-// o plus the four values at `at`, weighted.
+// o plus the value at `at`, weighted.
+fn add_value(o: Rows, w: RowNumbers, at: u32) -> Rows {
+    var x: Rows;
+    x.c0 = add_weighted(o.c0, w, tile_value(at));
+    return x;
+}
+
+// o plus the four values at `at`, weighted, key by key.
 fn add_values(o: Rows, w: RowVectors, at: vec4<u32>) -> Rows {
-    var sum: Rows;
-    sum.c0 = part_values(o.c0, w, at);
-    return sum;
+    let weights = by_key(w);
+    var x = o;
+    x = add_value(x, weights.k0, at.x);
+    x = add_value(x, weights.k1, at.y);
+    x = add_value(x, weights.k2, at.z);
+    x = add_value(x, weights.k3, at.w);
+    return x;
 }
 
 fn scale_rows(o: Rows, factor: RowNumbers) -> Rows {

@@ -63,26 +63,37 @@ fn block_scores(q: Rows, at: vec4<u32>) -> RowVectors {
     return s;
 }
 
-// o plus the four values at `at`, weighted.
+// o plus the value at `at`, weighted.
+fn add_value(o: Rows, w: RowNumbers, at: u32) -> Rows {
+    var x: Rows;
+    x.c0 = add_weighted(o.c0, w, tile_value(at));
+    x.c1 = add_weighted(o.c1, w, tile_value(at + LANES));
+    x.c2 = add_weighted(o.c2, w, tile_value(at + 2u * LANES));
+    x.c3 = add_weighted(o.c3, w, tile_value(at + 3u * LANES));
+    x.c4 = add_weighted(o.c4, w, tile_value(at + 4u * LANES));
+    x.c5 = add_weighted(o.c5, w, tile_value(at + 5u * LANES));
+    x.c6 = add_weighted(o.c6, w, tile_value(at + 6u * LANES));
+    x.c7 = add_weighted(o.c7, w, tile_value(at + 7u * LANES));
+    x.c8 = add_weighted(o.c8, w, tile_value(at + 8u * LANES));
+    x.c9 = add_weighted(o.c9, w, tile_value(at + 9u * LANES));
+    x.c10 = add_weighted(o.c10, w, tile_value(at + 10u * LANES));
+    x.c11 = add_weighted(o.c11, w, tile_value(at + 11u * LANES));
+    x.c12 = add_weighted(o.c12, w, tile_value(at + 12u * LANES));
+    x.c13 = add_weighted(o.c13, w, tile_value(at + 13u * LANES));
+    x.c14 = add_weighted(o.c14, w, tile_value(at + 14u * LANES));
+    x.c15 = add_weighted(o.c15, w, tile_value(at + 15u * LANES));
+    return x;
+}
+
+// o plus the four values at `at`, weighted, key by key.
 fn add_values(o: Rows, w: RowVectors, at: vec4<u32>) -> Rows {
-    var sum: Rows;
-    sum.c0 = part_values(o.c0, w, at);
-    sum.c1 = part_values(o.c1, w, at + LANES);
-    sum.c2 = part_values(o.c2, w, at + 2u * LANES);
-    sum.c3 = part_values(o.c3, w, at + 3u * LANES);
-    sum.c4 = part_values(o.c4, w, at + 4u * LANES);
-    sum.c5 = part_values(o.c5, w, at + 5u * LANES);
-    sum.c6 = part_values(o.c6, w, at + 6u * LANES);
-    sum.c7 = part_values(o.c7, w, at + 7u * LANES);
-    sum.c8 = part_values(o.c8, w, at + 8u * LANES);
-    sum.c9 = part_values(o.c9, w, at + 9u * LANES);
-    sum.c10 = part_values(o.c10, w, at + 10u * LANES);
-    sum.c11 = part_values(o.c11, w, at + 11u * LANES);
-    sum.c12 = part_values(o.c12, w, at + 12u * LANES);
-    sum.c13 = part_values(o.c13, w, at + 13u * LANES);
-    sum.c14 = part_values(o.c14, w, at + 14u * LANES);
-    sum.c15 = part_values(o.c15, w, at + 15u * LANES);
-    return sum;
+    let weights = by_key(w);
+    var x = o;
+    x = add_value(x, weights.k0, at.x);
+    x = add_value(x, weights.k1, at.y);
+    x = add_value(x, weights.k2, at.z);
+    x = add_value(x, weights.k3, at.w);
+    return x;
 }
 
 fn scale_rows(o: Rows, factor: RowNumbers) -> Rows {

@@ -30,15 +30,26 @@ fn block_scores(q: Rows, at: vec4<u32>) -> RowVectors {
     return s;
 }
 
-// o plus the four values at `at`, weighted.
+// o plus the value at `at`, weighted.
+fn add_value(o: Rows, w: RowNumbers, at: u32) -> Rows {
+    var x: Rows;
+    x.c0 = add_weighted(o.c0, w, tile_value(at));
+    x.c1 = add_weighted(o.c1, w, tile_value(at + LANES));
+    x.c2 = add_weighted(o.c2, w, tile_value(at + 2u * LANES));
+    x.c3 = add_weighted(o.c3, w, tile_value(at + 3u * LANES));
+    x.c4 = add_weighted(o.c4, w, tile_value(at + 4u * LANES));
+    return x;
+}
+
+// o plus the four values at `at`, weighted, key by key.
 fn add_values(o: Rows, w: RowVectors, at: vec4<u32>) -> Rows {
-    var sum: Rows;
-    sum.c0 = part_values(o.c0, w, at);
-    sum.c1 = part_values(o.c1, w, at + LANES);
-    sum.c2 = part_values(o.c2, w, at + 2u * LANES);
-    sum.c3 = part_values(o.c3, w, at + 3u * LANES);
-    sum.c4 = part_values(o.c4, w, at + 4u * LANES);
-    return sum;
+    let weights = by_key(w);
+    var x = o;
+    x = add_value(x, weights.k0, at.x);
+    x = add_value(x, weights.k1, at.y);
+    x = add_value(x, weights.k2, at.z);
+    x = add_value(x, weights.k3, at.w);
+    return x;
 }
 
 fn scale_rows(o: Rows, factor: RowNumbers) -> Rows {

@@ -129,7 +129,7 @@ def test_the_argument_holds(rows):
     short = [row for row in rows if row.gets(figures.M1) and row.compiled and row.lane in ("apple", "short", "rows")]
     assert {row.lane for row in sorted(short, key=lambda row: row.spills)[-2:]} == {"short"}
     baseline = [row for row in figures.of(rows, "rows") if row.gets(figures.M1)]
-    assert sum(row.spills > 0 for row in baseline) > 0.9 * len(baseline)
+    assert all(row.spills for row in baseline if not row.tile.startswith("r1"))
 
 
 def test_what_a_row_misses():

@@ -118,7 +118,9 @@ fn rows(lane: Lane, problem: &AttentionProblem, caps: &DeviceCaps) -> Vec<Tuning
     // On an Apple GPU all tables are worth a try: what tells the chips apart is reasoned, not timed. Single rows suit few keys.
     let others = match lane {
         Lane::Apple if few_keys || profile::apple_generation(&caps.name).is_some() => {
-            [&*profile::APPLE_M1, &*profile::APPLE_M3, &*profile::APPLE_WIDE].map(|table| table.rows.as_slice()).concat()
+            [&*profile::APPLE_M1, &*profile::APPLE_M3, &*profile::APPLE_WIDE]
+                .map(|table| table.rows.as_slice())
+                .concat()
         }
         _ => Vec::new(),
     };

@@ -76,6 +76,12 @@ struct OwnedRows {
 struct RowNumbers {
     float r0_;
 };
+struct KeyNumbers {
+    RowNumbers k0_;
+    RowNumbers k1_;
+    RowNumbers k2_;
+    RowNumbers k3_;
+};
 struct type_13 {
     Tile4_ inner[256];
 };
@@ -621,6 +627,31 @@ RowVectors load_part(
     return RowVectors {_e10 * factor};
 }
 
+RowNumbers key_scores(
+    RowNumbers s_7,
+    RowVectors q,
+    metal::float4 k
+) {
+    RowNumbers x_7 = {};
+    x_7 = s_7;
+    float _e9 = x_7.r0_;
+    x_7.r0_ = metal::fma(q.r0_.x, k.x, _e9);
+    float _e16 = x_7.r0_;
+    x_7.r0_ = metal::fma(q.r0_.y, k.y, _e16);
+    float _e23 = x_7.r0_;
+    x_7.r0_ = metal::fma(q.r0_.z, k.z, _e23);
+    float _e30 = x_7.r0_;
+    x_7.r0_ = metal::fma(q.r0_.w, k.w, _e30);
+    RowNumbers _e32 = x_7;
+    return _e32;
+}
+
+KeyNumbers by_key(
+    RowVectors x_8
+) {
+    return KeyNumbers {RowNumbers {x_8.r0_.x}, RowNumbers {x_8.r0_.y}, RowNumbers {x_8.r0_.z}, RowNumbers {x_8.r0_.w}};
+}
+
 metal::float4 tile_key(
     uint at,
     threadgroup type_13& key_tile
@@ -630,63 +661,29 @@ metal::float4 tile_key(
 }
 
 RowVectors part_scores(
-    RowVectors s_7,
-    RowVectors q,
+    RowVectors s_8,
+    RowVectors q_1,
     metal::uint4 at_1,
     threadgroup type_13& key_tile
 ) {
-    RowVectors x_7 = {};
-    metal::float4 _e4 = tile_key(at_1.x, key_tile);
-    metal::float4 _e6 = tile_key(at_1.y, key_tile);
-    metal::float4 _e8 = tile_key(at_1.z, key_tile);
-    metal::float4 _e10 = tile_key(at_1.w, key_tile);
-    x_7 = s_7;
-    metal::float4 kx = metal::float4(_e4.x, _e6.x, _e8.x, _e10.x);
-    metal::float4 _e22 = x_7.r0_;
-    x_7.r0_ = metal::fma(metal::float4(q.r0_.x), kx, _e22);
-    metal::float4 ky = metal::float4(_e4.y, _e6.y, _e8.y, _e10.y);
-    metal::float4 _e34 = x_7.r0_;
-    x_7.r0_ = metal::fma(metal::float4(q.r0_.y), ky, _e34);
-    metal::float4 kz = metal::float4(_e4.z, _e6.z, _e8.z, _e10.z);
-    metal::float4 _e46 = x_7.r0_;
-    x_7.r0_ = metal::fma(metal::float4(q.r0_.z), kz, _e46);
-    metal::float4 kw = metal::float4(_e4.w, _e6.w, _e8.w, _e10.w);
-    metal::float4 _e58 = x_7.r0_;
-    x_7.r0_ = metal::fma(metal::float4(q.r0_.w), kw, _e58);
-    RowVectors _e60 = x_7;
-    return _e60;
+    KeyNumbers _e3 = by_key(s_8);
+    metal::float4 _e6 = tile_key(at_1.x, key_tile);
+    RowNumbers _e7 = key_scores(_e3.k0_, q_1, _e6);
+    metal::float4 _e10 = tile_key(at_1.y, key_tile);
+    RowNumbers _e11 = key_scores(_e3.k1_, q_1, _e10);
+    metal::float4 _e14 = tile_key(at_1.z, key_tile);
+    RowNumbers _e15 = key_scores(_e3.k2_, q_1, _e14);
+    metal::float4 _e18 = tile_key(at_1.w, key_tile);
+    RowNumbers _e19 = key_scores(_e3.k3_, q_1, _e18);
+    return RowVectors {metal::float4(_e7.r0_, _e11.r0_, _e15.r0_, _e19.r0_)};
 }
 
-metal::float4 tile_value(
-    uint at_2,
-    threadgroup type_13& value_tile
-) {
-    Tile4_ _e3 = value_tile.inner[at_2];
-    return static_cast<metal::float4>(_e3);
-}
-
-RowVectors part_values(
+RowVectors add_weighted(
     RowVectors o,
-    RowVectors w,
-    metal::uint4 at_3,
-    threadgroup type_13& value_tile
+    RowNumbers w,
+    metal::float4 v
 ) {
-    RowVectors x_8 = {};
-    metal::float4 _e4 = tile_value(at_3.x, value_tile);
-    metal::float4 _e6 = tile_value(at_3.y, value_tile);
-    metal::float4 _e8 = tile_value(at_3.z, value_tile);
-    metal::float4 _e10 = tile_value(at_3.w, value_tile);
-    x_8 = o;
-    metal::float4 _e17 = x_8.r0_;
-    x_8.r0_ = metal::fma(metal::float4(w.r0_.x), _e4, _e17);
-    metal::float4 _e24 = x_8.r0_;
-    x_8.r0_ = metal::fma(metal::float4(w.r0_.y), _e6, _e24);
-    metal::float4 _e31 = x_8.r0_;
-    x_8.r0_ = metal::fma(metal::float4(w.r0_.z), _e8, _e31);
-    metal::float4 _e38 = x_8.r0_;
-    x_8.r0_ = metal::fma(metal::float4(w.r0_.w), _e10, _e38);
-    RowVectors _e40 = x_8;
-    return _e40;
+    return RowVectors {metal::fma(metal::float4(w.r0_), v, o.r0_)};
 }
 
 RowVectors scale_part(
@@ -697,18 +694,18 @@ RowVectors scale_part(
 }
 
 Owned scatter_rotated(
-    metal::float4 s_8
+    metal::float4 s_9
 ) {
-    metal::float2 unnamed = metal::simd_shuffle_xor(s_8.zw, 2u);
-    metal::float2 pair = s_8.xy + unnamed;
+    metal::float2 unnamed = metal::simd_shuffle_xor(s_9.zw, 2u);
+    metal::float2 pair = s_9.xy + unnamed;
     float unnamed_1 = metal::simd_shuffle_xor(pair.y, 1u);
     return pair.x + unnamed_1;
 }
 
 OwnedRows scatter_rows(
-    RowVectors s_9
+    RowVectors s_10
 ) {
-    Owned _e2 = scatter_rotated(s_9.r0_);
+    Owned _e2 = scatter_rotated(s_10.r0_);
     return OwnedRows {_e2};
 }
 
@@ -732,7 +729,7 @@ Owned owned_masked(
     Owned x_10,
     uint b_13,
     uint n_13,
-    uint s_10,
+    uint s_11,
     uint t_10,
     uint lane_2,
     uint last,
@@ -741,7 +738,7 @@ Owned owned_masked(
     device type_8 const& attention_bias,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    float _e9 = masked_score(x_10, b_13, n_13, s_10, metal::min(t_10 + lane_2, last), params, padding_mask, attention_bias, _buffer_sizes);
+    float _e9 = masked_score(x_10, b_13, n_13, s_11, metal::min(t_10 + lane_2, last), params, padding_mask, attention_bias, _buffer_sizes);
     return _e9;
 }
 
@@ -880,7 +877,7 @@ RowNumbers group_sums(
 void store_row_stats(
     uint b_15,
     uint n_15,
-    uint s_11,
+    uint s_12,
     uint end_4,
     uint split_1,
     uint lane_6,
@@ -893,7 +890,7 @@ void store_row_stats(
     bool local_6 = {};
     bool local_7 = {};
     if (PARTIAL) {
-        local_6 = s_11 < end_4;
+        local_6 = s_12 < end_4;
     } else {
         local_6 = false;
     }
@@ -905,7 +902,7 @@ void store_row_stats(
     }
     bool _e19 = local_7;
     if (_e19) {
-        uint _e21 = partial_index(split_1, b_15, n_15, s_11, params);
+        uint _e21 = partial_index(split_1, b_15, n_15, s_12, params);
         partial_stats[_e21] = metal::float2(reference_3, sum_2);
         return;
     } else {
@@ -933,7 +930,7 @@ void store_stats(
 void store_row_part(
     uint b_17,
     uint n_17,
-    uint s_12,
+    uint s_13,
     uint end_6,
     uint split_3,
     uint part_2,
@@ -947,7 +944,7 @@ void store_row_part(
 ) {
     bool local_8 = {};
     uint h_10 = ((part_2 * LANES) + lane_8) * 4u;
-    if (s_12 < end_6) {
+    if (s_13 < end_6) {
         uint _e19 = params.v_head_size;
         local_8 = h_10 < _e19;
     } else {
@@ -956,12 +953,12 @@ void store_row_part(
     bool _e22 = local_8;
     if (_e22) {
         if (PARTIAL) {
-            uint _e24 = partial_index(split_3, b_17, n_17, s_12, params);
+            uint _e24 = partial_index(split_3, b_17, n_17, s_13, params);
             store_partial4_(_e24, h_10, x_17, params, partial_values, _buffer_sizes);
             return;
         } else {
             Strides _e27 = params.output;
-            uint _e28 = element(_e27, b_17, n_17, s_12);
+            uint _e28 = element(_e27, b_17, n_17, s_13);
             uint _e32 = params.v_head_size;
             store_output4_(_e28 + h_10, _e32 - h_10, x_17 / metal::float4(sum_4), output, _buffer_sizes);
             return;
@@ -1002,74 +999,111 @@ Rows load_rows(
     device type_3 const& bias,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    Rows q_1 = {};
+    Rows q_2 = {};
     RowVectors _e9 = load_part(b_19, n_19, first_4, end_8, 0u, lane_10, factor_3, params, query, bias, _buffer_sizes);
-    q_1.c0_ = _e9;
+    q_2.c0_ = _e9;
     RowVectors _e12 = load_part(b_19, n_19, first_4, end_8, 1u, lane_10, factor_3, params, query, bias, _buffer_sizes);
-    q_1.c1_ = _e12;
+    q_2.c1_ = _e12;
     RowVectors _e15 = load_part(b_19, n_19, first_4, end_8, 2u, lane_10, factor_3, params, query, bias, _buffer_sizes);
-    q_1.c2_ = _e15;
+    q_2.c2_ = _e15;
     RowVectors _e18 = load_part(b_19, n_19, first_4, end_8, 3u, lane_10, factor_3, params, query, bias, _buffer_sizes);
-    q_1.c3_ = _e18;
-    Rows _e19 = q_1;
+    q_2.c3_ = _e18;
+    Rows _e19 = q_2;
     return _e19;
 }
 
 RowVectors block_scores(
-    Rows q_2,
-    metal::uint4 at_4,
+    Rows q_3,
+    metal::uint4 at_2,
     threadgroup type_13& key_tile
 ) {
-    RowVectors s_13 = RowVectors {};
-    RowVectors _e4 = s_13;
-    RowVectors _e6 = part_scores(_e4, q_2.c0_, at_4, key_tile);
-    s_13 = _e6;
-    RowVectors _e7 = s_13;
-    RowVectors _e12 = part_scores(_e7, q_2.c1_, at_4 + metal::uint4(4u), key_tile);
-    s_13 = _e12;
-    RowVectors _e13 = s_13;
-    RowVectors _e18 = part_scores(_e13, q_2.c2_, at_4 + metal::uint4(8u), key_tile);
-    s_13 = _e18;
-    RowVectors _e19 = s_13;
-    RowVectors _e24 = part_scores(_e19, q_2.c3_, at_4 + metal::uint4(12u), key_tile);
-    s_13 = _e24;
-    RowVectors _e25 = s_13;
+    RowVectors s_14 = RowVectors {};
+    RowVectors _e4 = s_14;
+    RowVectors _e6 = part_scores(_e4, q_3.c0_, at_2, key_tile);
+    s_14 = _e6;
+    RowVectors _e7 = s_14;
+    RowVectors _e12 = part_scores(_e7, q_3.c1_, at_2 + metal::uint4(4u), key_tile);
+    s_14 = _e12;
+    RowVectors _e13 = s_14;
+    RowVectors _e18 = part_scores(_e13, q_3.c2_, at_2 + metal::uint4(8u), key_tile);
+    s_14 = _e18;
+    RowVectors _e19 = s_14;
+    RowVectors _e24 = part_scores(_e19, q_3.c3_, at_2 + metal::uint4(12u), key_tile);
+    s_14 = _e24;
+    RowVectors _e25 = s_14;
     return _e25;
+}
+
+metal::float4 tile_value(
+    uint at_3,
+    threadgroup type_13& value_tile
+) {
+    Tile4_ _e3 = value_tile.inner[at_3];
+    return static_cast<metal::float4>(_e3);
+}
+
+Rows add_value(
+    Rows o_2,
+    RowNumbers w_1,
+    uint at_4,
+    threadgroup type_13& value_tile
+) {
+    Rows x_18 = {};
+    metal::float4 _e6 = tile_value(at_4, value_tile);
+    RowVectors _e7 = add_weighted(o_2.c0_, w_1, _e6);
+    x_18.c0_ = _e7;
+    metal::float4 _e12 = tile_value(at_4 + LANES, value_tile);
+    RowVectors _e13 = add_weighted(o_2.c1_, w_1, _e12);
+    x_18.c1_ = _e13;
+    metal::float4 _e18 = tile_value(at_4 + 8u, value_tile);
+    RowVectors _e19 = add_weighted(o_2.c2_, w_1, _e18);
+    x_18.c2_ = _e19;
+    metal::float4 _e24 = tile_value(at_4 + 12u, value_tile);
+    RowVectors _e25 = add_weighted(o_2.c3_, w_1, _e24);
+    x_18.c3_ = _e25;
+    Rows _e26 = x_18;
+    return _e26;
 }
 
 Rows add_values(
-    Rows o_2,
-    RowVectors w_1,
+    Rows o_3,
+    RowVectors w_2,
     metal::uint4 at_5,
     threadgroup type_13& value_tile
 ) {
-    Rows sum_6 = {};
-    RowVectors _e6 = part_values(o_2.c0_, w_1, at_5, value_tile);
-    sum_6.c0_ = _e6;
-    RowVectors _e12 = part_values(o_2.c1_, w_1, at_5 + metal::uint4(4u), value_tile);
-    sum_6.c1_ = _e12;
-    RowVectors _e18 = part_values(o_2.c2_, w_1, at_5 + metal::uint4(8u), value_tile);
-    sum_6.c2_ = _e18;
-    RowVectors _e24 = part_values(o_2.c3_, w_1, at_5 + metal::uint4(12u), value_tile);
-    sum_6.c3_ = _e24;
-    Rows _e25 = sum_6;
-    return _e25;
+    Rows x_19 = {};
+    KeyNumbers _e3 = by_key(w_2);
+    x_19 = o_3;
+    Rows _e5 = x_19;
+    Rows _e8 = add_value(_e5, _e3.k0_, at_5.x, value_tile);
+    x_19 = _e8;
+    Rows _e9 = x_19;
+    Rows _e12 = add_value(_e9, _e3.k1_, at_5.y, value_tile);
+    x_19 = _e12;
+    Rows _e13 = x_19;
+    Rows _e16 = add_value(_e13, _e3.k2_, at_5.z, value_tile);
+    x_19 = _e16;
+    Rows _e17 = x_19;
+    Rows _e20 = add_value(_e17, _e3.k3_, at_5.w, value_tile);
+    x_19 = _e20;
+    Rows _e21 = x_19;
+    return _e21;
 }
 
 Rows scale_rows(
-    Rows o_3,
+    Rows o_4,
     RowNumbers factor_4
 ) {
-    Rows x_18 = {};
-    RowVectors _e5 = scale_part(o_3.c0_, factor_4);
-    x_18.c0_ = _e5;
-    RowVectors _e8 = scale_part(o_3.c1_, factor_4);
-    x_18.c1_ = _e8;
-    RowVectors _e11 = scale_part(o_3.c2_, factor_4);
-    x_18.c2_ = _e11;
-    RowVectors _e14 = scale_part(o_3.c3_, factor_4);
-    x_18.c3_ = _e14;
-    Rows _e15 = x_18;
+    Rows x_20 = {};
+    RowVectors _e5 = scale_part(o_4.c0_, factor_4);
+    x_20.c0_ = _e5;
+    RowVectors _e8 = scale_part(o_4.c1_, factor_4);
+    x_20.c1_ = _e8;
+    RowVectors _e11 = scale_part(o_4.c2_, factor_4);
+    x_20.c2_ = _e11;
+    RowVectors _e14 = scale_part(o_4.c3_, factor_4);
+    x_20.c3_ = _e14;
+    Rows _e15 = x_20;
     return _e15;
 }
 
@@ -1080,20 +1114,20 @@ void store_rows(
     uint end_9,
     uint split_5,
     uint lane_11,
-    Rows o_4,
+    Rows o_5,
     RowNumbers reference_5,
-    RowNumbers sum_7,
+    RowNumbers sum_6,
     constant AttentionParams& params,
     device type_3& output,
     device type_9& partial_values,
     device type_11& partial_stats,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    store_stats(b_20, n_20, first_5, end_9, split_5, lane_11, reference_5, sum_7, params, partial_stats, _buffer_sizes);
-    store_part(b_20, n_20, first_5, end_9, split_5, 0u, lane_11, o_4.c0_, sum_7, params, output, partial_values, _buffer_sizes);
-    store_part(b_20, n_20, first_5, end_9, split_5, 1u, lane_11, o_4.c1_, sum_7, params, output, partial_values, _buffer_sizes);
-    store_part(b_20, n_20, first_5, end_9, split_5, 2u, lane_11, o_4.c2_, sum_7, params, output, partial_values, _buffer_sizes);
-    store_part(b_20, n_20, first_5, end_9, split_5, 3u, lane_11, o_4.c3_, sum_7, params, output, partial_values, _buffer_sizes);
+    store_stats(b_20, n_20, first_5, end_9, split_5, lane_11, reference_5, sum_6, params, partial_stats, _buffer_sizes);
+    store_part(b_20, n_20, first_5, end_9, split_5, 0u, lane_11, o_5.c0_, sum_6, params, output, partial_values, _buffer_sizes);
+    store_part(b_20, n_20, first_5, end_9, split_5, 1u, lane_11, o_5.c1_, sum_6, params, output, partial_values, _buffer_sizes);
+    store_part(b_20, n_20, first_5, end_9, split_5, 2u, lane_11, o_5.c2_, sum_6, params, output, partial_values, _buffer_sizes);
+    store_part(b_20, n_20, first_5, end_9, split_5, 3u, lane_11, o_5.c3_, sum_6, params, output, partial_values, _buffer_sizes);
     return;
 }
 
@@ -1114,8 +1148,8 @@ void stage_tile(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint i = {};
-    metal::float4 k = {};
-    metal::float4 v = {};
+    metal::float4 k_1 = {};
+    metal::float4 v_1 = {};
     i = local_index_1;
     bool loop_init = true;
     while(true) {
@@ -1134,25 +1168,25 @@ void stage_tile(
             uint t_14 = t0_ + naga_div(_e9, COLUMNS4_);
             uint _e13 = i;
             uint h_11 = naga_mod(_e13, COLUMNS4_) * 4u;
-            k = metal::float4 {};
-            v = metal::float4 {};
+            k_1 = metal::float4 {};
+            v_1 = metal::float4 {};
             if (t_14 < t_end) {
                 uint _e25 = params.head_size;
                 if (h_11 < _e25) {
                     metal::float4 _e27 = source_key4_(b_21, n_21, t_14, h_11, params, key, bias, past_key, _buffer_sizes);
-                    k = _e27;
+                    k_1 = _e27;
                 }
                 uint _e30 = params.v_head_size;
                 if (h_11 < _e30) {
                     metal::float4 _e32 = source_value4_(b_21, n_21, t_14, h_11, params, value, bias, past_value, _buffer_sizes);
-                    v = _e32;
+                    v_1 = _e32;
                 }
             }
             uint _e34 = i;
-            metal::float4 _e36 = k;
+            metal::float4 _e36 = k_1;
             key_tile.inner[_e34] = static_cast<metal::float4>(_e36);
             uint _e39 = i;
-            metal::float4 _e41 = v;
+            metal::float4 _e41 = v_1;
             value_tile.inner[_e39] = static_cast<metal::float4>(_e41);
         }
     }
@@ -1167,9 +1201,9 @@ uint rotated(
 }
 
 bool any_lane(
-    bool x_19
+    bool x_21
 ) {
-    bool unnamed_9 = metal::simd_any(x_19);
+    bool unnamed_9 = metal::simd_any(x_21);
     return unnamed_9;
 }
 
@@ -1196,9 +1230,9 @@ void attend(
 ) {
     uint t_end_1 = {};
     bool local_9 = {};
-    Rows o_5 = Rows {};
+    Rows o_6 = Rows {};
     RowNumbers reference_6 = {};
-    RowNumbers sum_8 = {};
+    RowNumbers sum_7 = {};
     uint t0_1 = {};
     uint step = {};
     OwnedRows p_8 = {};
@@ -1244,7 +1278,7 @@ void attend(
     RowNumbers _e103 = same_numbers(LOWEST);
     reference_6 = _e103;
     RowNumbers _e106 = same_numbers(0.0);
-    sum_8 = _e106;
+    sum_7 = _e106;
     uint _e109 = rotated(0u, lane_13);
     uint _e111 = rotated(1u, lane_13);
     uint _e113 = rotated(2u, lane_13);
@@ -1332,12 +1366,12 @@ void attend(
                         RowNumbers _e184 = reference_6;
                         RowNumbers _e185 = shrink_factors(_e184, _e183);
                         reference_6 = _e183;
-                        RowNumbers _e186 = sum_8;
+                        RowNumbers _e186 = sum_7;
                         RowNumbers _e187 = scale_numbers(_e186, _e185);
-                        sum_8 = _e187;
-                        Rows _e188 = o_5;
+                        sum_7 = _e187;
+                        Rows _e188 = o_6;
                         Rows _e189 = scale_rows(_e188, _e185);
-                        o_5 = _e189;
+                        o_6 = _e189;
                     }
                     OwnedRows _e190 = p_8;
                     RowNumbers _e191 = reference_6;
@@ -1349,23 +1383,23 @@ void attend(
                         OwnedRows _e196 = rows_below(_e193, _e194, t_15, lane_13, 0.0);
                         p_8 = _e196;
                     }
-                    RowNumbers _e197 = sum_8;
+                    RowNumbers _e197 = sum_7;
                     OwnedRows _e198 = p_8;
                     RowNumbers _e199 = add_weights(_e197, _e198);
-                    sum_8 = _e199;
-                    Rows _e200 = o_5;
+                    sum_7 = _e199;
+                    Rows _e200 = o_6;
                     OwnedRows _e201 = p_8;
                     RowVectors _e202 = gather_rows(_e201);
                     Rows _e203 = add_values(_e200, _e202, at_6, value_tile);
-                    o_5 = _e203;
+                    o_6 = _e203;
                 }
             }
         }
     }
     uint _e212 = params.first_split;
-    Rows _e214 = o_5;
+    Rows _e214 = o_6;
     RowNumbers _e215 = reference_6;
-    RowNumbers _e216 = sum_8;
+    RowNumbers _e216 = sum_7;
     RowNumbers _e217 = group_sums(_e216);
     store_rows(b_22, n_22, first_6, rows_end, _e212 + split_6, lane_13, _e214, _e215, _e217, params, output, partial_values, partial_stats, _buffer_sizes);
     return;
