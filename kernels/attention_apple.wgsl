@@ -59,8 +59,8 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
     }
 
     let first = rows_begin + group * ROWS;
-    let q = load_rows(b, n, first, rows_end, lane, score_factor());
-    var o = Rows();
+    let q = load_queries(b, n, first, rows_end, lane, score_factor());
+    var o = Outputs();
     var reference = same_numbers(LOWEST);
     var sum = same_numbers(0.0);
     // Where the keys of a block, in rotated order, lie in a tile.
@@ -87,7 +87,7 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
                 let shrink = shrink_factors(reference, after);
                 reference = after;
                 sum = scale_numbers(sum, shrink);
-                o = scale_rows(o, shrink);
+                o = scale_outputs(o, shrink);
             }
             p = weigh_rows(p, reference);
             if is_tail {

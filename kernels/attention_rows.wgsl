@@ -77,8 +77,8 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
     }
 
     let first = rows_begin + group * ROWS;
-    let q = load_rows(b, n, first, rows_end, lane, score_factor());
-    var o = Rows();
+    let q = load_queries(b, n, first, rows_end, lane, score_factor());
+    var o = Outputs();
     var reference = same_numbers(LOWEST);
     var sum = same_numbers(0.0);
     // Where the keys of a block, in rotated order, lie in a tile.
@@ -131,7 +131,7 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
                 lost = lost || numbers_passed(reference, after, BET);
                 reference = after;
                 sum = scale_numbers(sum, shrink);
-                o = scale_rows(o, shrink);
+                o = scale_outputs(o, shrink);
             }
         }
         if lost {
@@ -142,7 +142,7 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
             is_lost = atomicLoad(&lost_bets);
         }
         if workgroupUniformLoad(&is_lost) != 0u {
-            o = Rows();
+            o = Outputs();
             reference = same_numbers(LOWEST);
             sum = same_numbers(0.0);
             t0 = t_begin;
@@ -173,7 +173,7 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
                 let shrink = shrink_factors(reference, after);
                 reference = after;
                 sum = scale_numbers(sum, shrink);
-                o = scale_rows(o, shrink);
+                o = scale_outputs(o, shrink);
             }
             p = weigh_rows(p, reference);
             if is_tail {

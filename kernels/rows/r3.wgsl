@@ -57,15 +57,19 @@ fn key_scores(s: RowNumbers, q: RowVectors, k: vec4<f32>) -> RowNumbers {
 
 // s plus the products of one part of Q with that part of the four keys at `at`, key by key.
 fn part_scores(s: RowVectors, q: RowVectors, at: vec4<u32>) -> RowVectors {
-    let x = by_key(s);
-    let k0 = key_scores(x.k0, q, tile_key(at.x));
-    let k1 = key_scores(x.k1, q, tile_key(at.y));
-    let k2 = key_scores(x.k2, q, tile_key(at.z));
-    let k3 = key_scores(x.k3, q, tile_key(at.w));
+    let k0 = tile_key(at.x);
+    let k1 = tile_key(at.y);
+    let k2 = tile_key(at.z);
+    let k3 = tile_key(at.w);
+    let before = by_key(s);
+    let s0 = key_scores(before.k0, q, k0);
+    let s1 = key_scores(before.k1, q, k1);
+    let s2 = key_scores(before.k2, q, k2);
+    let s3 = key_scores(before.k3, q, k3);
     return RowVectors(
-        vec4<f32>(k0.r0, k1.r0, k2.r0, k3.r0),
-        vec4<f32>(k0.r1, k1.r1, k2.r1, k3.r1),
-        vec4<f32>(k0.r2, k1.r2, k2.r2, k3.r2),
+        vec4<f32>(s0.r0, s1.r0, s2.r0, s3.r0),
+        vec4<f32>(s0.r1, s1.r1, s2.r1, s3.r1),
+        vec4<f32>(s0.r2, s1.r2, s2.r2, s3.r2),
     );
 }
 
@@ -86,20 +90,38 @@ fn by_key(x: RowVectors) -> KeyNumbers {
     );
 }
 
-// One part of O plus that part of a value, weighted.
-fn add_weighted(o: RowVectors, w: RowNumbers, v: vec4<f32>) -> RowVectors {
-    return RowVectors(
-        fma(vec4<f32>(w.r0), v, o.r0),
-        fma(vec4<f32>(w.r1), v, o.r1),
-        fma(vec4<f32>(w.r2), v, o.r2),
+// This lane's columns of each row of O.
+struct Outputs {
+    r0: Slice,
+    r1: Slice,
+    r2: Slice,
+}
+
+// o plus a value, weighted.
+fn add_value(o: Outputs, w: RowNumbers, v: Slice) -> Outputs {
+    return Outputs(
+        add_weighted(o.r0, w.r0, v),
+        add_weighted(o.r1, w.r1, v),
+        add_weighted(o.r2, w.r2, v),
     );
 }
 
-fn scale_part(x: RowVectors, factor: RowNumbers) -> RowVectors {
-    return RowVectors(
-        x.r0 * factor.r0,
-        x.r1 * factor.r1,
-        x.r2 * factor.r2,
+// o plus the four values at `at`, weighted, key by key.
+fn add_values(o: Outputs, w: RowVectors, at: vec4<u32>) -> Outputs {
+    let weights = by_key(w);
+    var x = o;
+    x = add_value(x, weights.k0, value_slice(at.x));
+    x = add_value(x, weights.k1, value_slice(at.y));
+    x = add_value(x, weights.k2, value_slice(at.z));
+    x = add_value(x, weights.k3, value_slice(at.w));
+    return x;
+}
+
+fn scale_outputs(o: Outputs, factor: RowNumbers) -> Outputs {
+    return Outputs(
+        scaled(o.r0, factor.r0),
+        scaled(o.r1, factor.r1),
+        scaled(o.r2, factor.r2),
     );
 }
 
@@ -213,15 +235,12 @@ fn group_sums(sum: RowNumbers) -> RowNumbers {
     );
 }
 
-// Records the references and sums of the rows where results are partial.
-fn store_stats(b: u32, n: u32, first: u32, end: u32, split: u32, lane: u32, reference: RowNumbers, sum: RowNumbers) {
+// Divides and stores rows `first` on, as far as they exist; where results are partial, with their references and sums.
+fn store_rows(b: u32, n: u32, first: u32, end: u32, split: u32, lane: u32, o: Outputs, reference: RowNumbers, sum: RowNumbers) {
     store_row_stats(b, n, first, end, split, lane, reference.r0, sum.r0);
     store_row_stats(b, n, first + 1u, end, split, lane, reference.r1, sum.r1);
     store_row_stats(b, n, first + 2u, end, split, lane, reference.r2, sum.r2);
-}
-
-fn store_part(b: u32, n: u32, first: u32, end: u32, split: u32, part: u32, lane: u32, o: RowVectors, sum: RowNumbers) {
-    store_row_part(b, n, first, end, split, part, lane, o.r0, sum.r0);
-    store_row_part(b, n, first + 1u, end, split, part, lane, o.r1, sum.r1);
-    store_row_part(b, n, first + 2u, end, split, part, lane, o.r2, sum.r2);
+    store_slice(b, n, first, end, split, lane, o.r0, sum.r0);
+    store_slice(b, n, first + 1u, end, split, lane, o.r1, sum.r1);
+    store_slice(b, n, first + 2u, end, split, lane, o.r2, sum.r2);
 }

@@ -1,7 +1,8 @@
 // A lane's part of each row: 6 vec4 of columns, every LANES-th. Named members for the reason that rows have them.
 const SLICE4: u32 = 6u;
 
-struct Rows {
+// Of Q, each part over all rows.
+struct Queries {
     c0: RowVectors,
     c1: RowVectors,
     c2: RowVectors,
@@ -10,8 +11,8 @@ struct Rows {
     c5: RowVectors,
 }
 
-fn load_rows(b: u32, n: u32, first: u32, end: u32, lane: u32, factor: f32) -> Rows {
-    var q: Rows;
+fn load_queries(b: u32, n: u32, first: u32, end: u32, lane: u32, factor: f32) -> Queries {
+    var q: Queries;
     q.c0 = load_part(b, n, first, end, 0u, lane, factor);
     q.c1 = load_part(b, n, first, end, 1u, lane, factor);
     q.c2 = load_part(b, n, first, end, 2u, lane, factor);
@@ -22,7 +23,7 @@ fn load_rows(b: u32, n: u32, first: u32, end: u32, lane: u32, factor: f32) -> Ro
 }
 
 // This lane's share of the scores of the four keys at `at`.
-fn block_scores(q: Rows, at: vec4<u32>) -> RowVectors {
+fn block_scores(q: Queries, at: vec4<u32>) -> RowVectors {
     var s = RowVectors();
     s = part_scores(s, q.c0, at);
     s = part_scores(s, q.c1, at + LANES);
@@ -33,47 +34,54 @@ fn block_scores(q: Rows, at: vec4<u32>) -> RowVectors {
     return s;
 }
 
-// o plus the value at `at`, weighted.
-fn add_value(o: Rows, w: RowNumbers, at: u32) -> Rows {
-    var x: Rows;
-    x.c0 = add_weighted(o.c0, w, tile_value(at));
-    x.c1 = add_weighted(o.c1, w, tile_value(at + LANES));
-    x.c2 = add_weighted(o.c2, w, tile_value(at + 2u * LANES));
-    x.c3 = add_weighted(o.c3, w, tile_value(at + 3u * LANES));
-    x.c4 = add_weighted(o.c4, w, tile_value(at + 4u * LANES));
-    x.c5 = add_weighted(o.c5, w, tile_value(at + 5u * LANES));
+// Of one row of V or O.
+struct Slice {
+    c0: vec4<f32>,
+    c1: vec4<f32>,
+    c2: vec4<f32>,
+    c3: vec4<f32>,
+    c4: vec4<f32>,
+    c5: vec4<f32>,
+}
+
+fn value_slice(at: u32) -> Slice {
+    var v: Slice;
+    v.c0 = tile_value(at);
+    v.c1 = tile_value(at + LANES);
+    v.c2 = tile_value(at + 2u * LANES);
+    v.c3 = tile_value(at + 3u * LANES);
+    v.c4 = tile_value(at + 4u * LANES);
+    v.c5 = tile_value(at + 5u * LANES);
+    return v;
+}
+
+fn add_weighted(o: Slice, w: f32, v: Slice) -> Slice {
+    var x: Slice;
+    x.c0 = fma(vec4<f32>(w), v.c0, o.c0);
+    x.c1 = fma(vec4<f32>(w), v.c1, o.c1);
+    x.c2 = fma(vec4<f32>(w), v.c2, o.c2);
+    x.c3 = fma(vec4<f32>(w), v.c3, o.c3);
+    x.c4 = fma(vec4<f32>(w), v.c4, o.c4);
+    x.c5 = fma(vec4<f32>(w), v.c5, o.c5);
     return x;
 }
 
-// o plus the four values at `at`, weighted, key by key.
-fn add_values(o: Rows, w: RowVectors, at: vec4<u32>) -> Rows {
-    let weights = by_key(w);
-    var x = o;
-    x = add_value(x, weights.k0, at.x);
-    x = add_value(x, weights.k1, at.y);
-    x = add_value(x, weights.k2, at.z);
-    x = add_value(x, weights.k3, at.w);
+fn scaled(o: Slice, factor: f32) -> Slice {
+    var x: Slice;
+    x.c0 = o.c0 * factor;
+    x.c1 = o.c1 * factor;
+    x.c2 = o.c2 * factor;
+    x.c3 = o.c3 * factor;
+    x.c4 = o.c4 * factor;
+    x.c5 = o.c5 * factor;
     return x;
 }
 
-fn scale_rows(o: Rows, factor: RowNumbers) -> Rows {
-    var x: Rows;
-    x.c0 = scale_part(o.c0, factor);
-    x.c1 = scale_part(o.c1, factor);
-    x.c2 = scale_part(o.c2, factor);
-    x.c3 = scale_part(o.c3, factor);
-    x.c4 = scale_part(o.c4, factor);
-    x.c5 = scale_part(o.c5, factor);
-    return x;
-}
-
-// Divides and stores rows `first` on, as far as they exist.
-fn store_rows(b: u32, n: u32, first: u32, end: u32, split: u32, lane: u32, o: Rows, reference: RowNumbers, sum: RowNumbers) {
-    store_stats(b, n, first, end, split, lane, reference, sum);
-    store_part(b, n, first, end, split, 0u, lane, o.c0, sum);
-    store_part(b, n, first, end, split, 1u, lane, o.c1, sum);
-    store_part(b, n, first, end, split, 2u, lane, o.c2, sum);
-    store_part(b, n, first, end, split, 3u, lane, o.c3, sum);
-    store_part(b, n, first, end, split, 4u, lane, o.c4, sum);
-    store_part(b, n, first, end, split, 5u, lane, o.c5, sum);
+fn store_slice(b: u32, n: u32, s: u32, end: u32, split: u32, lane: u32, o: Slice, sum: f32) {
+    store_row_part(b, n, s, end, split, 0u, lane, o.c0, sum);
+    store_row_part(b, n, s, end, split, 1u, lane, o.c1, sum);
+    store_row_part(b, n, s, end, split, 2u, lane, o.c2, sum);
+    store_row_part(b, n, s, end, split, 3u, lane, o.c3, sum);
+    store_row_part(b, n, s, end, split, 4u, lane, o.c4, sum);
+    store_row_part(b, n, s, end, split, 5u, lane, o.c5, sum);
 }

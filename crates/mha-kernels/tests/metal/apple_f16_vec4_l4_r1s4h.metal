@@ -76,16 +76,25 @@ struct OwnedRows {
 struct RowNumbers {
     float r0_;
 };
+struct type_13 {
+    Tile4_ inner[256];
+};
 struct KeyNumbers {
     RowNumbers k0_;
     RowNumbers k1_;
     RowNumbers k2_;
     RowNumbers k3_;
 };
-struct type_13 {
-    Tile4_ inner[256];
+struct Slice {
+    metal::float4 c0_;
+    metal::float4 c1_;
+    metal::float4 c2_;
+    metal::float4 c3_;
 };
-struct Rows {
+struct Outputs {
+    Slice r0_;
+};
+struct Queries {
     RowVectors c0_;
     RowVectors c1_;
     RowVectors c2_;
@@ -646,12 +655,6 @@ RowNumbers key_scores(
     return _e32;
 }
 
-KeyNumbers by_key(
-    RowVectors x_8
-) {
-    return KeyNumbers {RowNumbers {x_8.r0_.x}, RowNumbers {x_8.r0_.y}, RowNumbers {x_8.r0_.z}, RowNumbers {x_8.r0_.w}};
-}
-
 metal::float4 tile_key(
     uint at,
     threadgroup type_13& key_tile
@@ -660,37 +663,126 @@ metal::float4 tile_key(
     return static_cast<metal::float4>(_e3);
 }
 
+KeyNumbers by_key(
+    RowVectors x_8
+) {
+    return KeyNumbers {RowNumbers {x_8.r0_.x}, RowNumbers {x_8.r0_.y}, RowNumbers {x_8.r0_.z}, RowNumbers {x_8.r0_.w}};
+}
+
 RowVectors part_scores(
     RowVectors s_8,
     RowVectors q_1,
     metal::uint4 at_1,
     threadgroup type_13& key_tile
 ) {
-    KeyNumbers _e3 = by_key(s_8);
-    metal::float4 _e6 = tile_key(at_1.x, key_tile);
-    RowNumbers _e7 = key_scores(_e3.k0_, q_1, _e6);
-    metal::float4 _e10 = tile_key(at_1.y, key_tile);
-    RowNumbers _e11 = key_scores(_e3.k1_, q_1, _e10);
-    metal::float4 _e14 = tile_key(at_1.z, key_tile);
-    RowNumbers _e15 = key_scores(_e3.k2_, q_1, _e14);
-    metal::float4 _e18 = tile_key(at_1.w, key_tile);
-    RowNumbers _e19 = key_scores(_e3.k3_, q_1, _e18);
-    return RowVectors {metal::float4(_e7.r0_, _e11.r0_, _e15.r0_, _e19.r0_)};
+    metal::float4 _e4 = tile_key(at_1.x, key_tile);
+    metal::float4 _e6 = tile_key(at_1.y, key_tile);
+    metal::float4 _e8 = tile_key(at_1.z, key_tile);
+    metal::float4 _e10 = tile_key(at_1.w, key_tile);
+    KeyNumbers _e11 = by_key(s_8);
+    RowNumbers _e13 = key_scores(_e11.k0_, q_1, _e4);
+    RowNumbers _e15 = key_scores(_e11.k1_, q_1, _e6);
+    RowNumbers _e17 = key_scores(_e11.k2_, q_1, _e8);
+    RowNumbers _e19 = key_scores(_e11.k3_, q_1, _e10);
+    return RowVectors {metal::float4(_e13.r0_, _e15.r0_, _e17.r0_, _e19.r0_)};
 }
 
-RowVectors add_weighted(
-    RowVectors o,
-    RowNumbers w,
-    metal::float4 v
+Slice add_weighted(
+    Slice o,
+    float w,
+    Slice v
 ) {
-    return RowVectors {metal::fma(metal::float4(w.r0_), v, o.r0_)};
+    Slice x_9 = {};
+    x_9.c0_ = metal::fma(metal::float4(w), v.c0_, o.c0_);
+    x_9.c1_ = metal::fma(metal::float4(w), v.c1_, o.c1_);
+    x_9.c2_ = metal::fma(metal::float4(w), v.c2_, o.c2_);
+    x_9.c3_ = metal::fma(metal::float4(w), v.c3_, o.c3_);
+    Slice _e24 = x_9;
+    return _e24;
 }
 
-RowVectors scale_part(
-    RowVectors x_9,
-    RowNumbers factor_1
+Outputs add_value(
+    Outputs o_1,
+    RowNumbers w_1,
+    Slice v_1
 ) {
-    return RowVectors {x_9.r0_ * factor_1.r0_};
+    Slice _e5 = add_weighted(o_1.r0_, w_1.r0_, v_1);
+    return Outputs {_e5};
+}
+
+metal::float4 tile_value(
+    uint at_2,
+    threadgroup type_13& value_tile
+) {
+    Tile4_ _e3 = value_tile.inner[at_2];
+    return static_cast<metal::float4>(_e3);
+}
+
+Slice value_slice(
+    uint at_3,
+    threadgroup type_13& value_tile
+) {
+    Slice v_2 = {};
+    metal::float4 _e3 = tile_value(at_3, value_tile);
+    v_2.c0_ = _e3;
+    metal::float4 _e7 = tile_value(at_3 + LANES, value_tile);
+    v_2.c1_ = _e7;
+    metal::float4 _e11 = tile_value(at_3 + 8u, value_tile);
+    v_2.c2_ = _e11;
+    metal::float4 _e15 = tile_value(at_3 + 12u, value_tile);
+    v_2.c3_ = _e15;
+    Slice _e16 = v_2;
+    return _e16;
+}
+
+Outputs add_values(
+    Outputs o_2,
+    RowVectors w_2,
+    metal::uint4 at_4,
+    threadgroup type_13& value_tile
+) {
+    Outputs x_10 = {};
+    KeyNumbers _e3 = by_key(w_2);
+    x_10 = o_2;
+    Outputs _e5 = x_10;
+    Slice _e8 = value_slice(at_4.x, value_tile);
+    Outputs _e9 = add_value(_e5, _e3.k0_, _e8);
+    x_10 = _e9;
+    Outputs _e10 = x_10;
+    Slice _e13 = value_slice(at_4.y, value_tile);
+    Outputs _e14 = add_value(_e10, _e3.k1_, _e13);
+    x_10 = _e14;
+    Outputs _e15 = x_10;
+    Slice _e18 = value_slice(at_4.z, value_tile);
+    Outputs _e19 = add_value(_e15, _e3.k2_, _e18);
+    x_10 = _e19;
+    Outputs _e20 = x_10;
+    Slice _e23 = value_slice(at_4.w, value_tile);
+    Outputs _e24 = add_value(_e20, _e3.k3_, _e23);
+    x_10 = _e24;
+    Outputs _e25 = x_10;
+    return _e25;
+}
+
+Slice scaled_1(
+    Slice o_3,
+    float factor_1
+) {
+    Slice x_11 = {};
+    x_11.c0_ = o_3.c0_ * factor_1;
+    x_11.c1_ = o_3.c1_ * factor_1;
+    x_11.c2_ = o_3.c2_ * factor_1;
+    x_11.c3_ = o_3.c3_ * factor_1;
+    Slice _e15 = x_11;
+    return _e15;
+}
+
+Outputs scale_outputs(
+    Outputs o_4,
+    RowNumbers factor_2
+) {
+    Slice _e4 = scaled_1(o_4.r0_, factor_2.r0_);
+    return Outputs {_e4};
 }
 
 Owned scatter_rotated(
@@ -726,7 +818,7 @@ RowVectors gather_rows(
 }
 
 Owned owned_masked(
-    Owned x_10,
+    Owned x_12,
     uint b_13,
     uint n_13,
     uint s_11,
@@ -738,7 +830,7 @@ Owned owned_masked(
     device type_8 const& attention_bias,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    float _e9 = masked_score(x_10, b_13, n_13, s_11, metal::min(t_10 + lane_2, last), params, padding_mask, attention_bias, _buffer_sizes);
+    float _e9 = masked_score(x_12, b_13, n_13, s_11, metal::min(t_10 + lane_2, last), params, padding_mask, attention_bias, _buffer_sizes);
     return _e9;
 }
 
@@ -782,9 +874,9 @@ OwnedRows rows_below(
 }
 
 float owned_max(
-    Owned x_11
+    Owned x_13
 ) {
-    return x_11;
+    return x_13;
 }
 
 bool rows_grew(
@@ -796,10 +888,10 @@ bool rows_grew(
 }
 
 float group_max(
-    float x_12
+    float x_14
 ) {
-    float unnamed_5 = metal::quad_shuffle_xor(x_12, 1u);
-    float y = metal::max(x_12, unnamed_5);
+    float unnamed_5 = metal::quad_shuffle_xor(x_14, 1u);
+    float y = metal::max(x_14, unnamed_5);
     float unnamed_6 = metal::quad_shuffle_xor(y, 2u);
     return metal::max(y, unnamed_6);
 }
@@ -814,10 +906,10 @@ RowNumbers rows_max(
 }
 
 Owned owned_weight(
-    Owned x_13,
+    Owned x_15,
     float row_max
 ) {
-    float _e3 = weight(x_13 - row_max);
+    float _e3 = weight(x_15 - row_max);
     return _e3;
 }
 
@@ -838,16 +930,16 @@ RowNumbers shrink_factors(
 }
 
 RowNumbers scale_numbers(
-    RowNumbers x_14,
-    RowNumbers factor_2
+    RowNumbers x_16,
+    RowNumbers factor_3
 ) {
-    return RowNumbers {x_14.r0_ * factor_2.r0_};
+    return RowNumbers {x_16.r0_ * factor_3.r0_};
 }
 
 float owned_sum(
-    Owned x_15
+    Owned x_17
 ) {
-    return x_15;
+    return x_17;
 }
 
 RowNumbers add_weights(
@@ -859,10 +951,10 @@ RowNumbers add_weights(
 }
 
 float group_sum(
-    float x_16
+    float x_18
 ) {
-    float unnamed_7 = metal::quad_shuffle_xor(x_16, 1u);
-    float y_1 = x_16 + unnamed_7;
+    float unnamed_7 = metal::quad_shuffle_xor(x_18, 1u);
+    float y_1 = x_18 + unnamed_7;
     float unnamed_8 = metal::quad_shuffle_xor(y_1, 2u);
     return y_1 + unnamed_8;
 }
@@ -910,41 +1002,24 @@ void store_row_stats(
     }
 }
 
-void store_stats(
+void store_row_part(
     uint b_16,
     uint n_16,
-    uint first_2,
+    uint s_13,
     uint end_5,
     uint split_2,
-    uint lane_7,
-    RowNumbers reference_4,
-    RowNumbers sum_3,
-    constant AttentionParams& params,
-    device type_11& partial_stats,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    store_row_stats(b_16, n_16, first_2, end_5, split_2, lane_7, reference_4.r0_, sum_3.r0_, params, partial_stats, _buffer_sizes);
-    return;
-}
-
-void store_row_part(
-    uint b_17,
-    uint n_17,
-    uint s_13,
-    uint end_6,
-    uint split_3,
     uint part_2,
-    uint lane_8,
-    metal::float4 x_17,
-    float sum_4,
+    uint lane_7,
+    metal::float4 x_19,
+    float sum_3,
     constant AttentionParams& params,
     device type_3& output,
     device type_9& partial_values,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     bool local_8 = {};
-    uint h_10 = ((part_2 * LANES) + lane_8) * 4u;
-    if (s_13 < end_6) {
+    uint h_10 = ((part_2 * LANES) + lane_7) * 4u;
+    if (s_13 < end_5) {
         uint _e19 = params.v_head_size;
         local_8 = h_10 < _e19;
     } else {
@@ -953,14 +1028,14 @@ void store_row_part(
     bool _e22 = local_8;
     if (_e22) {
         if (PARTIAL) {
-            uint _e24 = partial_index(split_3, b_17, n_17, s_13, params);
-            store_partial4_(_e24, h_10, x_17, params, partial_values, _buffer_sizes);
+            uint _e24 = partial_index(split_2, b_16, n_16, s_13, params);
+            store_partial4_(_e24, h_10, x_19, params, partial_values, _buffer_sizes);
             return;
         } else {
             Strides _e27 = params.output;
-            uint _e28 = element(_e27, b_17, n_17, s_13);
+            uint _e28 = element(_e27, b_16, n_16, s_13);
             uint _e32 = params.v_head_size;
-            store_output4_(_e28 + h_10, _e32 - h_10, x_17 / metal::float4(sum_4), output, _buffer_sizes);
+            store_output4_(_e28 + h_10, _e32 - h_10, x_19 / metal::float4(sum_3), output, _buffer_sizes);
             return;
         }
     } else {
@@ -968,172 +1043,98 @@ void store_row_part(
     }
 }
 
-void store_part(
-    uint b_18,
-    uint n_18,
-    uint first_3,
-    uint end_7,
-    uint split_4,
-    uint part_3,
-    uint lane_9,
-    RowVectors o_1,
-    RowNumbers sum_5,
+void store_slice(
+    uint b_17,
+    uint n_17,
+    uint s_14,
+    uint end_6,
+    uint split_3,
+    uint lane_8,
+    Slice o_5,
+    float sum_4,
     constant AttentionParams& params,
     device type_3& output,
     device type_9& partial_values,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    store_row_part(b_18, n_18, first_3, end_7, split_4, part_3, lane_9, o_1.r0_, sum_5.r0_, params, output, partial_values, _buffer_sizes);
+    store_row_part(b_17, n_17, s_14, end_6, split_3, 0u, lane_8, o_5.c0_, sum_4, params, output, partial_values, _buffer_sizes);
+    store_row_part(b_17, n_17, s_14, end_6, split_3, 1u, lane_8, o_5.c1_, sum_4, params, output, partial_values, _buffer_sizes);
+    store_row_part(b_17, n_17, s_14, end_6, split_3, 2u, lane_8, o_5.c2_, sum_4, params, output, partial_values, _buffer_sizes);
+    store_row_part(b_17, n_17, s_14, end_6, split_3, 3u, lane_8, o_5.c3_, sum_4, params, output, partial_values, _buffer_sizes);
     return;
 }
 
-Rows load_rows(
-    uint b_19,
-    uint n_19,
-    uint first_4,
-    uint end_8,
-    uint lane_10,
-    float factor_3,
-    constant AttentionParams& params,
-    device type_3 const& query,
-    device type_3 const& bias,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    Rows q_2 = {};
-    RowVectors _e9 = load_part(b_19, n_19, first_4, end_8, 0u, lane_10, factor_3, params, query, bias, _buffer_sizes);
-    q_2.c0_ = _e9;
-    RowVectors _e12 = load_part(b_19, n_19, first_4, end_8, 1u, lane_10, factor_3, params, query, bias, _buffer_sizes);
-    q_2.c1_ = _e12;
-    RowVectors _e15 = load_part(b_19, n_19, first_4, end_8, 2u, lane_10, factor_3, params, query, bias, _buffer_sizes);
-    q_2.c2_ = _e15;
-    RowVectors _e18 = load_part(b_19, n_19, first_4, end_8, 3u, lane_10, factor_3, params, query, bias, _buffer_sizes);
-    q_2.c3_ = _e18;
-    Rows _e19 = q_2;
-    return _e19;
-}
-
-RowVectors block_scores(
-    Rows q_3,
-    metal::uint4 at_2,
-    threadgroup type_13& key_tile
-) {
-    RowVectors s_14 = RowVectors {};
-    RowVectors _e4 = s_14;
-    RowVectors _e6 = part_scores(_e4, q_3.c0_, at_2, key_tile);
-    s_14 = _e6;
-    RowVectors _e7 = s_14;
-    RowVectors _e12 = part_scores(_e7, q_3.c1_, at_2 + metal::uint4(4u), key_tile);
-    s_14 = _e12;
-    RowVectors _e13 = s_14;
-    RowVectors _e18 = part_scores(_e13, q_3.c2_, at_2 + metal::uint4(8u), key_tile);
-    s_14 = _e18;
-    RowVectors _e19 = s_14;
-    RowVectors _e24 = part_scores(_e19, q_3.c3_, at_2 + metal::uint4(12u), key_tile);
-    s_14 = _e24;
-    RowVectors _e25 = s_14;
-    return _e25;
-}
-
-metal::float4 tile_value(
-    uint at_3,
-    threadgroup type_13& value_tile
-) {
-    Tile4_ _e3 = value_tile.inner[at_3];
-    return static_cast<metal::float4>(_e3);
-}
-
-Rows add_value(
-    Rows o_2,
-    RowNumbers w_1,
-    uint at_4,
-    threadgroup type_13& value_tile
-) {
-    Rows x_18 = {};
-    metal::float4 _e6 = tile_value(at_4, value_tile);
-    RowVectors _e7 = add_weighted(o_2.c0_, w_1, _e6);
-    x_18.c0_ = _e7;
-    metal::float4 _e12 = tile_value(at_4 + LANES, value_tile);
-    RowVectors _e13 = add_weighted(o_2.c1_, w_1, _e12);
-    x_18.c1_ = _e13;
-    metal::float4 _e18 = tile_value(at_4 + 8u, value_tile);
-    RowVectors _e19 = add_weighted(o_2.c2_, w_1, _e18);
-    x_18.c2_ = _e19;
-    metal::float4 _e24 = tile_value(at_4 + 12u, value_tile);
-    RowVectors _e25 = add_weighted(o_2.c3_, w_1, _e24);
-    x_18.c3_ = _e25;
-    Rows _e26 = x_18;
-    return _e26;
-}
-
-Rows add_values(
-    Rows o_3,
-    RowVectors w_2,
-    metal::uint4 at_5,
-    threadgroup type_13& value_tile
-) {
-    Rows x_19 = {};
-    KeyNumbers _e3 = by_key(w_2);
-    x_19 = o_3;
-    Rows _e5 = x_19;
-    Rows _e8 = add_value(_e5, _e3.k0_, at_5.x, value_tile);
-    x_19 = _e8;
-    Rows _e9 = x_19;
-    Rows _e12 = add_value(_e9, _e3.k1_, at_5.y, value_tile);
-    x_19 = _e12;
-    Rows _e13 = x_19;
-    Rows _e16 = add_value(_e13, _e3.k2_, at_5.z, value_tile);
-    x_19 = _e16;
-    Rows _e17 = x_19;
-    Rows _e20 = add_value(_e17, _e3.k3_, at_5.w, value_tile);
-    x_19 = _e20;
-    Rows _e21 = x_19;
-    return _e21;
-}
-
-Rows scale_rows(
-    Rows o_4,
-    RowNumbers factor_4
-) {
-    Rows x_20 = {};
-    RowVectors _e5 = scale_part(o_4.c0_, factor_4);
-    x_20.c0_ = _e5;
-    RowVectors _e8 = scale_part(o_4.c1_, factor_4);
-    x_20.c1_ = _e8;
-    RowVectors _e11 = scale_part(o_4.c2_, factor_4);
-    x_20.c2_ = _e11;
-    RowVectors _e14 = scale_part(o_4.c3_, factor_4);
-    x_20.c3_ = _e14;
-    Rows _e15 = x_20;
-    return _e15;
-}
-
 void store_rows(
-    uint b_20,
-    uint n_20,
-    uint first_5,
-    uint end_9,
-    uint split_5,
-    uint lane_11,
-    Rows o_5,
-    RowNumbers reference_5,
-    RowNumbers sum_6,
+    uint b_18,
+    uint n_18,
+    uint first_2,
+    uint end_7,
+    uint split_4,
+    uint lane_9,
+    Outputs o_6,
+    RowNumbers reference_4,
+    RowNumbers sum_5,
     constant AttentionParams& params,
     device type_3& output,
     device type_9& partial_values,
     device type_11& partial_stats,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    store_stats(b_20, n_20, first_5, end_9, split_5, lane_11, reference_5, sum_6, params, partial_stats, _buffer_sizes);
-    store_part(b_20, n_20, first_5, end_9, split_5, 0u, lane_11, o_5.c0_, sum_6, params, output, partial_values, _buffer_sizes);
-    store_part(b_20, n_20, first_5, end_9, split_5, 1u, lane_11, o_5.c1_, sum_6, params, output, partial_values, _buffer_sizes);
-    store_part(b_20, n_20, first_5, end_9, split_5, 2u, lane_11, o_5.c2_, sum_6, params, output, partial_values, _buffer_sizes);
-    store_part(b_20, n_20, first_5, end_9, split_5, 3u, lane_11, o_5.c3_, sum_6, params, output, partial_values, _buffer_sizes);
+    store_row_stats(b_18, n_18, first_2, end_7, split_4, lane_9, reference_4.r0_, sum_5.r0_, params, partial_stats, _buffer_sizes);
+    store_slice(b_18, n_18, first_2, end_7, split_4, lane_9, o_6.r0_, sum_5.r0_, params, output, partial_values, _buffer_sizes);
     return;
 }
 
+Queries load_queries(
+    uint b_19,
+    uint n_19,
+    uint first_3,
+    uint end_8,
+    uint lane_10,
+    float factor_4,
+    constant AttentionParams& params,
+    device type_3 const& query,
+    device type_3 const& bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Queries q_2 = {};
+    RowVectors _e9 = load_part(b_19, n_19, first_3, end_8, 0u, lane_10, factor_4, params, query, bias, _buffer_sizes);
+    q_2.c0_ = _e9;
+    RowVectors _e12 = load_part(b_19, n_19, first_3, end_8, 1u, lane_10, factor_4, params, query, bias, _buffer_sizes);
+    q_2.c1_ = _e12;
+    RowVectors _e15 = load_part(b_19, n_19, first_3, end_8, 2u, lane_10, factor_4, params, query, bias, _buffer_sizes);
+    q_2.c2_ = _e15;
+    RowVectors _e18 = load_part(b_19, n_19, first_3, end_8, 3u, lane_10, factor_4, params, query, bias, _buffer_sizes);
+    q_2.c3_ = _e18;
+    Queries _e19 = q_2;
+    return _e19;
+}
+
+RowVectors block_scores(
+    Queries q_3,
+    metal::uint4 at_5,
+    threadgroup type_13& key_tile
+) {
+    RowVectors s_15 = RowVectors {};
+    RowVectors _e4 = s_15;
+    RowVectors _e6 = part_scores(_e4, q_3.c0_, at_5, key_tile);
+    s_15 = _e6;
+    RowVectors _e7 = s_15;
+    RowVectors _e12 = part_scores(_e7, q_3.c1_, at_5 + metal::uint4(4u), key_tile);
+    s_15 = _e12;
+    RowVectors _e13 = s_15;
+    RowVectors _e18 = part_scores(_e13, q_3.c2_, at_5 + metal::uint4(8u), key_tile);
+    s_15 = _e18;
+    RowVectors _e19 = s_15;
+    RowVectors _e24 = part_scores(_e19, q_3.c3_, at_5 + metal::uint4(12u), key_tile);
+    s_15 = _e24;
+    RowVectors _e25 = s_15;
+    return _e25;
+}
+
 void stage_tile(
-    uint b_21,
-    uint n_21,
+    uint b_20,
+    uint n_20,
     uint t0_,
     uint t_end,
     uint local_index_1,
@@ -1149,7 +1150,7 @@ void stage_tile(
 ) {
     uint i = {};
     metal::float4 k_1 = {};
-    metal::float4 v_1 = {};
+    metal::float4 v_3 = {};
     i = local_index_1;
     bool loop_init = true;
     while(true) {
@@ -1169,24 +1170,24 @@ void stage_tile(
             uint _e13 = i;
             uint h_11 = naga_mod(_e13, COLUMNS4_) * 4u;
             k_1 = metal::float4 {};
-            v_1 = metal::float4 {};
+            v_3 = metal::float4 {};
             if (t_14 < t_end) {
                 uint _e25 = params.head_size;
                 if (h_11 < _e25) {
-                    metal::float4 _e27 = source_key4_(b_21, n_21, t_14, h_11, params, key, bias, past_key, _buffer_sizes);
+                    metal::float4 _e27 = source_key4_(b_20, n_20, t_14, h_11, params, key, bias, past_key, _buffer_sizes);
                     k_1 = _e27;
                 }
                 uint _e30 = params.v_head_size;
                 if (h_11 < _e30) {
-                    metal::float4 _e32 = source_value4_(b_21, n_21, t_14, h_11, params, value, bias, past_value, _buffer_sizes);
-                    v_1 = _e32;
+                    metal::float4 _e32 = source_value4_(b_20, n_20, t_14, h_11, params, value, bias, past_value, _buffer_sizes);
+                    v_3 = _e32;
                 }
             }
             uint _e34 = i;
             metal::float4 _e36 = k_1;
             key_tile.inner[_e34] = static_cast<metal::half4>(_e36);
             uint _e39 = i;
-            metal::float4 _e41 = v_1;
+            metal::float4 _e41 = v_3;
             value_tile.inner[_e39] = static_cast<metal::half4>(_e41);
         }
     }
@@ -1195,15 +1196,15 @@ void stage_tile(
 
 uint rotated(
     uint j,
-    uint lane_12
+    uint lane_11
 ) {
-    return j ^ (lane_12 & 3u);
+    return j ^ (lane_11 & 3u);
 }
 
 bool any_lane(
-    bool x_21
+    bool x_20
 ) {
-    bool unnamed_9 = metal::simd_any(x_21);
+    bool unnamed_9 = metal::simd_any(x_20);
     return unnamed_9;
 }
 
@@ -1211,7 +1212,7 @@ void attend(
     metal::uint3 workgroup_2,
     uint local_index_2,
     uint group,
-    uint lane_13,
+    uint lane_12,
     constant AttentionParams& params,
     device type_3 const& query,
     device type_3 const& key,
@@ -1230,9 +1231,9 @@ void attend(
 ) {
     uint t_end_1 = {};
     bool local_9 = {};
-    Rows o_6 = Rows {};
-    RowNumbers reference_6 = {};
-    RowNumbers sum_7 = {};
+    Outputs o_7 = Outputs {};
+    RowNumbers reference_5 = {};
+    RowNumbers sum_6 = {};
     uint t0_1 = {};
     uint step = {};
     OwnedRows p_8 = {};
@@ -1244,19 +1245,19 @@ void attend(
     TilePlace _e26 = place_of(workgroup_2, tiles_1, CAUSAL_SKIP, params);
     uint row_tile = _e26.row_tile;
     uint _e31 = params.origin.y;
-    uint n_22 = _e31 + _e26.head;
+    uint n_21 = _e31 + _e26.head;
     uint _e37 = params.origin.x;
     uint _e41 = params.splits;
-    uint b_22 = _e37 + naga_div(_e26.slice, _e41);
+    uint b_21 = _e37 + naga_div(_e26.slice, _e41);
     uint _e47 = params.splits;
-    uint split_6 = naga_mod(_e26.slice, _e47);
+    uint split_5 = naga_mod(_e26.slice, _e47);
     uint _e52 = params.origin.z;
     uint rows_begin = _e52 + (row_tile * 32u);
     uint _e59 = params.end.z;
     uint rows_end = metal::min(rows_begin + 32u, _e59);
     uint _e64 = params.origin.w;
     uint _e67 = params.keys_per_split;
-    uint t_begin = _e64 + (split_6 * _e67);
+    uint t_begin = _e64 + (split_5 * _e67);
     uint _e72 = params.keys_per_split;
     uint _e77 = params.end.w;
     t_end_1 = metal::min(t_begin + _e72, _e77);
@@ -1272,18 +1273,18 @@ void attend(
         uint _e92 = params.past_len;
         t_end_1 = metal::min(_e89, rows_end + _e92);
     }
-    uint first_6 = rows_begin + (group * ROWS);
+    uint first_4 = rows_begin + (group * ROWS);
     float _e98 = score_factor(params);
-    Rows _e99 = load_rows(b_22, n_22, first_6, rows_end, lane_13, _e98, params, query, bias, _buffer_sizes);
+    Queries _e99 = load_queries(b_21, n_21, first_4, rows_end, lane_12, _e98, params, query, bias, _buffer_sizes);
     RowNumbers _e103 = same_numbers(LOWEST);
-    reference_6 = _e103;
+    reference_5 = _e103;
     RowNumbers _e106 = same_numbers(0.0);
-    sum_7 = _e106;
-    uint _e109 = rotated(0u, lane_13);
-    uint _e111 = rotated(1u, lane_13);
-    uint _e113 = rotated(2u, lane_13);
-    uint _e115 = rotated(3u, lane_13);
-    metal::uint4 block_at = (metal::uint4(_e109, _e111, _e113, _e115) * COLUMNS4_) + metal::uint4(lane_13);
+    sum_6 = _e106;
+    uint _e109 = rotated(0u, lane_12);
+    uint _e111 = rotated(1u, lane_12);
+    uint _e113 = rotated(2u, lane_12);
+    uint _e115 = rotated(3u, lane_12);
+    metal::uint4 block_at = (metal::uint4(_e109, _e111, _e113, _e115) * COLUMNS4_) + metal::uint4(lane_12);
     t0_1 = t_begin;
     bool loop_init_1 = true;
     while(true) {
@@ -1302,7 +1303,7 @@ void attend(
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
             uint _e125 = t0_1;
             uint _e126 = t_end_1;
-            stage_tile(b_22, n_22, _e125, _e126, local_index_2, params, key, value, bias, past_key, past_value, key_tile, value_tile, _buffer_sizes);
+            stage_tile(b_21, n_21, _e125, _e126, local_index_2, params, key, value, bias, past_key, past_value, key_tile, value_tile, _buffer_sizes);
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
             uint _e128 = t_end_1;
             uint _e129 = t0_1;
@@ -1344,7 +1345,7 @@ void attend(
                     if (_e163) {
                         OwnedRows _e164 = p_8;
                         uint _e165 = t_end_1;
-                        OwnedRows _e168 = mask_rows(_e164, b_22, n_22, first_6, rows_end, t_15, _e165 - 1u, lane_13, params, padding_mask, attention_bias, _buffer_sizes);
+                        OwnedRows _e168 = mask_rows(_e164, b_21, n_21, first_4, rows_end, t_15, _e165 - 1u, lane_12, params, padding_mask, attention_bias, _buffer_sizes);
                         p_8 = _e168;
                     }
                     uint _e171 = t_end_1;
@@ -1352,56 +1353,56 @@ void attend(
                     if (is_tail) {
                         OwnedRows _e173 = p_8;
                         uint _e174 = t_end_1;
-                        OwnedRows _e176 = rows_below(_e173, _e174, t_15, lane_13, LOWEST);
+                        OwnedRows _e176 = rows_below(_e173, _e174, t_15, lane_12, LOWEST);
                         p_8 = _e176;
                     }
                     OwnedRows _e177 = p_8;
-                    RowNumbers _e178 = reference_6;
+                    RowNumbers _e178 = reference_5;
                     bool _e179 = rows_grew(_e177, _e178);
                     bool _e180 = any_lane(_e179);
                     if (_e180) {
                         OwnedRows _e181 = p_8;
-                        RowNumbers _e182 = reference_6;
+                        RowNumbers _e182 = reference_5;
                         RowNumbers _e183 = rows_max(_e181, _e182);
-                        RowNumbers _e184 = reference_6;
+                        RowNumbers _e184 = reference_5;
                         RowNumbers _e185 = shrink_factors(_e184, _e183);
-                        reference_6 = _e183;
-                        RowNumbers _e186 = sum_7;
+                        reference_5 = _e183;
+                        RowNumbers _e186 = sum_6;
                         RowNumbers _e187 = scale_numbers(_e186, _e185);
-                        sum_7 = _e187;
-                        Rows _e188 = o_6;
-                        Rows _e189 = scale_rows(_e188, _e185);
-                        o_6 = _e189;
+                        sum_6 = _e187;
+                        Outputs _e188 = o_7;
+                        Outputs _e189 = scale_outputs(_e188, _e185);
+                        o_7 = _e189;
                     }
                     OwnedRows _e190 = p_8;
-                    RowNumbers _e191 = reference_6;
+                    RowNumbers _e191 = reference_5;
                     OwnedRows _e192 = weigh_rows(_e190, _e191);
                     p_8 = _e192;
                     if (is_tail) {
                         OwnedRows _e193 = p_8;
                         uint _e194 = t_end_1;
-                        OwnedRows _e196 = rows_below(_e193, _e194, t_15, lane_13, 0.0);
+                        OwnedRows _e196 = rows_below(_e193, _e194, t_15, lane_12, 0.0);
                         p_8 = _e196;
                     }
-                    RowNumbers _e197 = sum_7;
+                    RowNumbers _e197 = sum_6;
                     OwnedRows _e198 = p_8;
                     RowNumbers _e199 = add_weights(_e197, _e198);
-                    sum_7 = _e199;
-                    Rows _e200 = o_6;
+                    sum_6 = _e199;
+                    Outputs _e200 = o_7;
                     OwnedRows _e201 = p_8;
                     RowVectors _e202 = gather_rows(_e201);
-                    Rows _e203 = add_values(_e200, _e202, at_6, value_tile);
-                    o_6 = _e203;
+                    Outputs _e203 = add_values(_e200, _e202, at_6, value_tile);
+                    o_7 = _e203;
                 }
             }
         }
     }
     uint _e212 = params.first_split;
-    Rows _e214 = o_6;
-    RowNumbers _e215 = reference_6;
-    RowNumbers _e216 = sum_7;
+    Outputs _e214 = o_7;
+    RowNumbers _e215 = reference_5;
+    RowNumbers _e216 = sum_6;
     RowNumbers _e217 = group_sums(_e216);
-    store_rows(b_22, n_22, first_6, rows_end, _e212 + split_6, lane_13, _e214, _e215, _e217, params, output, partial_values, partial_stats, _buffer_sizes);
+    store_rows(b_21, n_21, first_4, rows_end, _e212 + split_5, lane_12, _e214, _e215, _e217, params, output, partial_values, partial_stats, _buffer_sizes);
     return;
 }
 
