@@ -24,7 +24,7 @@ mod tensor;
 mod type_info;
 
 pub(crate) use api::{API_VERSION, Api};
-pub(crate) use compute::{ComputeContext, Inputs};
+pub(crate) use compute::{ComputeContext, Inputs, OutputRef};
 pub(crate) use exit::at_exit;
 pub(crate) use failure::{Code, Failure};
 pub(crate) use inner_op::{InnerOp, InnerOpSpec, Operand, Target};
@@ -34,5 +34,5 @@ pub(crate) use open::{LoadedLibrary, NoLibrary, NoRuntime, open_runtime};
 pub(crate) use operator::{Kernel, Operator, Port};
 pub(crate) use scratch::{Arena, Scratch};
 pub(crate) use shape_inference::ShapeInference;
-pub(crate) use tensor::Element;
+pub(crate) use tensor::{Element, TensorRef};
 pub(crate) use type_info::{Dim, TensorType};
