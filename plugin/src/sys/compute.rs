@@ -12,7 +12,7 @@ use super::scratch::Scratch;
 use super::tensor::{Memory, TensorRef};
 
 /// Inputs or outputs of a node at the most. Fixed, so that a call allocates nothing to list them.
-const MOST_PORTS: usize = 16;
+const MOST_PORTS: usize = 12;
 
 /// One run of a node. ONNX Runtime may have several under way on one kernel.
 pub(crate) struct ComputeContext<'a> {
@@ -42,12 +42,12 @@ impl<'a> ComputeContext<'a> {
     }
 
     /// All inputs that the node has, `None` where an optional one is absent.
+    #[inline]
     pub(crate) fn inputs(&self) -> Result<Inputs<'_>, Failure> {
         let mut count = 0;
         call!(self.api, KernelContext_GetInputCount(self.ptr, &mut count))?;
         if count > MOST_PORTS {
-            let rule = format!("a node has {MOST_PORTS} inputs at the most");
-            return Err(Failure::new(Code::RuntimeException, format!("{rule}; received {count}")));
+            return Err(too_many_inputs(count));
         }
         let mut tensors = ArrayVec::new();
         for index in 0..count {
@@ -90,6 +90,12 @@ impl<'a> ComputeContext<'a> {
         }
         Ok(Outputs { tensors, call: PhantomData })
     }
+}
+
+#[cold]
+fn too_many_inputs(count: usize) -> Failure {
+    let rule = format!("a node has {MOST_PORTS} inputs at the most");
+    Failure::new(Code::RuntimeException, format!("{rule}; received {count}"))
 }
 
 /// The inputs of a run.

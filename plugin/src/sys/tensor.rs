@@ -80,6 +80,7 @@ pub(crate) struct TensorRef<'a> {
 impl<'a> TensorRef<'a> {
     /// # Safety
     /// `value` is a tensor of this runtime in host memory, and lives during `'a`.
+    #[inline]
     pub(super) unsafe fn new(api: Api, value: *const ort_sys::OrtValue) -> Result<TensorRef<'a>, Failure> {
         let mut raw = MaybeUninit::<ort_sys::ONNXTensorElementDataType>::uninit();
         let (mut dims, mut rank) = (std::ptr::null(), 0);

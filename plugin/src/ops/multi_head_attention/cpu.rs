@@ -110,7 +110,8 @@ impl CpuKernel {
         for index in (0..self.outputs).filter(|&index| outputs[index].is_none() || is_cast(index)) {
             scratch.push((index, self.arena.tensor(shapes[index])?));
         }
-        let own = self.own_inputs(context, problem, inputs)?;
+        let mut own = ByIndex::new();
+        self.convert_inputs(context, problem, inputs, &mut own)?;
 
         let mut operands = [Operand::ABSENT; input::COUNT];
         for (index, operand) in operands.iter_mut().enumerate().filter(|(index, _)| is_read(problem, *index)) {
@@ -135,14 +136,14 @@ impl CpuKernel {
         Ok(())
     }
 
-    /// The inputs that the CPU kernel can't take as they are: packed ones in their plain form, float16 ones as float32.
-    fn own_inputs(
-        &self,
+    /// Adds to `own` the inputs that the CPU kernel can't take as they are: packed ones in their plain form, float16 ones as float32.
+    fn convert_inputs<'a>(
+        &'a self,
         context: &ComputeContext<'_>,
         problem: &AttentionProblem,
         inputs: &Inputs<'_>,
-    ) -> Result<ByIndex<'_, { input::COUNT }>, Failure> {
-        let mut own = ByIndex::new();
+        own: &mut ByIndex<'a, { input::COUNT }>,
+    ) -> Result<(), Failure> {
         let head_size = problem.head_size as usize;
         let plain = |len: u32, data| {
             context.scratch(&[problem.batch.into(), len.into(), i64::from(problem.num_heads * problem.head_size)], data)
@@ -161,7 +162,7 @@ impl CpuKernel {
             }
             _ => {}
         }
-        let Some(casts) = &self.casts else { return Ok(own) };
+        let Some(casts) = &self.casts else { return Ok(()) };
         let unpacked = own.len();
         for index in (0..input::COUNT).filter(|&index| is_read(problem, index)) {
             let tensor = inputs.get(index).filter(|tensor| tensor.element() == Element::Float16);
@@ -171,7 +172,7 @@ impl CpuKernel {
                 own.push((index, cast));
             }
         }
-        Ok(own)
+        Ok(())
     }
 }
 

@@ -13,7 +13,7 @@ use mha_spec::{AttentionProblem, DType, FallbackChoice, Options, PathChoice, Rou
 use super::cpu::CpuKernel;
 use super::node::{Node, input_shapes};
 use super::plans::{PlanCache, Planned};
-use super::posed::{LastPosed, Posed, ShapeKey};
+use super::posed::{LastPosed, Posed};
 use super::route::Route;
 use super::{input, output, spec_failure};
 use crate::device;
@@ -216,14 +216,13 @@ impl AttentionKernel {
         let past_length = inputs.get(input::PAST_SEQUENCE_LENGTH).filter(|_| self.node.has_past);
         let beams = inputs.get(input::CACHE_INDIRECTION);
         let shapes_say_all = past_length.is_none() && beams.is_none();
-        let key =
-            if shapes_say_all { ShapeKey::of(inputs.iter().map(|tensor| tensor.map(TensorRef::shape))) } else { None };
-        if let Some(posed) = key.as_ref().and_then(|key| self.last.get(key)) {
+        let shapes = || inputs.iter().map(|tensor| tensor.map(TensorRef::shape));
+        if let Some(posed) = shapes_say_all.then(|| self.last.get(shapes())).flatten() {
             return Ok(posed);
         }
-        let shapes = input_shapes(|index| inputs.get(index).map(|tensor| tensor.shape()));
         let past_length = past_length.map(|tensor| tensor.int32()).transpose()?;
-        let problem = self.node.problem(&shapes, past_length.as_deref())?;
+        let by_name = input_shapes(|index| inputs.get(index).map(TensorRef::shape));
+        let problem = self.node.problem(&by_name, past_length.as_deref())?;
         if let Some(beams) = beams.filter(|_| problem.beam_width.is_some()) {
             check_cache_indirection(&problem, &beams.int32()?).map_err(|error| spec_failure(&error))?;
         }
@@ -232,8 +231,8 @@ impl AttentionKernel {
             self.session.router().class(&problem, gpu.caps(), resident_bytes, self.runtime_minor_version)
         });
         let posed = Arc::new(Posed::new(problem, route));
-        if let Some(key) = key {
-            self.last.set(key, Arc::clone(&posed));
+        if shapes_say_all {
+            self.last.set(shapes(), &posed);
         }
         Ok(posed)
     }

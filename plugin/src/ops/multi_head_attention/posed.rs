@@ -27,19 +27,35 @@ impl Posed {
 const MOST_DIMS: usize = 6;
 
 /// The shapes of all inputs, one after the other: rank, then dimensions; -1 for an input that is absent.
-#[derive(PartialEq, Eq)]
-pub(super) struct ShapeKey(ArrayVec<i64, { input::COUNT * (1 + MOST_DIMS) }>);
+struct ShapeKey(ArrayVec<i64, { input::COUNT * (1 + MOST_DIMS) }>);
 
 impl ShapeKey {
     /// None where an input has too many dimensions.
-    pub(super) fn of<'a>(shapes: impl Iterator<Item = Option<&'a [i64]>>) -> Option<ShapeKey> {
+    fn of<'a>(shapes: impl Iterator<Item = Option<&'a [i64]>>) -> Option<ShapeKey> {
         let mut key = ArrayVec::new();
         for shape in shapes {
-            key.try_push(shape.map_or(-1, |shape| shape.len() as i64)).ok()?;
+            key.try_push(rank(shape)).ok()?;
             key.try_extend_from_slice(shape.unwrap_or_default()).ok()?;
         }
         Some(ShapeKey(key))
     }
+
+    /// Whether it is the key of these.
+    fn matches<'a>(&self, shapes: impl Iterator<Item = Option<&'a [i64]>>) -> bool {
+        let mut rest = self.0.as_slice();
+        for shape in shapes {
+            let dims = shape.unwrap_or_default();
+            let Some(after) = rest.strip_prefix(&[rank(shape)]).and_then(|rest| rest.strip_prefix(dims)) else {
+                return false;
+            };
+            rest = after;
+        }
+        rest.is_empty()
+    }
+}
+
+fn rank(shape: Option<&[i64]>) -> i64 {
+    shape.map_or(-1, |shape| shape.len() as i64)
 }
 
 /// What the latest call of a node asked for whose shapes say it all.
@@ -49,14 +65,15 @@ pub(super) struct LastPosed {
 }
 
 impl LastPosed {
-    /// What a call with these shapes asks for, where the latest had the same.
-    pub(super) fn get(&self, key: &ShapeKey) -> Option<Arc<Posed>> {
+    /// What a call with these input shapes asks for, where the latest had the same.
+    pub(super) fn get<'a>(&self, shapes: impl Iterator<Item = Option<&'a [i64]>>) -> Option<Arc<Posed>> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.as_ref().filter(|(known, _)| known == key).map(|(_, posed)| Arc::clone(posed))
+        last.as_ref().filter(|(key, _)| key.matches(shapes)).map(|(_, posed)| Arc::clone(posed))
     }
 
-    pub(super) fn set(&self, key: ShapeKey, posed: Arc<Posed>) {
-        let before = self.last.lock().unwrap_or_else(PoisonError::into_inner).replace((key, posed));
+    pub(super) fn set<'a>(&self, shapes: impl Iterator<Item = Option<&'a [i64]>>, posed: &Arc<Posed>) {
+        let Some(key) = ShapeKey::of(shapes) else { return };
+        let before = self.last.lock().unwrap_or_else(PoisonError::into_inner).replace((key, Arc::clone(posed)));
         drop(before);
     }
 }
@@ -76,10 +93,12 @@ mod tests {
             &[Some(&[2]), Some(&[3])],
             &[Some(&[2, 3, 1]), Some(&[])],
         ];
-        let key = |shapes: &[Option<&[i64]>]| ShapeKey::of(shapes.iter().copied()).unwrap();
+        let same = |a: &[Option<&[i64]>], b: &[Option<&[i64]>]| {
+            ShapeKey::of(a.iter().copied()).unwrap().matches(b.iter().copied())
+        };
         for (i, a) in shapes.iter().enumerate() {
             for (j, b) in shapes.iter().enumerate() {
-                assert_eq!(key(a) == key(b), i == j, "{a:?} {b:?}");
+                assert_eq!(same(a, b), i == j, "{a:?} {b:?}");
             }
         }
         assert!(ShapeKey::of([Some(&[1; 500][..])].into_iter()).is_none());
