@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Weak};
 
 use mha_gpu::Gpu;
 use mha_plan::{DeviceKind, Plan, PlanOptions, Refusal};
@@ -12,7 +12,7 @@ use mha_tune::Class;
 
 use crate::LOG;
 use crate::measure::Known;
-use crate::store::{Choices, Store, StoreError};
+use crate::store::{Choices, Store, StoreError, extend};
 use crate::worker::Worker;
 
 /// Calls of a class before it is measured: what is called once gains nothing.
@@ -128,7 +128,7 @@ impl Auto {
             *calls = calls.saturating_add(1);
             *calls
         };
-        let worth_it = calls == CALLS_BEFORE && self.known(problem).is_none();
+        let worth_it = calls == CALLS_BEFORE && !self.shared.known().contains_key(&class);
         if worth_it {
             self.learn_aside(problem);
         }
@@ -140,9 +140,9 @@ impl Auto {
         self.worker.measure(problem.clone());
     }
 
-    /// What is known of the problem's class.
+    /// What is known of the problem's class; none also where a measurement decided nothing.
     pub fn known(&self, problem: &AttentionProblem) -> Option<Known> {
-        self.shared.known.read().unwrap_or_else(PoisonError::into_inner).get(&Class::of(problem)).cloned()
+        self.shared.known().get(&Class::of(problem)).cloned().flatten()
     }
 
     /// Keeps what a measurement found, for this process and, where there is a cache directory, for later ones.
@@ -150,7 +150,7 @@ impl Auto {
     /// # Errors
     /// [`StoreError`]; this process knows it all the same.
     pub fn learn(&self, problem: &AttentionProblem, known: Known) -> Result<(), StoreError> {
-        self.shared.learn(problem, known)
+        self.shared.learn(problem, Some(known))
     }
 
     /// Whether what is learnt can be kept.
@@ -178,19 +178,25 @@ impl Auto {
 }
 
 impl Shared {
-    fn learn(&self, problem: &AttentionProblem, known: Known) -> Result<(), StoreError> {
+    fn known(&self) -> RwLockReadGuard<'_, Choices> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn learn(&self, problem: &AttentionProblem, known: Option<Known>) -> Result<(), StoreError> {
         let new = Choices::from([(Class::of(problem), known)]);
         // Other processes may have learnt meanwhile.
         let written = self.store.as_ref().map(|store| store.add(&new)).transpose();
         let mut all = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        all.extend(written.as_ref().ok().cloned().flatten().unwrap_or_default());
-        all.extend(new);
+        if let Ok(Some(written)) = &written {
+            extend(&mut all, written);
+        }
+        extend(&mut all, &new);
         self.generation.fetch_add(1, Ordering::Release);
         written.map(drop)
     }
 
-    /// As [`learn`](Self::learn), with the one warning where it fails.
-    pub(crate) fn learn_or_warn(&self, problem: &AttentionProblem, known: Known) {
+    /// As [`Auto::learn`], with the one warning where it fails. None where a measurement decided nothing, which is kept too.
+    pub(crate) fn learn_or_warn(&self, problem: &AttentionProblem, known: Option<Known>) {
         if let Err(error) = self.learn(problem, known) {
             self.warning.raise(&error);
         }
