@@ -123,7 +123,7 @@ def test_the_seed_decides_the_values(compare, plain, tmp_path):
 def test_a_difference_is_said(compare, plain, tmp_path):
     finished = compare(plain, "--dim", "seq=64", "--tolerance", "0", "--json", "result.json")
     result = results(finished, tmp_path / "result.json")
-    assert result["agree"] is False and "outputs DIFFER: those of " in finished.stdout.splitlines()[-1]
+    assert result["agree"] is False and "; outputs DIFFER: '" in finished.stdout.splitlines()[-1]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names the cache directory as Linux does")
