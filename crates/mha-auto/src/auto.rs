@@ -10,7 +10,6 @@ use mha_plan::{DeviceKind, Plan, PlanOptions, Refusal};
 use mha_spec::{AttentionProblem, PathChoice};
 use mha_tune::Class;
 
-use crate::LOG;
 use crate::measure::Known;
 use crate::store::{Choices, Store, StoreError, extend};
 use crate::worker::Worker;
@@ -33,30 +32,8 @@ pub(crate) struct Shared {
     store: Option<Store>,
     known: RwLock<Choices>,
     generation: AtomicU64,
-    warning: Warning,
-}
-
-/// The one warning about the file of choices: it may arise on a thread without a log, and waits for one that has.
-#[derive(Default)]
-struct Warning {
-    raised: AtomicBool,
-    waiting: AtomicBool,
-    text: Mutex<String>,
-}
-
-impl Warning {
-    fn raise(&self, error: &StoreError) {
-        if !self.raised.swap(true, Ordering::Relaxed) {
-            *lock(&self.text) = error.to_string();
-            self.waiting.store(true, Ordering::Release);
-        }
-    }
-
-    fn say(&self) {
-        if self.waiting.load(Ordering::Relaxed) && self.waiting.swap(false, Ordering::Acquire) {
-            tracing::warn!(target: LOG, "{}", lock(&self.text));
-        }
-    }
+    /// Whether a warning about the file of choices was raised.
+    warned: AtomicBool,
 }
 
 impl Auto {
@@ -70,21 +47,18 @@ impl Auto {
             return auto;
         }
         let store = cache.map(|directory| Store::new(directory, gpu.identity()));
-        let warning = Warning::default();
-        let known = match store.as_ref().map_or_else(|| Ok(Choices::new()), Store::load) {
-            Ok(known) => known,
-            Err(error) => {
-                warning.raise(&error);
-                warning.say();
-                Choices::new()
-            }
-        };
+        let loaded = store.as_ref().map_or_else(|| Ok(Choices::new()), Store::load);
+        let warned = AtomicBool::new(loaded.is_err());
+        let known = loaded.unwrap_or_else(|error| {
+            gpu.warn(error.to_string());
+            Choices::new()
+        });
         let shared = Arc::new(Shared {
             gpu: Arc::clone(gpu),
             store,
             known: RwLock::new(known),
             generation: AtomicU64::new(0),
-            warning,
+            warned,
         });
         let worker = Worker::new(Arc::clone(&shared));
         let cache = cache.map(Path::to_owned);
@@ -103,7 +77,6 @@ impl Auto {
     /// # Errors
     /// A [`Refusal`] where the device can't run the problem.
     pub fn plan(&self, problem: &AttentionProblem) -> Result<Plan, Refusal> {
-        self.shared.warning.say();
         let prefer = self.known(problem).map(|known| known.preference());
         self.shared.gpu.plan(problem, &PlanOptions { path: PathChoice::Auto, prefer, ..PlanOptions::default() })
     }
@@ -116,7 +89,6 @@ impl Auto {
     /// Notes that a session called for a problem's answer. The second call of a class that nothing is known of has it measured,
     /// by a thread of its own, unless the device is a software one; gives whether this was that call.
     pub fn called(&self, problem: &AttentionProblem) -> bool {
-        self.shared.warning.say();
         // A software device would compile and compute on the cores that the session works on, for seconds.
         if self.gpu().caps().kind == DeviceKind::Software {
             return false;
@@ -197,8 +169,10 @@ impl Shared {
 
     /// As [`Auto::learn`], with the one warning where it fails. None where a measurement decided nothing, which is kept too.
     pub(crate) fn learn_or_warn(&self, problem: &AttentionProblem, known: Option<Known>) {
-        if let Err(error) = self.learn(problem, known) {
-            self.warning.raise(&error);
+        if let Err(error) = self.learn(problem, known)
+            && !self.warned.swap(true, Ordering::Relaxed)
+        {
+            self.gpu.warn(error.to_string());
         }
     }
 }
