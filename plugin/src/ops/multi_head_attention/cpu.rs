@@ -104,6 +104,31 @@ impl CpuKernel {
             return Ok(());
         }
 
+        let mut operands = [Operand::ABSENT; input::COUNT];
+        for (index, operand) in operands.iter_mut().enumerate().filter(|(index, _)| is_read(problem, *index)) {
+            *operand = inputs.get(index).map_or(Operand::ABSENT, Operand::input);
+        }
+        let is_packed = matches!(problem.layout, Layout::PackedQkv | Layout::PackedKv);
+        let takes_all = self.casts.is_none() && !is_packed && outputs[..self.outputs].iter().all(Option::is_some);
+        if !takes_all {
+            return self.run_converted(context, posed, inputs, &outputs, &operands);
+        }
+        let targets: ArrayVec<_, { output::COUNT }> = outputs.iter().flatten().map(Target::output).collect();
+        self.op.invoke(context, &operands, &targets)
+    }
+
+    /// Answers one run for which inputs or outputs need another form, or outputs that the node has not.
+    #[inline(never)]
+    fn run_converted(
+        &self,
+        context: &ComputeContext<'_>,
+        posed: &Posed,
+        inputs: &Inputs<'_>,
+        outputs: &[Option<OutputRef<'_>>; output::COUNT],
+        operands: &[Operand<'_>; input::COUNT],
+    ) -> Result<(), Failure> {
+        let Posed { problem, shapes, .. } = posed;
+        let shapes: [&[i64]; output::COUNT] = [&shapes.output, &shapes.present_key, &shapes.present_value, &shapes.qk];
         let casts = self.casts.as_ref().filter(|_| problem.dtype == DType::F16);
         let is_cast = |index| casts.is_some() && !(index == output::QK && problem.qk == Some(DType::F32));
         let mut scratch = ByIndex::<{ output::COUNT }>::new();
@@ -112,11 +137,7 @@ impl CpuKernel {
         }
         let mut own = ByIndex::new();
         self.convert_inputs(context, problem, inputs, &mut own)?;
-
-        let mut operands = [Operand::ABSENT; input::COUNT];
-        for (index, operand) in operands.iter_mut().enumerate().filter(|(index, _)| is_read(problem, *index)) {
-            *operand = inputs.get(index).map_or(Operand::ABSENT, Operand::input);
-        }
+        let mut operands = *operands;
         own.iter().for_each(|(index, scratch)| operands[*index] = Operand::scratch(scratch));
         let mut temporary = scratch.iter().peekable();
         let targets: ArrayVec<Target<'_>, { output::COUNT }> = (0..self.outputs)
