@@ -14,8 +14,7 @@ use super::node::Node;
 use super::posed::Posed;
 use super::{input, output};
 use crate::sys::{
-    Arena, ComputeContext, Element, Failure, InnerOp, InnerOpSpec, Inputs, KernelInfo, Operand, OutputRef, Scratch,
-    Target,
+    Arena, ComputeContext, Element, Failure, InnerOp, InnerOpSpec, Inputs, KernelInfo, Operand, Scratch, Target,
 };
 
 /// ONNX Runtime's CPU kernel for one node.
@@ -62,6 +61,25 @@ impl Casts {
     }
 }
 
+/// An output of a run.
+struct OutputShape<'a> {
+    dims: &'a [i64],
+    /// Whether the node has it.
+    requested: bool,
+}
+
+impl OutputShape<'_> {
+    fn all(posed: &Posed) -> [OutputShape<'_>; output::COUNT] {
+        let Posed { problem, shapes, .. } = posed;
+        [
+            OutputShape { dims: &shapes.output, requested: true },
+            OutputShape { dims: &shapes.present_key, requested: problem.present.key },
+            OutputShape { dims: &shapes.present_value, requested: problem.present.value },
+            OutputShape { dims: &shapes.qk, requested: problem.qk.is_some() },
+        ]
+    }
+}
+
 impl CpuKernel {
     /// Makes the kernel for the node that `info` belongs to, with its session's memory for temporary tensors.
     pub(super) fn new(info: &KernelInfo<'_>, node: &Node, arena: Arc<Arena>) -> Result<CpuKernel, Failure> {
@@ -92,66 +110,75 @@ impl CpuKernel {
 
     /// Answers one run. Most of them are over in microseconds, so that nothing is allocated here where the inputs are float32.
     pub(super) fn run(&self, context: &ComputeContext<'_>, posed: &Posed, inputs: &Inputs<'_>) -> Result<(), Failure> {
-        let Posed { problem, shapes, .. } = posed;
-        let shapes: [&[i64]; output::COUNT] = [&shapes.output, &shapes.present_key, &shapes.present_value, &shapes.qk];
-        let requested = [true, problem.present.key, problem.present.value, problem.qk.is_some()];
-        let mut outputs = [const { None::<OutputRef<'_>> }; output::COUNT];
-        for index in (0..output::COUNT).filter(|&index| requested[index]) {
-            outputs[index] = context.output(index, shapes[index])?;
-        }
+        let (problem, outputs) = (&posed.problem, OutputShape::all(posed));
         // ONNX Runtime 1.24's kernel divides by the batch size.
-        if (0..output::COUNT).all(|index| !requested[index] || shapes[index].contains(&0)) {
-            return Ok(());
+        if outputs.iter().all(|output| !output.requested || output.dims.contains(&0)) {
+            let mut requested = (0..).zip(&outputs).filter(|(_, output)| output.requested);
+            return requested.try_for_each(|(index, output)| context.output(index, output.dims).map(drop));
         }
 
         let mut operands = [Operand::ABSENT; input::COUNT];
         for (index, operand) in operands.iter_mut().enumerate().filter(|(index, _)| is_read(problem, *index)) {
             *operand = inputs.get(index).map_or(Operand::ABSENT, Operand::input);
         }
+        let outputs = &outputs[..self.outputs];
         let is_packed = matches!(problem.layout, Layout::PackedQkv | Layout::PackedKv);
-        let takes_all = self.casts.is_none() && !is_packed && outputs[..self.outputs].iter().all(Option::is_some);
-        if !takes_all {
-            return self.run_converted(context, posed, inputs, &outputs, &operands);
+        if self.casts.is_some() || is_packed || !outputs.iter().all(|output| output.requested) {
+            return self.run_converted(context, problem, inputs, &operands, outputs);
         }
-        let targets: ArrayVec<_, { output::COUNT }> = outputs.iter().flatten().map(Target::output).collect();
+        let mut written = ArrayVec::<_, { output::COUNT }>::new();
+        for (index, output) in outputs.iter().enumerate() {
+            written.extend(context.output(index, output.dims)?);
+        }
+        let targets: ArrayVec<_, { output::COUNT }> = written.iter().map(Target::output).collect();
         self.op.invoke(context, &operands, &targets)
     }
 
     /// Answers one run for which inputs or outputs need another form, or outputs that the node has not.
+    ///
+    /// Memory is asked for where it is first written and given back after its last use, as ONNX Runtime does it around its own
+    /// casts: what comes next then lies where caches are warm.
     #[inline(never)]
     fn run_converted(
         &self,
         context: &ComputeContext<'_>,
-        posed: &Posed,
+        problem: &AttentionProblem,
         inputs: &Inputs<'_>,
-        outputs: &[Option<OutputRef<'_>>; output::COUNT],
         operands: &[Operand<'_>; input::COUNT],
+        outputs: &[OutputShape<'_>],
     ) -> Result<(), Failure> {
-        let Posed { problem, shapes, .. } = posed;
-        let shapes: [&[i64]; output::COUNT] = [&shapes.output, &shapes.present_key, &shapes.present_value, &shapes.qk];
-        let casts = self.casts.as_ref().filter(|_| problem.dtype == DType::F16);
-        let is_cast = |index| casts.is_some() && !(index == output::QK && problem.qk == Some(DType::F32));
-        let mut scratch = ByIndex::<{ output::COUNT }>::new();
-        for index in (0..self.outputs).filter(|&index| outputs[index].is_none() || is_cast(index)) {
-            scratch.push((index, self.arena.tensor(shapes[index])?));
-        }
         let mut own = ByIndex::new();
         self.convert_inputs(context, problem, inputs, &mut own)?;
         let mut operands = *operands;
         own.iter().for_each(|(index, scratch)| operands[*index] = Operand::scratch(scratch));
-        let mut temporary = scratch.iter().peekable();
-        let targets: ArrayVec<Target<'_>, { output::COUNT }> = (0..self.outputs)
+
+        let casts = self.casts.as_ref();
+        let is_cast = |index| casts.is_some() && !(index == output::QK && problem.qk == Some(DType::F32));
+        let mut scratch = ByIndex::<{ output::COUNT }>::new();
+        let mut written = ArrayVec::<_, { output::COUNT }>::new();
+        for (index, output) in outputs.iter().enumerate() {
+            if is_cast(index) || !output.requested {
+                scratch.push((index, self.arena.tensor(output.dims)?));
+            } else if let Some(output) = context.output(index, output.dims)? {
+                written.push(output);
+            }
+        }
+        let (mut temporary, mut own_outputs) = (scratch.iter().peekable(), written.iter());
+        let targets: ArrayVec<Target<'_>, { output::COUNT }> = (0..outputs.len())
             .filter_map(|index| match temporary.next_if(|(known, _)| *known == index) {
                 Some((_, scratch)) => Some(Target::scratch(scratch)),
-                None => outputs[index].as_ref().map(Target::output),
+                None => own_outputs.next().map(Target::output),
             })
             .collect();
         self.op.invoke(context, &operands, &targets)?;
 
+        drop((targets, own));
         // Inputs are read by now, so that outputs may lie over them.
-        for (index, scratch) in &scratch {
-            if let (Some(casts), Some(output)) = (casts, &outputs[*index]) {
-                casts.to_f16.invoke(context, &[Operand::scratch(scratch)], &[Target::output(output)])?;
+        for (index, scratch) in scratch {
+            if let (Some(casts), true) = (casts, outputs[index].requested)
+                && let Some(output) = context.output(index, outputs[index].dims)?
+            {
+                casts.to_f16.invoke(context, &[Operand::scratch(&scratch)], &[Target::output(&output)])?;
             }
         }
         Ok(())
