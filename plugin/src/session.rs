@@ -1,10 +1,12 @@
 //! What the kernels of one session share.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
 use crate::ops::Router;
 use crate::profile::Profile;
+use crate::sys::Arena;
 
 /// Why a call runs on the CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,11 +22,14 @@ pub(crate) enum FallbackCause {
 /// State shared by the kernels of one session.
 #[derive(Debug, Default)]
 pub(crate) struct Session {
-    warned: Mutex<HashSet<FallbackCause>>,
+    /// A bit for each cause.
+    warned: AtomicU8,
     /// Where its options ask for one. Reports when the session's last kernel is gone.
     profile: Option<Profile>,
     /// What `route=auto` has measured.
     router: Router,
+    /// Temporary tensors of its CPU kernels.
+    arena: Mutex<Option<Arc<Arena>>>,
 }
 
 /// The sessions that have kernels, by the identity of their logger. An entry outlives no session: ONNX Runtime destroys
@@ -57,6 +62,19 @@ impl Session {
         &self.router
     }
 
+    /// Memory for temporary tensors; the first kernel that asks makes it.
+    ///
+    /// # Errors
+    /// As `arena`.
+    pub(crate) fn arena<E>(&self, arena: impl FnOnce() -> Result<Arena, E>) -> Result<Arc<Arena>, E> {
+        let mut shared = self.arena.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = match shared.take() {
+            Some(known) => known,
+            None => Arc::new(arena()?),
+        };
+        Ok(Arc::clone(shared.insert(made)))
+    }
+
     /// Where its calls are recorded, if anywhere.
     pub(crate) fn profile(&self) -> Option<&Profile> {
         self.profile.as_ref()
@@ -64,7 +82,8 @@ impl Session {
 
     /// Whether this is the session's first fallback for this cause, so that each cause is warned of once.
     pub(crate) fn first_fallback(&self, cause: FallbackCause) -> bool {
-        self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(cause)
+        let bit = 1 << cause as u8;
+        self.warned.fetch_or(bit, Ordering::Relaxed) & bit == 0
     }
 }
 

@@ -1,11 +1,14 @@
 """Contract: under `route=auto` the GPU or the CPU kernel answers, whichever was measured to be faster, with the same results."""
 
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 from harness import VERBOSE, differences, session
-from mha_cases import NODE_NAME, build_model, case_of, cases, make_inputs, qkv, with_dtype
+from mha_cases import KV, NODE_NAME, build_model, case_of, cases, make_inputs, past, qkv, with_dtype
 
 pytestmark = pytest.mark.plugin_only
 
@@ -29,6 +32,39 @@ def test_results_are_the_same_whoever_answers(case, dtype, library, capfd):
         answered |= set(routes(capfd.readouterr().err))
     # Calls as small as these go to the CPU in the end, or at once.
     assert "cpu" in answered
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f16"])
+@pytest.mark.parametrize("case", cases(), ids=lambda case: case["name"])
+def test_calls_that_are_alike_share_nothing_but_their_route(case, dtype, library):
+    """Where no log takes a reason, later calls of the same shapes are answered by what is known of the first: as right as it,
+    and with inputs of their own."""
+    case = with_dtype(case, dtype)
+    feeds = make_inputs(case)
+    halved = {name: value if value.dtype == np.int32 else value * value.dtype.type(0.5) for name, value in feeds.items()}
+    running = session(build_model(case), library, route="auto")
+    for number in range(16):
+        given = halved if number % 2 else feeds
+        got = dict(zip(case["outputs"], running.run(case["outputs"], given), strict=True))
+        assert number < 8 or not differences(case, given, got), number
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f16"])
+def test_threads_on_one_session_get_their_own_results(dtype, library):
+    """Each has a shape of its own, so that what one leaves behind is never what another needs."""
+    lengths = (1, 2, 5, 9)
+    calls = [case_of("routed", qkv(1, s, s, 2, 16) | past(1, 2, s, 16), KV, num_heads=2, dtype=dtype) for s in lengths]
+    running = session(build_model(calls[0]), library, route="auto")
+    together = threading.Barrier(2 * len(calls))
+
+    def repeat(case):
+        feeds = make_inputs(case)
+        together.wait(timeout=60)
+        results = [running.run(case["outputs"], feeds) for _ in range(200)]
+        return [line for got in results[::20] for line in differences(case, feeds, dict(zip(case["outputs"], got, strict=True)))]
+
+    with ThreadPoolExecutor(2 * len(calls)) as threads:
+        assert not [line for lines in threads.map(repeat, 2 * calls) for line in lines]
 
 
 def test_what_is_slower_is_left(library, capfd):

@@ -48,6 +48,15 @@ def test_short_calls_come_in_turns_whose_first_does_not_count():
     assert calls.made[first + 5 + rounds.MOST_CALLS + 1] == "gpu"
 
 
+def test_nobody_follows_one_session_more_often_than_another():
+    orders = rounds.orders(["stock", "gpu", "auto"])
+    pairs = [pair for order in orders for pair in zip(order, order[1:])]
+    assert len(set(pairs)) == 6 and {pairs.count(pair) for pair in pairs} == {2}
+    assert {tuple(sorted(place)) for place in zip(*orders)} == {("auto", "auto", "gpu", "gpu", "stock", "stock")}
+    # Whole cycles, where there is time for all rounds.
+    assert rounds.MOST_ROUNDS % len(orders) == 0
+
+
 def test_the_time_that_is_asked_for_is_taken():
     calls = Calls(stock=0.5, gpu=0.5, auto=0.5)
     times = calls.measured(20)

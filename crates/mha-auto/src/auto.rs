@@ -3,16 +3,15 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Weak};
 
 use mha_gpu::Gpu;
 use mha_plan::{DeviceKind, Plan, PlanOptions, Refusal};
 use mha_spec::{AttentionProblem, PathChoice};
 use mha_tune::Class;
 
-use crate::LOG;
 use crate::measure::Known;
-use crate::store::{Choices, Store, StoreError};
+use crate::store::{Choices, Store, StoreError, extend};
 use crate::worker::Worker;
 
 /// Calls of a class before it is measured: what is called once gains nothing.
@@ -33,30 +32,8 @@ pub(crate) struct Shared {
     store: Option<Store>,
     known: RwLock<Choices>,
     generation: AtomicU64,
-    warning: Warning,
-}
-
-/// The one warning about the file of choices: it may arise on a thread without a log, and waits for one that has.
-#[derive(Default)]
-struct Warning {
-    raised: AtomicBool,
-    waiting: AtomicBool,
-    text: Mutex<String>,
-}
-
-impl Warning {
-    fn raise(&self, error: &StoreError) {
-        if !self.raised.swap(true, Ordering::Relaxed) {
-            *lock(&self.text) = error.to_string();
-            self.waiting.store(true, Ordering::Release);
-        }
-    }
-
-    fn say(&self) {
-        if self.waiting.load(Ordering::Relaxed) && self.waiting.swap(false, Ordering::Acquire) {
-            tracing::warn!(target: LOG, "{}", lock(&self.text));
-        }
-    }
+    /// Whether a warning about the file of choices was raised.
+    warned: AtomicBool,
 }
 
 impl Auto {
@@ -70,21 +47,18 @@ impl Auto {
             return auto;
         }
         let store = cache.map(|directory| Store::new(directory, gpu.identity()));
-        let warning = Warning::default();
-        let known = match store.as_ref().map_or_else(|| Ok(Choices::new()), Store::load) {
-            Ok(known) => known,
-            Err(error) => {
-                warning.raise(&error);
-                warning.say();
-                Choices::new()
-            }
-        };
+        let loaded = store.as_ref().map_or_else(|| Ok(Choices::new()), Store::load);
+        let warned = AtomicBool::new(loaded.is_err());
+        let known = loaded.unwrap_or_else(|error| {
+            gpu.warn(error.to_string());
+            Choices::new()
+        });
         let shared = Arc::new(Shared {
             gpu: Arc::clone(gpu),
             store,
             known: RwLock::new(known),
             generation: AtomicU64::new(0),
-            warning,
+            warned,
         });
         let worker = Worker::new(Arc::clone(&shared));
         let cache = cache.map(Path::to_owned);
@@ -103,7 +77,6 @@ impl Auto {
     /// # Errors
     /// A [`Refusal`] where the device can't run the problem.
     pub fn plan(&self, problem: &AttentionProblem) -> Result<Plan, Refusal> {
-        self.shared.warning.say();
         let prefer = self.known(problem).map(|known| known.preference());
         self.shared.gpu.plan(problem, &PlanOptions { path: PathChoice::Auto, prefer, ..PlanOptions::default() })
     }
@@ -116,7 +89,6 @@ impl Auto {
     /// Notes that a session called for a problem's answer. The second call of a class that nothing is known of has it measured,
     /// by a thread of its own, unless the device is a software one; gives whether this was that call.
     pub fn called(&self, problem: &AttentionProblem) -> bool {
-        self.shared.warning.say();
         // A software device would compile and compute on the cores that the session works on, for seconds.
         if self.gpu().caps().kind == DeviceKind::Software {
             return false;
@@ -128,7 +100,7 @@ impl Auto {
             *calls = calls.saturating_add(1);
             *calls
         };
-        let worth_it = calls == CALLS_BEFORE && self.known(problem).is_none();
+        let worth_it = calls == CALLS_BEFORE && !self.shared.known().contains_key(&class);
         if worth_it {
             self.learn_aside(problem);
         }
@@ -140,9 +112,9 @@ impl Auto {
         self.worker.measure(problem.clone());
     }
 
-    /// What is known of the problem's class.
+    /// What is known of the problem's class; none also where a measurement decided nothing.
     pub fn known(&self, problem: &AttentionProblem) -> Option<Known> {
-        self.shared.known.read().unwrap_or_else(PoisonError::into_inner).get(&Class::of(problem)).cloned()
+        self.shared.known().get(&Class::of(problem)).cloned().flatten()
     }
 
     /// Keeps what a measurement found, for this process and, where there is a cache directory, for later ones.
@@ -150,7 +122,7 @@ impl Auto {
     /// # Errors
     /// [`StoreError`]; this process knows it all the same.
     pub fn learn(&self, problem: &AttentionProblem, known: Known) -> Result<(), StoreError> {
-        self.shared.learn(problem, known)
+        self.shared.learn(problem, Some(known))
     }
 
     /// Whether what is learnt can be kept.
@@ -178,21 +150,29 @@ impl Auto {
 }
 
 impl Shared {
-    fn learn(&self, problem: &AttentionProblem, known: Known) -> Result<(), StoreError> {
+    fn known(&self) -> RwLockReadGuard<'_, Choices> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn learn(&self, problem: &AttentionProblem, known: Option<Known>) -> Result<(), StoreError> {
         let new = Choices::from([(Class::of(problem), known)]);
         // Other processes may have learnt meanwhile.
         let written = self.store.as_ref().map(|store| store.add(&new)).transpose();
         let mut all = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        all.extend(written.as_ref().ok().cloned().flatten().unwrap_or_default());
-        all.extend(new);
+        if let Ok(Some(written)) = &written {
+            extend(&mut all, written);
+        }
+        extend(&mut all, &new);
         self.generation.fetch_add(1, Ordering::Release);
         written.map(drop)
     }
 
-    /// As [`learn`](Self::learn), with the one warning where it fails.
-    pub(crate) fn learn_or_warn(&self, problem: &AttentionProblem, known: Known) {
-        if let Err(error) = self.learn(problem, known) {
-            self.warning.raise(&error);
+    /// As [`Auto::learn`], with the one warning where it fails. None where a measurement decided nothing, which is kept too.
+    pub(crate) fn learn_or_warn(&self, problem: &AttentionProblem, known: Option<Known>) {
+        if let Err(error) = self.learn(problem, known)
+            && !self.warned.swap(true, Ordering::Relaxed)
+        {
+            self.gpu.warn(error.to_string());
         }
     }
 }

@@ -13,6 +13,3 @@ mod worker;
 pub use auto::{Auto, is_measuring, stop_all};
 pub use measure::{Effort, Known, Measured, measure};
 pub use store::{Store, StoreError};
-
-/// Target of every log line of this crate.
-const LOG: &str = "ort_webgpu_attention";

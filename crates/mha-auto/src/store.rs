@@ -17,7 +17,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::measure::Known;
 
 /// Version of the file's form.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// How long another process may keep the file's lock, which it needs for milliseconds.
 const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 /// A larger file is none of ours.
@@ -56,8 +56,19 @@ pub enum StoreError {
     },
 }
 
-/// The choices by class of problem.
-pub(crate) type Choices = BTreeMap<Class, Known>;
+/// The choices by class of problem. None where a measurement came to no end within its bounds: what the tuning tables choose stays,
+/// and no later process need find that out again.
+pub(crate) type Choices = BTreeMap<Class, Option<Known>>;
+
+/// Adds choices, in place of earlier ones for the same classes. What is undecided takes no other's place.
+pub(crate) fn extend(choices: &mut Choices, new: &Choices) {
+    for (class, known) in new {
+        let place = choices.entry(*class).or_default();
+        if known.is_some() {
+            place.clone_from(known);
+        }
+    }
+}
 
 /// A file of choices.
 #[derive(Clone, Debug)]
@@ -87,7 +98,7 @@ struct Document {
 #[derive(Serialize, Deserialize)]
 struct Content {
     key: Key,
-    choices: BTreeMap<String, Entry>,
+    choices: BTreeMap<String, Option<Entry>>,
 }
 
 /// One choice. Times in nanoseconds.
@@ -149,13 +160,15 @@ impl Store {
             });
             return Err(StoreError::Foreign { file: self.name(), theirs, ours });
         }
-        let entry = |(class, entry): (String, Entry)| -> Result<(Class, Known), String> {
-            let known = Known {
+        let known = |entry: Entry| -> Result<Known, String> {
+            Ok(Known {
                 candidate: Candidate::named(&entry.lane, entry.row.as_deref())?,
                 time: Duration::from_nanos(entry.time),
                 baseline: entry.baseline.map(Duration::from_nanos),
-            };
-            Ok((class.parse()?, known))
+            })
+        };
+        let entry = |(class, entry): (String, Option<Entry>)| -> Result<(Class, Option<Known>), String> {
+            Ok((class.parse()?, entry.map(known).transpose()?))
         };
         document.content.choices.into_iter().map(entry).collect::<Result<_, _>>().map_err(damaged)
     }
@@ -173,7 +186,7 @@ impl Store {
             let lock = File::create(self.file.with_extension("lock"))?;
             wait_for(&lock)?;
             let mut choices = self.load().unwrap_or_default();
-            choices.extend(new.iter().map(|(class, known)| (*class, known.clone())));
+            extend(&mut choices, new);
             let mut file = tempfile::NamedTempFile::new_in(directory)?;
             file.write_all(self.document(&choices)?.as_bytes())?;
             file.persist(&self.file)?;
@@ -190,7 +203,7 @@ impl Store {
             time: nanoseconds(known.time),
             baseline: known.baseline.map(nanoseconds),
         };
-        let choices = choices.iter().map(|(class, known)| (class.to_string(), entry(known))).collect();
+        let choices = choices.iter().map(|(class, known)| (class.to_string(), known.as_ref().map(entry))).collect();
         let content = Content { key: self.key.clone(), choices };
         let document = Document { format: FORMAT, checksum: checksum(&content), content };
         Ok(serde_json::to_string_pretty(&document)? + "\n")
@@ -249,11 +262,11 @@ mod tests {
     }
 
     /// A choice for problems of a length.
-    fn choice(q_len: u32, nanoseconds: u64) -> (Class, Known) {
+    fn choice(q_len: u32, nanoseconds: u64) -> (Class, Option<Known>) {
         let problem = plain(1, 8, q_len, q_len, 64);
         let candidate = candidates(&problem, &devices::h100()).unwrap().all[0].clone();
         let time = Duration::from_nanos(nanoseconds);
-        (Class::of(&problem), Known { candidate, time, baseline: Some(2 * time) })
+        (Class::of(&problem), Some(Known { candidate, time, baseline: Some(2 * time) }))
     }
 
     #[test]
@@ -271,10 +284,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_undecided_is_kept_and_takes_no_choice_away() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::new(directory.path(), &identity("1"));
+        let undecided = |q_len| (choice(q_len, 1).0, None);
+        store.add(&Choices::from([choice(100, 5), undecided(3000)])).unwrap();
+        assert_eq!(store.load().unwrap(), Choices::from([choice(100, 5), undecided(3000)]));
+        store.add(&Choices::from([undecided(100), choice(3000, 6)])).unwrap();
+        assert_eq!(store.load().unwrap(), Choices::from([choice(100, 5), choice(3000, 6)]));
+    }
+
+    #[test]
     fn damage_is_noticed_and_replaced() {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::new(directory.path(), &identity("1"));
-        let choices = Choices::from([choice(100, 5), choice(1, 6)]);
+        let choices = Choices::from([choice(100, 5), choice(1, 6), (choice(3000, 7).0, None)]);
         store.add(&choices).unwrap();
         let whole = fs::read(store.file()).unwrap();
         for position in 0..whole.len() {

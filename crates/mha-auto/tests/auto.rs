@@ -11,6 +11,7 @@ use mha_gpu::{Gpu, GpuSettings};
 use mha_plan::{DeviceKind, candidates};
 use mha_spec::{AdapterChoice, AttentionProblem};
 use mha_testkit::plain;
+use mha_tune::Class;
 
 /// How long a busy machine may take for what takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -138,6 +139,28 @@ fn the_second_call_of_a_class_has_it_measured() {
     assert!(decision(&auto, &problem).contains("the fastest measured on this device"));
     drop(auto);
     assert!(Auto::of(&gpu, Some(directory.path())).known(&problem).is_some(), "it was written");
+}
+
+#[test]
+fn what_can_not_be_decided_is_not_measured_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let gpu = gpu();
+    // Its tensors are larger than a measurement beside a session may make them, even with one head.
+    let problem = plain(1, 1, 1 << 20, 1 << 20, 64);
+    let auto = Auto::of(&gpu, Some(directory.path()));
+    let before = decision(&auto, &problem);
+    auto.learn_aside(&problem);
+    let begin = Instant::now();
+    while auto.is_measuring() {
+        assert!(begin.elapsed() < PATIENCE, "it is not measured at all");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!((auto.known(&problem), decision(&auto, &problem)), (None, before), "the tables' choice stays");
+    drop(auto);
+    let kept = fs::read_to_string(file_in(directory.path())).unwrap();
+    assert!(kept.contains(&format!("\"{}\": null", Class::of(&problem))), "{kept}");
+    let later = Auto::of(&gpu, Some(directory.path()));
+    assert!((0..3).all(|_| !later.called(&problem)));
 }
 
 #[test]

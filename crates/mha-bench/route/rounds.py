@@ -1,11 +1,12 @@
 """Times several ways to make one call, in turn, and says how sure the figures are."""
 
+import itertools
 import math
 import time
 
-# Warm-up: kernels are compiled, memory is allocated, and `route=auto` gives three calls to each side before it decides.
+# Warm-up: kernels are compiled, memory is allocated, and `route=auto` gives four calls to each side before it decides.
 FIRST_CALLS = {"stock": 3, "gpu": 3, "auto": 8}
-LEAST_ROUNDS, MOST_ROUNDS = 3, 40
+LEAST_ROUNDS, MOST_ROUNDS = 3, 42
 # Calls at most that the slowest of them still has to come when it is known how slow it is: the trial calls, and two a round.
 CALLS_TO_COME = 8 + 2 * LEAST_ROUNDS
 # A turn of short calls has many, and its first, which finds caches and threads as another session left them, does not count.
@@ -36,6 +37,13 @@ def lower_quartile(times):
     return quantile(times, 0.25)
 
 
+def orders(names):
+    """Orders of rounds, in which each name is at every place, and right after each other one, equally often: what a session leaves
+    behind, as threads that spin and caches that are full, falls to all alike."""
+    turned = [names[first:] + names[:first] for first in range(len(names))]
+    return turned + [order[::-1] for order in turned]
+
+
 def measure(calls, seconds, seconds_left, clock=time.perf_counter):
     """Times of each of `calls`, by name, as lists of the rounds' times: for about `seconds`, in rounds that begin with each
     call in turn.
@@ -51,15 +59,13 @@ def measure(calls, seconds, seconds_left, clock=time.perf_counter):
                 raise OutOfTime(f"a call of {name} takes {once[name]:.1f} s")
     repeats = {name: max(1, min(MOST_CALLS, int(TURN_SECONDS / once[name]))) for name in calls}
     times = {name: [] for name in calls}
-    order = list(calls)
-    for number in range(MOST_ROUNDS):
+    for number, order in zip(range(MOST_ROUNDS), itertools.cycle(orders(list(calls)))):
         if number >= LEAST_ROUNDS and clock() - begin > seconds:
             break
         for name in order:
             discarded = 1 if repeats[name] > 1 else 0
             turn = [timed(calls[name], clock) for _ in range(discarded + repeats[name])]
             times[name].append(turn[discarded:])
-        order = order[1:] + order[:1]
     return times
 
 

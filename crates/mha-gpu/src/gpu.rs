@@ -21,6 +21,7 @@ use crate::probe;
 use crate::resident::Source;
 use crate::settings::GpuSettings;
 use crate::transfer::{self, RunReport};
+use crate::warnings::Warnings;
 
 /// A device with its compiled kernels and its pools of buffers. All methods may be called from many threads at once.
 pub struct Gpu {
@@ -34,6 +35,7 @@ pub struct Gpu {
     pub(crate) placeholders: Placeholders,
     /// Kernels on cooperative matrices that were tried here, and whether they are right.
     pub(crate) verdicts: Mutex<HashMap<KernelId, bool>>,
+    warnings: Warnings,
     /// Calls of [`run`](Self::run) and [`prepare`](Self::prepare) that have not come back.
     calls: AtomicUsize,
 }
@@ -126,6 +128,15 @@ impl Gpu {
         body()
     }
 
+    /// Warns of something that concerns whoever uses this device, now or by the next call of a thread whose log takes it.
+    pub fn warn(&self, text: String) {
+        self.warnings.raise(text);
+    }
+
+    pub(crate) fn say_warnings(&self) {
+        self.warnings.say();
+    }
+
     /// Whether the device is gone. Calls then fail with [`GpuError::DeviceLost`]; [`Gpu::open`] gives a new one.
     pub fn is_lost(&self) -> bool {
         self.context.is_lost()
@@ -157,6 +168,7 @@ impl Gpu {
         inputs: &[(Tensor, Source<'_>)],
         outputs: &mut [(Tensor, &mut [u8])],
     ) -> Result<RunReport, GpuError> {
+        self.say_warnings();
         let result = self.using(|| transfer::run(self, plan, inputs, outputs));
         self.pipelines.save();
         if let Err(GpuError::OutOfMemory { .. }) = result {
@@ -217,6 +229,7 @@ impl Gpu {
             context,
             placeholders,
             verdicts: Mutex::default(),
+            warnings: Warnings::default(),
             calls: AtomicUsize::new(0),
         })
     }

@@ -25,6 +25,7 @@ mod tests;
 mod transfer;
 mod upload;
 mod vouch;
+mod warnings;
 
 pub use adapters::{AdapterIdentity, AdapterSummary, list_adapters};
 pub use disk_cache::platform_cache_directory;

@@ -9,7 +9,6 @@ use mha_plan::profile::{MATRIX, TuningRow};
 use mha_plan::{Lane, Plan, PlanOptions, Refusal, Tensor, plan};
 use mha_spec::{AttentionProblem, DType, Layout, PaddingMask, Past, PresentOutputs, ProjectionBias};
 
-use crate::LOG;
 use crate::gpu::Gpu;
 
 /// Rows and keys of the problem that is looked at: several tiles, the last ones partly filled.
@@ -26,6 +25,7 @@ impl Gpu {
     /// # Errors
     /// As [`mha_plan::plan`].
     pub fn plan(&self, problem: &AttentionProblem, options: &PlanOptions) -> Result<Plan, Refusal> {
+        self.say_warnings();
         let planned = plan(problem, self.caps(), options)?;
         if options.lane.is_some() || self.vouches_for(&planned) {
             return Ok(planned);
@@ -44,8 +44,7 @@ impl Gpu {
                     // Outside the lock; two threads that look at once come to the same end.
                     let verdict = self.look_at(kernel, &problem(plan.dtype, head_size, v_head_size));
                     if let Err(why) = &verdict {
-                        let device = self.describe();
-                        tracing::warn!(target: LOG, "kernel {kernel} is not used on {device}: {why}");
+                        self.warn(format!("kernel {kernel} is not used on {}: {why}", self.describe()));
                     }
                     let mut verdicts = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
                     *verdicts.entry(kernel).or_insert(verdict.is_ok())

@@ -171,6 +171,21 @@ impl Contest {
         }
     }
 
+    /// Counts calls that are to go where `choice`, the latest, sent one, and are not told of: as many as come before anything else
+    /// can be chosen, `most` at the most. None while times are being gathered.
+    pub fn skip(&mut self, choice: &Choice, most: u32) -> u32 {
+        let calls = match (choice.reason, self.retry) {
+            (Reason::Fastest { .. }, Some(retry)) if retry.left == 0 => {
+                retry.at.saturating_sub(self.calls).saturating_sub(1)
+            }
+            (Reason::NoRival { .. }, None) if self.times[choice.candidate].is_known() => most,
+            _ => 0,
+        };
+        let calls = calls.min(most);
+        self.calls = self.calls.wrapping_add(calls);
+        calls
+    }
+
     /// The loser whose turn it is again, if it is; `ratio` is its time over the leader's.
     fn tries_again(&mut self, loser: usize, ratio: f64) -> Option<usize> {
         const BURST: u32 = SETTLING + NEEDED;
@@ -274,6 +289,32 @@ mod tests {
         // What costs more, later: the first time at a twentieth of the cost.
         let [slow, fast] = play([US, US], [1100 * US, 100 * US], 100_000);
         assert!(slow <= 4 * 8 && slow * 10 <= fast / 20, "{slow} {fast}");
+    }
+
+    #[test]
+    fn calls_that_are_skipped_change_no_choice() {
+        // What each of the first calls computes, where up to `most` are skipped after each choice.
+        let order = |at_best: [Duration; 2], most: u32| {
+            let mut contest = Contest::new(at_best.to_vec());
+            let (mut order, mut asked) = (Vec::new(), 0);
+            while order.len() < 1000 {
+                let choice = contest.choose();
+                contest.record(choice.candidate, [130, 100][choice.candidate] * US);
+                let skipped = contest.skip(&choice, most);
+                assert!(skipped <= most && (skipped == 0 || choice.candidate == 1));
+                order.extend(std::iter::repeat_n(choice.candidate, 1 + skipped as usize));
+                asked += 1;
+            }
+            order.truncate(1000);
+            (order, asked)
+        };
+        for at_best in [[US, US], [500 * US, US]] {
+            let (each, asked) = order(at_best, 0);
+            assert_eq!(asked, 1000);
+            let (some, asked) = order(at_best, 15);
+            assert_eq!(some, each);
+            assert!(asked < 110, "{asked}");
+        }
     }
 
     #[test]

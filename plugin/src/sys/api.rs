@@ -65,11 +65,14 @@ impl Api {
     }
 
     /// Takes ownership of `status`; null means success.
+    #[inline]
     pub(super) fn check(self, status: ort_sys::OrtStatusPtr) -> Result<(), Failure> {
+        if status.0.is_null() { Ok(()) } else { Err(self.failure(status)) }
+    }
+
+    #[cold]
+    fn failure(self, status: ort_sys::OrtStatusPtr) -> Failure {
         let status = status.0;
-        if status.is_null() {
-            return Ok(());
-        }
         // SAFETY: a status from this runtime, released here and nowhere else. The code is read as an integer because
         // a newer runtime may know codes that the Rust enum does not.
         unsafe {
@@ -78,7 +81,7 @@ impl Api {
             let code = Code::from_raw(get_code(status));
             let message = CStr::from_ptr((self.table.GetErrorMessage)(status)).to_string_lossy().into_owned();
             (self.table.ReleaseStatus)(status);
-            Err(Failure { code, message })
+            Failure { code, message }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use arrayvec::ArrayVec;
 use ort::sys as ort_sys;
 
 use super::api::Api;
@@ -9,6 +10,9 @@ use super::failure::{Code, Failure};
 use super::logger::Logger;
 use super::scratch::Scratch;
 use super::tensor::{Memory, TensorRef};
+
+/// Inputs or outputs of a node at the most. Fixed, so that a call allocates nothing to list them.
+const MOST_PORTS: usize = 12;
 
 /// One run of a node. ONNX Runtime may have several under way on one kernel.
 pub(crate) struct ComputeContext<'a> {
@@ -38,53 +42,65 @@ impl<'a> ComputeContext<'a> {
     }
 
     /// All inputs that the node has, `None` where an optional one is absent.
+    #[inline]
     pub(crate) fn inputs(&self) -> Result<Inputs<'_>, Failure> {
         let mut count = 0;
         call!(self.api, KernelContext_GetInputCount(self.ptr, &mut count))?;
-        let tensors = (0..count).map(|index| {
+        if count > MOST_PORTS {
+            return Err(too_many_inputs(count));
+        }
+        let mut tensors = ArrayVec::new();
+        for index in 0..count {
             let mut value = std::ptr::null();
             call!(self.api, KernelContext_GetInput(self.ptr, index, &mut value))?;
-            if value.is_null() {
-                return Ok(None);
-            }
             // SAFETY: inputs of a kernel of the CPU provider are tensors in host memory and outlive the run.
-            let memory = unsafe { Memory::of(self.api, value)? };
-            Ok(Some(TensorRef { value, memory, context: PhantomData }))
-        });
-        Ok(Inputs { tensors: tensors.collect::<Result<_, Failure>>()? })
+            tensors.push(if value.is_null() { None } else { Some(unsafe { TensorRef::new(self.api, value)? }) });
+        }
+        Ok(Inputs { tensors })
     }
 
-    /// Allocates the outputs that have a shape in `shapes`, by index. `None`: not wanted, or the node leaves it out.
+    /// Allocates output `index`, for an inner kernel to write; `None` where the node leaves it out.
+    pub(crate) fn output(&self, index: usize, shape: &[i64]) -> Result<Option<OutputRef<'_>>, Failure> {
+        let mut value = std::ptr::null_mut();
+        call!(self.api, KernelContext_GetOutput(self.ptr, index, shape.as_ptr(), shape.len(), &mut value)).map_err(
+            |failure| {
+                let rule = format!("output {index} must be allocated by ONNX Runtime; received shape {shape:?}");
+                Failure::new(Code::Fail, format!("{rule} ({failure})"))
+            },
+        )?;
+        Ok((!value.is_null()).then_some(OutputRef { value, call: PhantomData }))
+    }
+
+    /// Allocates the outputs that have a shape in `shapes`, by index, to be written here. `None`: not wanted, or the node leaves
+    /// it out.
     pub(crate) fn outputs(&self, shapes: &[Option<&[i64]>], inputs: &Inputs<'_>) -> Result<Outputs<'_>, Failure> {
+        let read = inputs.tensors.iter().flatten().map(TensorRef::memory).collect::<Result<Vec<_>, _>>()?;
         let mut tensors: Vec<Option<OutputTensor>> = Vec::with_capacity(shapes.len());
         for (index, shape) in shapes.iter().enumerate() {
-            let Some(shape) = shape else {
+            let output = shape.map_or(Ok(None), |shape| self.output(index, shape))?;
+            let Some(OutputRef { value, .. }) = output else {
                 tensors.push(None);
                 continue;
             };
-            let mut value = std::ptr::null_mut();
-            call!(self.api, KernelContext_GetOutput(self.ptr, index, shape.as_ptr(), shape.len(), &mut value))
-                .map_err(|failure| {
-                    let rule = format!("output {index} must be allocated by ONNX Runtime; received shape {shape:?}");
-                    Failure::new(Code::Fail, format!("{rule} ({failure})"))
-                })?;
-            if value.is_null() {
-                tensors.push(None);
-                continue;
-            }
             // SAFETY: outputs of a kernel of the CPU provider are tensors in host memory and outlive the run.
-            let memory = unsafe { Memory::of(self.api, value)? };
-            let shared = inputs.tensors.iter().flatten().any(|input| input.memory.overlaps(&memory))
+            let memory = unsafe { TensorRef::new(self.api, value)?.memory()? };
+            let shared = read.iter().any(|input| input.overlaps(&memory))
                 || tensors.iter().flatten().any(|output| output.memory.overlaps(&memory));
-            tensors.push(Some(OutputTensor { value, memory, shared, copy: Vec::new() }));
+            tensors.push(Some(OutputTensor { memory, shared, copy: Vec::new() }));
         }
         Ok(Outputs { tensors, call: PhantomData })
     }
 }
 
+#[cold]
+fn too_many_inputs(count: usize) -> Failure {
+    let rule = format!("a node has {MOST_PORTS} inputs at the most");
+    Failure::new(Code::RuntimeException, format!("{rule}; received {count}"))
+}
+
 /// The inputs of a run.
 pub(crate) struct Inputs<'a> {
-    tensors: Vec<Option<TensorRef<'a>>>,
+    tensors: ArrayVec<Option<TensorRef<'a>>, MOST_PORTS>,
 }
 
 impl<'a> Inputs<'a> {
@@ -92,6 +108,17 @@ impl<'a> Inputs<'a> {
     pub(crate) fn get(&self, index: usize) -> Option<&TensorRef<'a>> {
         self.tensors.get(index)?.as_ref()
     }
+
+    /// All of them, by index.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Option<&TensorRef<'a>>> {
+        self.tensors.iter().map(Option::as_ref)
+    }
+}
+
+/// An output of a run, for an inner kernel to write.
+pub(crate) struct OutputRef<'a> {
+    pub(super) value: *mut ort_sys::OrtValue,
+    call: PhantomData<&'a ()>,
 }
 
 /// The outputs of a run.
@@ -103,8 +130,7 @@ pub(crate) struct Outputs<'a> {
     call: PhantomData<&'a ()>,
 }
 
-pub(super) struct OutputTensor {
-    pub(super) value: *mut ort_sys::OrtValue,
+struct OutputTensor {
     memory: Memory,
     /// Whether it lies over an input or an earlier output.
     shared: bool,
@@ -138,9 +164,5 @@ impl Outputs<'_> {
             // gone, and with it all that borrowed from it.
             unsafe { std::ptr::copy_nonoverlapping(output.copy.as_ptr(), output.memory.data, output.memory.len) };
         }
-    }
-
-    pub(super) fn get(&self, index: usize) -> Option<&OutputTensor> {
-        self.tensors.get(index)?.as_ref()
     }
 }

@@ -1,11 +1,12 @@
 //! [`InnerOp`]: one of ONNX Runtime's own kernels, called from inside a kernel.
 
 use std::ffi::{CStr, c_int};
+use std::marker::PhantomData;
 
 use ort::sys as ort_sys;
 
 use super::api::Api;
-use super::compute::{ComputeContext, Outputs};
+use super::compute::{ComputeContext, OutputRef};
 use super::failure::{Code, Failure};
 use super::scratch::Scratch;
 use super::tensor::{Element, TensorRef};
@@ -74,8 +75,8 @@ impl InnerOp {
         Ok(InnerOp { api, op, inputs: spec.inputs, outputs: spec.outputs })
     }
 
-    /// Computes inside the run that `context` stands for. Inputs beyond the slice's end are absent; outputs are all there,
-    /// as ONNX Runtime follows their pointers unchecked.
+    /// Computes inside the run that `context` stands for. Inputs and outputs are as many as the kernel was made for; outputs are
+    /// all there, as ONNX Runtime follows their pointers unchecked.
     ///
     /// Outputs that share memory with an input are written in place: the kernel is ONNX Runtime's own, and does what
     /// it would do without this library.
@@ -85,21 +86,19 @@ impl InnerOp {
         inputs: &[Operand<'_>],
         outputs: &[Target<'_>],
     ) -> Result<(), Failure> {
-        let mut input_values: Vec<_> = inputs.iter().map(Operand::value).collect();
-        input_values.resize(self.inputs, std::ptr::null());
-        let output_values: Vec<_> = outputs.iter().filter_map(Target::value).collect();
-        if output_values.len() != self.outputs {
-            let rule = format!("the inner kernel needs {} outputs", self.outputs);
-            return Err(Failure::new(Code::RuntimeException, format!("{rule}; received {}", output_values.len())));
+        if (inputs.len(), outputs.len()) != (self.inputs, self.outputs) {
+            let rule = format!("the inner kernel needs {} inputs and {} outputs", self.inputs, self.outputs);
+            let received = format!("{} and {}", inputs.len(), outputs.len());
+            return Err(Failure::new(Code::RuntimeException, format!("{rule}; received {received}")));
         }
         call!(
             self.api,
             InvokeOp(
                 context.ptr,
                 self.op,
-                input_values.as_ptr(),
+                inputs.as_ptr().cast(),
                 self.inputs as c_int,
-                output_values.as_ptr(),
+                outputs.as_ptr().cast(),
                 self.outputs as c_int,
             )
         )
@@ -142,38 +141,44 @@ impl Drop for Attributes {
     }
 }
 
-/// What an inner kernel reads.
-pub(crate) enum Operand<'a> {
-    Absent,
-    /// An input of the running node, as it is.
-    Input(&'a TensorRef<'a>),
-    /// Memory of our own.
-    Scratch(&'a Scratch<'a>),
+/// What an inner kernel reads. As ONNX Runtime takes it, so that a list of them needs no other form.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(crate) struct Operand<'a> {
+    value: *const ort_sys::OrtValue,
+    tensor: PhantomData<&'a ()>,
 }
 
-impl Operand<'_> {
-    fn value(&self) -> *const ort_sys::OrtValue {
-        match self {
-            Operand::Absent => std::ptr::null(),
-            Operand::Input(tensor) => tensor.value,
-            Operand::Scratch(scratch) => scratch.value,
-        }
+impl<'a> Operand<'a> {
+    pub(crate) const ABSENT: Operand<'static> = Operand { value: std::ptr::null(), tensor: PhantomData };
+
+    /// An input of the running node, as it is.
+    pub(crate) fn input(tensor: &'a TensorRef<'_>) -> Self {
+        Operand { value: tensor.value, tensor: PhantomData }
+    }
+
+    /// Memory of our own.
+    pub(crate) fn scratch(scratch: &'a Scratch<'_>) -> Self {
+        Operand { value: scratch.value, tensor: PhantomData }
     }
 }
 
-/// What an inner kernel writes.
-pub(crate) enum Target<'a> {
-    /// Output `.1` of the running node, in place.
-    Output(&'a Outputs<'a>, usize),
-    /// Memory of our own.
-    Scratch(&'a Scratch<'a>),
+/// What an inner kernel writes; like [`Operand`].
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(crate) struct Target<'a> {
+    value: *mut ort_sys::OrtValue,
+    tensor: PhantomData<&'a ()>,
 }
 
-impl Target<'_> {
-    fn value(&self) -> Option<*mut ort_sys::OrtValue> {
-        match self {
-            Target::Output(outputs, index) => outputs.get(*index).map(|output| output.value),
-            Target::Scratch(scratch) => Some(scratch.value),
-        }
+impl<'a> Target<'a> {
+    /// An output of the running node, in place.
+    pub(crate) fn output(output: &'a OutputRef<'_>) -> Self {
+        Target { value: output.value, tensor: PhantomData }
+    }
+
+    /// Memory of our own.
+    pub(crate) fn scratch(scratch: &'a Scratch<'_>) -> Self {
+        Target { value: scratch.value, tensor: PhantomData }
     }
 }

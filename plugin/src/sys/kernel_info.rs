@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::inner_op::{InnerOp, InnerOpSpec};
 use super::logger::Logger;
 use super::scratch::Arena;
-use super::tensor::{Memory, TensorRef};
+use super::tensor::TensorRef;
 use super::type_info::TensorType;
 
 /// An attribute of a node. ONNX Runtime does not check those of a custom operator, and cannot list them: they are
@@ -166,8 +166,7 @@ impl KernelInfo<'_> {
             return Ok(None);
         }
         // SAFETY: initializers of a node of the CPU provider are tensors in host memory, and the session owns them.
-        let memory = unsafe { Memory::of(self.api, value)? };
-        Ok(Some(TensorRef { value, memory, context: PhantomData }))
+        unsafe { TensorRef::new(self.api, value).map(Some) }
     }
 
     /// Memory for temporary tensors.

@@ -25,6 +25,12 @@ struct Handle {
     threshold: Option<Severity>,
 }
 
+impl Handle {
+    fn takes(self, severity: Severity) -> bool {
+        self.threshold.is_some_and(|threshold| severity >= threshold)
+    }
+}
+
 thread_local! {
     /// The logger of the ONNX Runtime call that this thread is in.
     static CURRENT: Cell<Option<Handle>> = const { Cell::new(None) };
@@ -62,6 +68,11 @@ impl Logger<'_> {
         self.handle.logger.addr()
     }
 
+    /// Whether a line of this severity would be written.
+    pub(crate) fn takes(self, severity: Severity) -> bool {
+        self.handle.takes(severity)
+    }
+
     /// Makes this the logger of the thread while `body` runs.
     pub(crate) fn scope<T>(self, body: impl FnOnce() -> T) -> T {
         struct Restore(Option<Handle>);
@@ -77,7 +88,7 @@ impl Logger<'_> {
 
 /// Whether a line of this severity would be written by the thread's logger.
 pub(crate) fn enabled(severity: Severity) -> bool {
-    CURRENT.get().and_then(|handle| handle.threshold).is_some_and(|threshold| severity >= threshold)
+    CURRENT.get().is_some_and(|handle| handle.takes(severity))
 }
 
 /// Writes one line to the thread's logger. A failure to log has nowhere to go and is dropped.

@@ -34,5 +34,5 @@ pub(crate) use open::{LoadedLibrary, NoLibrary, NoRuntime, open_runtime};
 pub(crate) use operator::{Kernel, Operator, Port};
 pub(crate) use scratch::{Arena, Scratch};
 pub(crate) use shape_inference::ShapeInference;
-pub(crate) use tensor::Element;
+pub(crate) use tensor::{Element, TensorRef};
 pub(crate) use type_info::{Dim, TensorType};

@@ -52,43 +52,9 @@ impl Element {
 pub(super) struct Memory {
     pub(super) data: *mut u8,
     pub(super) len: usize,
-    pub(super) element: Element,
-    /// The dimensions, which are the tensor's own and live as long.
-    dims: *const i64,
-    rank: usize,
 }
 
 impl Memory {
-    /// # Safety
-    /// `value` is a live tensor of this runtime, in host memory.
-    pub(super) unsafe fn of(api: Api, value: *const ort_sys::OrtValue) -> Result<Memory, Failure> {
-        let mut raw = MaybeUninit::<ort_sys::ONNXTensorElementDataType>::uninit();
-        let (mut dims, mut rank) = (std::ptr::null(), 0);
-        call!(api, GetTensorElementTypeAndShapeDataReference(value, raw.as_mut_ptr(), &mut dims, &mut rank))?;
-        // SAFETY: written by the successful call; read as an integer as a newer runtime may know more types.
-        let element = Element::from_raw(unsafe { raw.as_ptr().cast::<i32>().read() });
-        // SAFETY: the dimensions are the tensor's own; a scalar has none, and maybe no address of them.
-        let shape = if rank == 0 { &[] } else { unsafe { std::slice::from_raw_parts(dims, rank) } };
-        let size = element.size().ok_or_else(|| {
-            Failure::new(
-                Code::InvalidArgument,
-                format!("tensors must be float32, float16 or int32; received element type {element:?}"),
-            )
-        })?;
-        let len = shape.iter().try_fold(size, |len, &dim| len.checked_mul(usize::try_from(dim).ok()?));
-        let len = len.ok_or_else(|| {
-            Failure::new(Code::Fail, format!("a tensor must fit in memory; received shape {shape:?}"))
-        })?;
-        let mut data = std::ptr::null_mut();
-        if len > 0 {
-            call!(api, GetTensorMutableData(value.cast_mut(), &mut data))?;
-        } else {
-            // An empty tensor may have no memory at all, and a slice needs an address.
-            data = std::ptr::dangling_mut::<u64>().cast();
-        }
-        Ok(Memory { data: data.cast(), len, element, dims: shape.as_ptr(), rank })
-    }
-
     pub(super) fn range(&self) -> Range<usize> {
         self.data.addr()..self.data.addr() + self.len
     }
@@ -99,33 +65,75 @@ impl Memory {
     }
 }
 
-/// An input of a running node.
+/// A tensor in host memory, alive during `'a`. Its memory is looked up when it is asked for, as calls that ONNX Runtime's own
+/// kernels answer have no use for it.
 pub(crate) struct TensorRef<'a> {
+    api: Api,
     pub(super) value: *const ort_sys::OrtValue,
-    pub(super) memory: Memory,
-    pub(super) context: PhantomData<&'a ()>,
+    element: Element,
+    /// The dimensions, which are the tensor's own and live as long.
+    dims: *const i64,
+    rank: usize,
+    life: PhantomData<&'a ()>,
 }
 
-impl TensorRef<'_> {
-    pub(crate) fn shape(&self) -> &[i64] {
-        // SAFETY: the tensor outlives the call that the context stands for, and nobody reshapes it meanwhile.
-        unsafe { std::slice::from_raw_parts(self.memory.dims, self.memory.rank) }
+impl<'a> TensorRef<'a> {
+    /// # Safety
+    /// `value` is a tensor of this runtime in host memory, and lives during `'a`.
+    #[inline]
+    pub(super) unsafe fn new(api: Api, value: *const ort_sys::OrtValue) -> Result<TensorRef<'a>, Failure> {
+        let mut raw = MaybeUninit::<ort_sys::ONNXTensorElementDataType>::uninit();
+        let (mut dims, mut rank) = (std::ptr::null(), 0);
+        call!(api, GetTensorElementTypeAndShapeDataReference(value, raw.as_mut_ptr(), &mut dims, &mut rank))?;
+        // SAFETY: written by the successful call; read as an integer as a newer runtime may know more types.
+        let element = Element::from_raw(unsafe { raw.as_ptr().cast::<i32>().read() });
+        if rank == 0 {
+            // A scalar has no dimensions, and maybe no address of them.
+            dims = std::ptr::dangling();
+        }
+        Ok(TensorRef { api, value, element, dims, rank, life: PhantomData })
+    }
+
+    pub(crate) fn shape(&self) -> &'a [i64] {
+        // SAFETY: the dimensions live as long as the tensor, and nobody reshapes it meanwhile.
+        unsafe { std::slice::from_raw_parts(self.dims, self.rank) }
     }
 
     pub(crate) fn element(&self) -> Element {
-        self.memory.element
+        self.element
+    }
+
+    pub(super) fn memory(&self) -> Result<Memory, Failure> {
+        let size = self.element.size().ok_or_else(|| {
+            let rule = "tensors must be float32, float16 or int32";
+            Failure::new(Code::InvalidArgument, format!("{rule}; received element type {:?}", self.element))
+        })?;
+        let shape = self.shape();
+        let len = shape.iter().try_fold(size, |len, &dim| len.checked_mul(usize::try_from(dim).ok()?));
+        let len = len.ok_or_else(|| {
+            Failure::new(Code::Fail, format!("a tensor must fit in memory; received shape {shape:?}"))
+        })?;
+        let mut data = std::ptr::null_mut();
+        if len > 0 {
+            call!(self.api, GetTensorMutableData(self.value.cast_mut(), &mut data))?;
+        } else {
+            // An empty tensor may have no memory at all, and a slice needs an address.
+            data = std::ptr::dangling_mut::<u64>().cast();
+        }
+        Ok(Memory { data: data.cast(), len })
     }
 
     /// The elements as they lie in memory.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        // SAFETY: the tensor outlives the call that the context stands for, nobody writes an input, and `Outputs`
-        // never forms a slice over memory that overlaps one.
-        unsafe { std::slice::from_raw_parts(self.memory.data, self.memory.len) }
+    pub(crate) fn bytes(&self) -> Result<&[u8], Failure> {
+        let memory = self.memory()?;
+        // SAFETY: the tensor outlives the borrow, nobody writes an input, and `Outputs` never forms a slice over memory that
+        // overlaps one.
+        Ok(unsafe { std::slice::from_raw_parts(memory.data, memory.len) })
     }
 
     /// The elements of an int32 tensor.
-    pub(crate) fn int32(&self) -> Vec<i32> {
-        self.bytes().as_chunks().0.iter().map(|&bytes| i32::from_ne_bytes(bytes)).collect()
+    pub(crate) fn int32(&self) -> Result<Vec<i32>, Failure> {
+        Ok(self.bytes()?.as_chunks().0.iter().map(|&bytes| i32::from_ne_bytes(bytes)).collect())
     }
 }
 
@@ -144,13 +152,7 @@ mod tests {
     #[test]
     fn overlap_needs_a_common_byte() {
         let bytes = [0u8; 16];
-        let part = |start: usize, len: usize| Memory {
-            data: bytes.as_ptr().wrapping_add(start).cast_mut(),
-            len,
-            element: Element::Int32,
-            dims: std::ptr::dangling(),
-            rank: 0,
-        };
+        let part = |start: usize, len: usize| Memory { data: bytes.as_ptr().wrapping_add(start).cast_mut(), len };
         assert!(part(0, 8).overlaps(&part(7, 1)));
         assert!(!part(0, 8).overlaps(&part(8, 8)));
         assert!(!part(4, 0).overlaps(&part(0, 4)));

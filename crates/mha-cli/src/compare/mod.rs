@@ -4,6 +4,7 @@ mod inputs;
 mod measure;
 mod npy;
 mod report;
+mod scratch;
 mod statistics;
 
 use std::error::Error;
@@ -20,6 +21,7 @@ use crate::runtime;
 use inputs::Given;
 use measure::{Look, Trial};
 use report::{Report, Setting};
+use scratch::Scratch;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -92,7 +94,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box
     let library = Library::open(&library)?;
     let adapter = library.describe_adapter(&arguments.adapter)?;
 
-    let scratch = tempfile::tempdir()?;
+    let scratch = Scratch::new()?;
     let model = arguments.model.display();
     let look = Look::at(&runtime, &arguments.model, scratch.path())
         .map_err(|why| format!("MODEL is one that ONNX Runtime {} loads, got '{model}': {why}", runtime.version()))?;

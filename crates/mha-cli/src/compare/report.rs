@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::inputs::Input;
 use super::measure::{Numbers, Row, Way, name};
-use super::statistics::{Difference, Spread};
+use super::statistics::{Difference, Spread, Unlike};
 
 /// Everything that is told of a comparison. In JSON what is infinite is null.
 #[derive(Serialize)]
@@ -92,13 +92,11 @@ impl Report {
             rows.iter().filter_map(|row| Some((row.way, row.outcome.as_ref().ok()?))).collect();
         let float16 = measured.iter().any(|(_, numbers)| numbers.float16);
         let tolerance = tolerance.unwrap_or(if float16 { TOLERANCE_F16 } else { TOLERANCE });
-        let (worst_way, worst) = measured
-            .iter()
-            .map(|(way, numbers)| (*way, largest(&numbers.differences).map_or(0.0, |difference| difference.relative)))
-            .fold((None, 0.0), |worst, next| if next.1 > worst.1 { next } else { worst });
-        let agree = worst <= tolerance;
+        let all = measured.iter().filter_map(|(way, numbers)| Some((name(*way), largest(&numbers.differences)?)));
+        let worst = all.max_by(|(_, a), (_, b)| a.relative.total_cmp(&b.relative));
+        let agree = worst.is_none_or(|(_, worst)| worst.relative <= tolerance);
         let times: Vec<(&str, Spread)> = measured.iter().map(|(way, numbers)| (name(*way), numbers.model)).collect();
-        let verdict = format!("{}; {}", fastest(&times), agreement(name(worst_way), worst, tolerance));
+        let verdict = format!("{}; {}", fastest(&times), agreement(worst, tolerance));
         let input = |input: &Input| InputRow {
             name: input.name.clone(),
             element: input.tensor.data.element().name(),
@@ -146,8 +144,12 @@ impl Report {
                 Outcome::Measured { taken_over, model_ms, attention_ms, differences, warnings, .. } => {
                     let is_stock = row.name == name(None);
                     let worst = largest(differences).filter(|_| !is_stock);
-                    let shown =
-                        |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1e}"));
+                    let unlike = worst.and_then(|worst| worst.unlike).map(Unlike::short);
+                    let shown = |value: Option<f64>| match (value, unlike) {
+                        (Some(_), Some(unlike)) => unlike.to_owned(),
+                        (Some(value), None) => format!("{value:.1e}"),
+                        (None, _) => "-".to_owned(),
+                    };
                     table.push(vec![
                         row.name.to_owned(),
                         format!("{taken_over} of {}", self.nodes),
@@ -236,11 +238,20 @@ fn fastest(times: &[(&str, Spread)]) -> String {
     format!("{} is fastest{near}: {factor:.2} times as fast as {}{next}", first.0, other.0)
 }
 
-fn agreement(way: &str, worst: f64, tolerance: f64) -> String {
-    if worst <= tolerance {
-        return format!("outputs agree ({worst:.1e} of their scale at most, {tolerance:e} is allowed)");
+/// Whether outputs agree, by the one that is furthest off and whose it is.
+fn agreement(worst: Option<(&str, &Difference)>, tolerance: f64) -> String {
+    let Some((way, worst)) = worst else { return "there are no outputs to compare".to_owned() };
+    let Difference { output, absolute, relative, unlike } = worst;
+    match unlike {
+        _ if *relative <= tolerance => {
+            format!("outputs agree ({relative:.1e} of their scale at most, {tolerance:e} is allowed)")
+        }
+        Some(unlike) => format!("outputs DIFFER: '{output}' of {way} {}", unlike.sentence()),
+        None if relative.is_infinite() => {
+            format!("outputs DIFFER: '{output}' of {way} by {absolute:.1e}, where stock CPU's is zero")
+        }
+        None => format!("outputs DIFFER: '{output}' of {way} by {relative:.1e} of its scale, {tolerance:e} is allowed"),
     }
-    format!("outputs DIFFER: those of {way} by {worst:.1e} of their scale, {tolerance:e} is allowed")
 }
 
 fn with_spread(Spread { median, low, high }: &Spread) -> String {
@@ -280,7 +291,7 @@ mod tests {
             model: about(median),
             attention: about(median / 2.0),
             nodes: vec![("n".into(), about(median / 2.0))],
-            differences: vec![Difference { output: "y".into(), absolute: relative * 2.0, relative }],
+            differences: vec![Difference { output: "y".into(), absolute: relative * 2.0, relative, unlike: None }],
             warnings: Vec::new(),
         }
     }
@@ -331,8 +342,52 @@ mod tests {
         };
         assert!(with(1e-3, false).agree);
         assert!(!with(2e-3, false).agree && with(2e-3, true).agree);
-        let off = with(f64::INFINITY, true);
-        assert!(!off.agree && off.verdict.contains("DIFFER: those of apple by inf of their scale"), "{}", off.verdict);
+        let off = with(2e-2, true);
+        let verdict = "; outputs DIFFER: 'y' of apple by 2.0e-2 of its scale, 1e-2 is allowed";
+        assert!(!off.agree && off.verdict.ends_with(verdict), "{}", off.verdict);
+    }
+
+    #[test]
+    fn what_no_number_says_is_said_in_words() {
+        let infinite = |absolute, unlike| Difference { output: "y".into(), absolute, relative: f64::INFINITY, unlike };
+        let cases = [
+            (infinite(2.0, None), "'y' of auto by 2.0e0, where stock CPU's is zero", "2.0e0"),
+            (infinite(f64::INFINITY, Some(Unlike::Nan)), "'y' of auto is NaN where stock CPU gives a number", "NaN"),
+            (
+                infinite(f64::INFINITY, Some(Unlike::NotNan)),
+                "'y' of auto is a number where stock CPU gives NaN",
+                "no NaN",
+            ),
+            (
+                infinite(f64::INFINITY, Some(Unlike::Infinity)),
+                "'y' of auto and stock CPU's are not infinite in the same places",
+                "infinity",
+            ),
+            (
+                infinite(f64::INFINITY, Some(Unlike::Shape)),
+                "'y' of auto has another shape or type than stock CPU's",
+                "shape",
+            ),
+        ];
+        for (difference, verdict, cell) in cases {
+            let off = Numbers { differences: vec![difference], ..numbers(30.0, 0.0) };
+            let rows = [
+                (None, numbers(10.0, 0.0)),
+                (Some(PathChoice::Baseline), numbers(20.0, 1e-9)),
+                (Some(PathChoice::Auto), off),
+            ];
+            let report = report(rows.map(|(way, numbers)| Row { way, outcome: Ok(numbers) }).into());
+            assert!(
+                !report.agree && report.verdict.ends_with(&format!("; outputs DIFFER: {verdict}")),
+                "{}",
+                report.verdict
+            );
+            let mut text = Vec::new();
+            report.write(&mut text).unwrap();
+            let text = String::from_utf8(text).unwrap();
+            let row = text.lines().find(|line| line.trim_start().starts_with("auto")).unwrap();
+            assert!(row.contains(&format!("  {cell}")), "{text}");
+        }
     }
 
     #[test]

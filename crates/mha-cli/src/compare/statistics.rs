@@ -39,31 +39,82 @@ impl Spread {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct Difference {
     pub(super) output: String,
-    /// Largest difference of an element. Infinite where shapes differ, or where one of the two is no number.
+    /// Largest difference of an element; none of an empty output. Infinite where no number says it.
     pub(super) absolute: f64,
     /// The same as a share of the expected output's largest finite element.
     pub(super) relative: f64,
+    /// What no number says.
+    pub(super) unlike: Option<Unlike>,
+}
+
+/// How outputs differ other than in numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Unlike {
+    /// In shape or type.
+    Shape,
+    /// An element is NaN that should be none.
+    Nan,
+    /// An element should be NaN and is not.
+    NotNan,
+    /// One of two elements is infinite, or they are so with different signs.
+    Infinity,
+}
+
+impl Unlike {
+    /// As a table's cell.
+    pub(super) fn short(self) -> &'static str {
+        match self {
+            Unlike::Shape => "shape",
+            Unlike::Nan => "NaN",
+            Unlike::NotNan => "no NaN",
+            Unlike::Infinity => "infinity",
+        }
+    }
+
+    /// What an output has that stock CPU's has not.
+    pub(super) fn sentence(self) -> &'static str {
+        match self {
+            Unlike::Shape => "has another shape or type than stock CPU's",
+            Unlike::Nan => "is NaN where stock CPU gives a number",
+            Unlike::NotNan => "is a number where stock CPU gives NaN",
+            Unlike::Infinity => "and stock CPU's are not infinite in the same places",
+        }
+    }
+
+    fn of(want: f64, got: f64) -> Option<Unlike> {
+        match (want.is_nan(), got.is_nan()) {
+            (false, true) => Some(Unlike::Nan),
+            (true, false) => Some(Unlike::NotNan),
+            // Infinities of one sign agree, and so do two that are no number.
+            (false, false) if want != got && (want.is_infinite() || got.is_infinite()) => Some(Unlike::Infinity),
+            _ => None,
+        }
+    }
 }
 
 impl Difference {
     pub(super) fn between(output: &str, expected: &Tensor, got: &Tensor) -> Difference {
         let same_shape = expected.shape == got.shape && expected.data.element() == got.data.element();
-        let (mut absolute, mut scale) = (if same_shape { 0.0 } else { f64::INFINITY }, 0.0_f64);
+        let mut unlike = (!same_shape).then_some(Unlike::Shape);
+        let (mut absolute, mut scale) = (0.0_f64, 0.0_f64);
         for (want, got) in elements(&expected.data).zip(elements(&got.data)).filter(|_| same_shape) {
             if want.is_finite() {
                 scale = scale.max(want.abs());
             }
-            // Infinities of one sign agree, and so do two that are no number.
-            if want != got && !(want.is_nan() && got.is_nan()) {
-                let difference = (want - got).abs();
-                absolute = absolute.max(if difference.is_nan() { f64::INFINITY } else { difference });
+            if want.is_finite() && got.is_finite() {
+                absolute = absolute.max((want - got).abs());
             }
+            unlike = unlike.or(Unlike::of(want, got));
+        }
+        if unlike.is_some() {
+            absolute = f64::INFINITY;
         }
         let relative = match absolute {
             0.0 => 0.0,
             _ => absolute / scale,
         };
-        Difference { output: output.to_owned(), absolute, relative }
+        Difference { output: output.to_owned(), absolute, relative, unlike }
     }
 }
 
@@ -97,20 +148,33 @@ mod tests {
     fn differences_are_absolute_and_of_the_scale() {
         let tensor = |values: &[f32]| Tensor { shape: vec![values.len()], data: Data::F32(values.into()) };
         let (inf, nan) = (f32::INFINITY, f32::NAN);
-        let cases: [(&[f32], &[f32], f64, f64); 9] = [
+        let cases: [(&[f32], &[f32], f64, f64); 6] = [
             (&[1.0, -4.0], &[1.0, -4.0], 0.0, 0.0),
             (&[1.0, -4.0], &[1.5, -4.0], 0.5, 0.125),
             (&[0.0], &[0.0], 0.0, 0.0),
             (&[0.0], &[1.0], 1.0, f64::INFINITY),
             (&[nan, inf, 2.0], &[nan, inf, 1.0], 1.0, 0.5),
-            (&[nan, 2.0], &[0.0, 2.0], f64::INFINITY, f64::INFINITY),
-            (&[2.0, 2.0], &[nan, 2.0], f64::INFINITY, f64::INFINITY),
-            (&[inf, 2.0], &[-inf, 2.0], f64::INFINITY, f64::INFINITY),
-            (&[1.0], &[1.0, 2.0], f64::INFINITY, f64::INFINITY),
+            (&[], &[], 0.0, 0.0),
         ];
         for (want, got, absolute, relative) in cases {
             let difference = Difference::between("y", &tensor(want), &tensor(got));
-            assert_eq!((difference.absolute, difference.relative), (absolute, relative), "{want:?} {got:?}");
+            let expected = Difference { output: "y".into(), absolute, relative, unlike: None };
+            assert_eq!(difference, expected, "{want:?} {got:?}");
+        }
+        let cases: [(&[f32], &[f32], Unlike); 7] = [
+            (&[nan, 2.0], &[0.0, 2.0], Unlike::NotNan),
+            (&[2.0, 2.0], &[2.0, nan], Unlike::Nan),
+            (&[inf, 2.0], &[nan, 2.0], Unlike::Nan),
+            (&[inf, 2.0], &[-inf, 2.0], Unlike::Infinity),
+            (&[1.0, 2.0], &[inf, 2.0], Unlike::Infinity),
+            (&[1.0], &[1.0, 2.0], Unlike::Shape),
+            (&[], &[1.0], Unlike::Shape),
+        ];
+        for (want, got, unlike) in cases {
+            let difference = Difference::between("y", &tensor(want), &tensor(got));
+            let (absolute, relative) = (f64::INFINITY, f64::INFINITY);
+            let expected = Difference { output: "y".into(), absolute, relative, unlike: Some(unlike) };
+            assert_eq!(difference, expected, "{want:?} {got:?}");
         }
     }
 

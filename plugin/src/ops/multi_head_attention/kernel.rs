@@ -1,5 +1,6 @@
 //! [`AttentionKernel`]: the kernel of one node.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -7,21 +8,20 @@ use mha_auto::Auto;
 use mha_gpu::{Gpu, GpuError, Resident, RunReport, Source};
 use mha_plan::{Plan, PlanOptions, Tensor};
 use mha_spec::options::PREFIX;
-use mha_spec::{
-    AttentionProblem, DType, FallbackChoice, Options, PathChoice, RouteChoice, check_cache_indirection, output_shapes,
-};
-use mha_tune::Class;
+use mha_spec::{AttentionProblem, DType, FallbackChoice, Options, PathChoice, RouteChoice, check_cache_indirection};
 
 use super::cpu::CpuKernel;
 use super::node::{Node, input_shapes};
 use super::plans::{PlanCache, Planned};
+use super::posed::{LastPosed, Posed};
 use super::route::Route;
 use super::{input, output, spec_failure};
 use crate::device;
 use crate::logging::{self, TARGET};
 use crate::profile::{self, Call, Profile};
 use crate::session::{FallbackCause, Session};
-use crate::sys::{Code, ComputeContext, Failure, Inputs, Kernel, KernelInfo};
+use crate::sys::logger::Severity;
+use crate::sys::{Code, ComputeContext, Failure, Inputs, Kernel, KernelInfo, TensorRef};
 
 /// The kernel of one node.
 pub(crate) struct AttentionKernel {
@@ -36,6 +36,7 @@ pub(crate) struct AttentionKernel {
     /// ONNX Runtime's own kernel, where the options allow it; the reason where it can't be had.
     cpu: Option<Result<CpuKernel, Failure>>,
     plans: PlanCache,
+    last: LastPosed,
     runtime_minor_version: u32,
 }
 
@@ -85,15 +86,26 @@ impl AttentionKernel {
             _ => None,
         };
         let may_use_cpu = options.fallback == FallbackChoice::Cpu || options.route == RouteChoice::Auto;
-        let cpu = may_use_cpu.then(|| CpuKernel::new(info, &node));
+        let cpu =
+            may_use_cpu.then(|| session.arena(|| info.arena()).and_then(|arena| CpuKernel::new(info, &node, arena)));
         if let (RouteChoice::Auto, Some(Err(failure))) = (options.route, &cpu) {
             tracing::warn!(target: TARGET, "node '{}' has no CPU kernel for route=auto, the GPU answers: {failure}", node.name);
         }
-        let plans = PlanCache::default();
+        let (plans, last) = (PlanCache::default(), LastPosed::default());
         let runtime_minor_version = info.runtime_minor_version();
         let constants = Vec::new();
-        let mut kernel =
-            AttentionKernel { node, options, session, device, auto, constants, cpu, plans, runtime_minor_version };
+        let mut kernel = AttentionKernel {
+            node,
+            options,
+            session,
+            device,
+            auto,
+            constants,
+            cpu,
+            plans,
+            last,
+            runtime_minor_version,
+        };
         kernel.prepare(info)?;
         Ok(kernel)
     }
@@ -130,87 +142,115 @@ impl AttentionKernel {
         }
     }
 
-    fn run(&self, context: &ComputeContext<'_>) -> Result<(), Failure> {
-        let begin = Instant::now();
-        let inputs = context.inputs()?;
-        let problem = self.problem(&inputs)?;
-        let class = (self.options.route == RouteChoice::Auto).then(|| Class::of(&problem));
+    /// Answers a run; by `standing`, where an earlier choice of `route=auto` stands for it.
+    fn run(
+        &self,
+        context: &ComputeContext<'_>,
+        begin: Option<Instant>,
+        posed: &Posed,
+        standing: Option<Route>,
+        inputs: Inputs<'_>,
+    ) -> Result<(), Failure> {
+        let route = standing.or_else(|| self.choose(posed));
+        let chosen = posed.route.as_ref().filter(|_| standing.is_none()).map(|class| (class, Instant::now()));
+        let done = |route, provider, report: Option<&RunReport>| {
+            if let Some((class, begin)) = chosen {
+                class.record(route, begin.elapsed());
+            }
+            self.record(begin, provider, report);
+        };
         let (cause, reason) = match &self.device {
-            Device::Missing(reason) => (FallbackCause::NoAdapter, reason.clone()),
+            Device::Missing(reason) => (FallbackCause::NoAdapter, Cow::Borrowed(reason)),
             Device::Gpu(gpu) => {
-                if let Some(cpu) = class.and_then(|class| self.routed_to_cpu(gpu, class, &problem)) {
-                    cpu.run(context, &problem, inputs)?;
-                    self.record(begin, class, Route::Cpu, CPU_PROVIDER, None);
+                if let (Some(Route::Cpu), Some(Ok(cpu))) = (route, &self.cpu) {
+                    cpu.run(context, posed, &inputs)?;
+                    done(Route::Cpu, CPU_PROVIDER, None);
                     return Ok(());
                 }
-                match self.run_on_gpu(context, gpu, &problem, inputs) {
+                match self.run_on_gpu(context, gpu, posed, inputs) {
                     Ok(report) => {
-                        self.record(begin, class, Route::Gpu, &gpu.caps().name, Some(&report));
+                        done(Route::Gpu, &gpu.caps().name, Some(&report));
                         return Ok(());
                     }
                     Err(Unanswered::Failed(failure)) => return Err(failure),
-                    Err(Unanswered::Unable(cause, reason)) => (cause, reason),
+                    Err(Unanswered::Unable(cause, reason)) => (cause, Cow::Owned(reason)),
                 }
             }
         };
-        self.fall_back(cause, &reason)?.run(context, &problem, context.inputs()?)?;
-        self.record(begin, class, Route::Cpu, CPU_PROVIDER, None);
+        self.fall_back(cause, &reason)?.run(context, posed, &context.inputs()?)?;
+        done(Route::Cpu, CPU_PROVIDER, None);
         Ok(())
     }
 
-    /// The CPU kernel, where `route=auto` has it answer a class.
-    fn routed_to_cpu(&self, gpu: &Gpu, class: Class, problem: &AttentionProblem) -> Option<&CpuKernel> {
-        let cpu = self.cpu.as_ref()?.as_ref().ok()?;
-        let resident_bytes = self.constants.iter().map(|(_, resident)| resident.bytes()).sum();
-        let router = self.session.router();
-        let (route, choice) = router.choose(class, problem, gpu.caps(), resident_bytes, self.runtime_minor_version);
-        match choice.map(|choice| choice.reason) {
-            Some(why) => tracing::debug!(target: TARGET, "node '{}': route {route}: {why}", self.node.name),
-            None => {
-                tracing::debug!(target: TARGET, "node '{}': route {route}: the CPU kernel may be wrong here", self.node.name);
+    /// Who answers the next call of a class, where `route=auto` has a choice.
+    fn choose(&self, posed: &Posed) -> Option<Route> {
+        let Some(class) = &posed.route else {
+            if self.routed_gpu().is_some() {
+                tracing::debug!(target: TARGET, "node '{}': route gpu: the CPU kernel may be wrong here", self.node.name);
             }
-        }
-        (route == Route::Cpu).then_some(cpu)
+            return None;
+        };
+        let (route, choice) = class.choose();
+        tracing::debug!(target: TARGET, "node '{}': route {route}: {}", self.node.name, choice.reason);
+        Some(route)
     }
 
-    /// Tells the session of a call that is done; of a class, where `route=auto` chose.
-    fn record(&self, begin: Instant, class: Option<Class>, route: Route, provider: &str, report: Option<&RunReport>) {
-        if let Some(class) = class {
-            self.session.router().record(class, route, begin.elapsed());
-        }
-        if let Some(profile) = self.session.profile() {
-            let total = begin.elapsed();
-            profile.record(&Call { node: &self.node.name, begin, total, provider, report });
+    /// The GPU, where `route=auto` chooses between it and the CPU kernel.
+    fn routed_gpu(&self) -> Option<&Gpu> {
+        match (&self.device, &self.cpu) {
+            (Device::Gpu(gpu), Some(Ok(_))) if self.options.route == RouteChoice::Auto => Some(gpu),
+            _ => None,
         }
     }
 
-    /// The problem that these inputs pose, with the inputs checked whose content the operator checks.
-    fn problem(&self, inputs: &Inputs<'_>) -> Result<AttentionProblem, Failure> {
-        let shapes = input_shapes(|index| inputs.get(index).map(|tensor| tensor.shape()));
+    /// Tells the session's profile of a call that is done.
+    fn record(&self, begin: Option<Instant>, provider: &str, report: Option<&RunReport>) {
+        if let (Some(profile), Some(begin)) = (self.session.profile(), begin) {
+            profile.record(&Call { node: &self.node.name, begin, total: begin.elapsed(), provider, report });
+        }
+    }
+
+    /// What these inputs ask for, with those checked whose content the operator checks.
+    fn posed(&self, inputs: &Inputs<'_>) -> Result<Arc<Posed>, Failure> {
         // Without a past its content is ignored, however much there is of it.
         let past_length = inputs.get(input::PAST_SEQUENCE_LENGTH).filter(|_| self.node.has_past);
-        let past_length = past_length.map(|tensor| tensor.int32());
-        let problem = self.node.problem(&shapes, past_length.as_deref())?;
-        if let Some(beams) = inputs.get(input::CACHE_INDIRECTION).filter(|_| problem.beam_width.is_some()) {
-            check_cache_indirection(&problem, &beams.int32()).map_err(|error| spec_failure(&error))?;
+        let beams = inputs.get(input::CACHE_INDIRECTION);
+        let shapes_say_all = past_length.is_none() && beams.is_none();
+        let shapes = || inputs.iter().map(|tensor| tensor.map(TensorRef::shape));
+        if let Some(posed) = shapes_say_all.then(|| self.last.get(shapes())).flatten() {
+            return Ok(posed);
         }
-        Ok(problem)
+        let past_length = past_length.map(|tensor| tensor.int32()).transpose()?;
+        let by_name = input_shapes(|index| inputs.get(index).map(TensorRef::shape));
+        let problem = self.node.problem(&by_name, past_length.as_deref())?;
+        if let Some(beams) = beams.filter(|_| problem.beam_width.is_some()) {
+            check_cache_indirection(&problem, &beams.int32()?).map_err(|error| spec_failure(&error))?;
+        }
+        let route = self.routed_gpu().and_then(|gpu| {
+            let resident_bytes = self.constants.iter().map(|(_, resident)| resident.bytes()).sum();
+            self.session.router().class(&problem, gpu.caps(), resident_bytes, self.runtime_minor_version)
+        });
+        let posed = Arc::new(Posed::new(problem, route));
+        if shapes_say_all {
+            self.last.set(shapes(), &posed);
+        }
+        Ok(posed)
     }
 
     fn run_on_gpu(
         &self,
         context: &ComputeContext<'_>,
         gpu: &Gpu,
-        problem: &AttentionProblem,
+        posed: &Posed,
         inputs: Inputs<'_>,
     ) -> Result<RunReport, Unanswered> {
+        let Posed { problem, shapes, .. } = posed;
         if gpu.is_lost() {
             return Err(Unanswered::Unable(FallbackCause::DeviceError, "the device was lost".into()));
         }
         let plan = self
             .plan(gpu, problem)
             .map_err(|refusal| Unanswered::Unable(FallbackCause::Refused, refusal.to_string()))?;
-        let shapes = output_shapes(problem);
         let wanted = [
             Some(shapes.output.as_slice()),
             problem.present.key.then_some(shapes.present_key.as_slice()),
@@ -219,10 +259,10 @@ impl AttentionKernel {
         ];
         let mut outputs = context.outputs(&wanted, &inputs)?;
         let source = |(tensor, index)| match self.constants.iter().find(|(constant, _)| *constant == tensor) {
-            Some((_, resident)) => Some((tensor, Source::Device(resident))),
-            None => Some((tensor, Source::Host(inputs.get(index)?.bytes()))),
+            Some((_, resident)) => Some(Ok((tensor, Source::Device(resident)))),
+            None => Some(inputs.get(index)?.bytes().map(|bytes| (tensor, Source::Host(bytes)))),
         };
-        let read: Vec<(Tensor, Source<'_>)> = TENSORS.into_iter().filter_map(source).collect();
+        let read: Vec<(Tensor, Source<'_>)> = TENSORS.into_iter().filter_map(source).collect::<Result<_, Failure>>()?;
         // Plans leave empty tensors out.
         let mut written: Vec<(Tensor, &mut [u8])> = outputs
             .iter_mut()
@@ -273,7 +313,20 @@ impl AttentionKernel {
 
 impl Kernel for AttentionKernel {
     fn compute(&self, context: &ComputeContext<'_>) -> Result<(), Failure> {
-        logging::scope(context.logger(), || self.run(context))
+        let begin = self.session.profile().map(|_| Instant::now());
+        let inputs = context.inputs()?;
+        let posed = self.posed(&inputs)?;
+        let logger = context.logger();
+        // A log that takes it gets the reason of each call.
+        let explains = logger.is_some_and(|logger| logger.takes(Severity::Verbose));
+        let standing = posed.route.as_ref().filter(|_| !explains).and_then(|class| class.standing());
+        if let (Some(Route::Cpu), Some(Ok(cpu))) = (standing, &self.cpu) {
+            // With no more than it takes, as such calls may be over in microseconds. Nothing here logs.
+            cpu.run(context, &posed, &inputs)?;
+            self.record(begin, CPU_PROVIDER, None);
+            return Ok(());
+        }
+        logging::scope(logger, || self.run(context, begin, &posed, standing, inputs))
     }
 }
 
@@ -295,7 +348,7 @@ fn constants(info: &KernelInfo<'_>, gpu: &Gpu) -> Result<Vec<(Tensor, Resident)>
     let mut constants = Vec::new();
     for (tensor, index) in TENSORS {
         if let Some(content) = info.constant_input(index)? {
-            constants.push((tensor, gpu.keep(content.bytes()).map_err(unanswered)?));
+            constants.push((tensor, gpu.keep(content.bytes()?).map_err(unanswered)?));
         }
     }
     Ok(constants)

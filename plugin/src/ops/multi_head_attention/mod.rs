@@ -7,6 +7,7 @@ mod infer;
 mod kernel;
 mod node;
 mod plans;
+mod posed;
 mod route;
 
 use std::ffi::CStr;
