@@ -4,7 +4,8 @@ import itertools
 import math
 import time
 
-# Warm-up: kernels are compiled, memory is allocated, and `route=auto` gives four calls to each side before it decides.
+# Warm-up: kernels are compiled, memory is allocated, and `route=auto` gives four calls to each side before it decides. Four more,
+# by which it confirms a close decision later, are among those that count: lower quartiles don't see them.
 FIRST_CALLS = {"stock": 3, "gpu": 3, "auto": 8}
 LEAST_ROUNDS, MOST_ROUNDS = 3, 42
 # Calls at most that the slowest of them still has to come when it is known how slow it is: the trial calls, and two a round.
