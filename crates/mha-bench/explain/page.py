@@ -200,7 +200,7 @@ where one row takes {one.registers}. Other head sizes have the rows above.
 
 {lane_table(m3, M4)}
 
-### apple, rows for discrete GPUs of others
+### apple, rows for other makers' discrete GPUs
 
 No Apple GPU has these before it has measured; path `auto` tries them there beside the two above. Four query rows to a group halve the
 reads once more. The figures are an M1's.

@@ -192,7 +192,7 @@ tables! {
     APPLE_M1 = "apple_m1";
     /// The Apple lane on M3 and later.
     APPLE_M3 = "apple_m3";
-    /// The Apple lane on discrete GPUs of others.
+    /// The Apple lane on other makers' discrete GPUs.
     APPLE_WIDE = "apple_wide";
     /// The lane on cooperative matrices.
     MATRIX = "matrix";
