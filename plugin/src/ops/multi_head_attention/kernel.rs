@@ -85,6 +85,10 @@ impl AttentionKernel {
             Device::Gpu(gpu) if options.path == PathChoice::Auto => Some(device::auto(gpu)),
             _ => None,
         };
+        if let Device::Gpu(gpu) = &device {
+            // Those of a thread without a log, which would wait long where the CPU kernel answers all calls.
+            gpu.say_warnings();
+        }
         let may_use_cpu = options.fallback == FallbackChoice::Cpu || options.route == RouteChoice::Auto;
         let cpu =
             may_use_cpu.then(|| session.arena(|| info.arena()).and_then(|arena| CpuKernel::new(info, &node, arena)));
