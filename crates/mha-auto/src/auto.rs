@@ -163,7 +163,8 @@ impl Shared {
         written.map(drop)
     }
 
-    /// As [`Auto::learn`], with the one warning where it fails. None where no measurement beside a session can decide, which is kept too.
+    /// As [`Auto::learn`], with the one warning where it fails. None where no measurement beside a session can decide: that is kept
+    /// too.
     pub(crate) fn learn_or_warn(&self, problem: &AttentionProblem, known: Option<Known>) {
         if let Err(error) = self.learn(problem, known)
             && !self.warned.swap(true, Ordering::Relaxed)

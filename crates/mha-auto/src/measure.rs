@@ -240,3 +240,19 @@ fn plan(gpu: &Gpu, problem: &AttentionProblem, candidate: &Candidate) -> Option<
     let options = PlanOptions { path: PathChoice::Auto, prefer, ..PlanOptions::default() };
     mha_plan::plan(problem, gpu.caps(), &options).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_launch_fails_by_itself_unless_the_device_or_its_memory_is_gone() {
+        let own = GpuError::Shader { kernel: "rows", message: "no".into() };
+        assert!(!works(Err(own)).unwrap());
+        assert!(works(Ok(Duration::ZERO)).unwrap());
+        let memory = GpuError::OutOfMemory { operation: "create a buffer of 16 bytes".into() };
+        for general in [memory, GpuError::DeviceLost { message: "gone".into() }] {
+            assert!(works(Err(general)).is_err());
+        }
+    }
+}
