@@ -115,25 +115,60 @@ def test_options_have_their_effect(compare, plain, tmp_path):
     assert result["agree"] is (result["rows"][1]["differences"][0]["relative"] == 0)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals are Unix's")
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_leaves_nothing_behind(how, program, plain, tmp_path):
+ENDS = [] if sys.platform == "win32" else [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+@pytest.fixture
+def endless(program, plain, tmp_path):
+    """Starts a comparison that only a signal ends, with some signals ignored; gives it, and its folder of temporary files."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     command = [program, "compare", plain, "--dim", "seq=64", "--runs", "100000", "--python", sys.executable]
     environment = {**os.environ, "TMPDIR": str(folder), "NODEVICE_SELECT": "1"}
-    running = subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
+    started = []
+
+    def start(*ignored):
+        def dispose():
+            # Whatever this process was started with.
+            for how in ENDS:
+                signal.signal(how, signal.SIG_IGN if how in ignored else signal.SIG_DFL)
+
+        quiet = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        running = subprocess.Popen(command, env=environment, cwd=tmp_path, preexec_fn=dispose, **quiet)
+        started.append(running)
         # Profiles are under way.
         give_up = time.monotonic() + 60
         while not list(folder.glob("webgpu-attention-*/*")):
             assert running.poll() is None and time.monotonic() < give_up, "it makes no temporary file"
             time.sleep(0.02)
-        running.send_signal(how)
-        assert running.wait(timeout=60) == -how, "it ends as any interrupted program does"
-    finally:
+        return running, folder
+
+    yield start
+    for running in started:
         running.kill()
         running.wait()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are Unix's")
+@pytest.mark.parametrize("how", ENDS)
+def test_an_interrupted_run_leaves_nothing_behind(how, endless):
+    running, folder = endless()
+    running.send_signal(how)
+    assert running.wait(timeout=60) == -how, "it ends as any interrupted program does"
+    assert not list(folder.glob("webgpu-attention-*"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are Unix's")
+def test_signals_that_were_ignored_stay_ignored(endless):
+    """As under `nohup`, and in the background of a script."""
+    running, folder = endless(signal.SIGINT, signal.SIGHUP)
+    for how in (signal.SIGINT, signal.SIGHUP):
+        running.send_signal(how)
+        with pytest.raises(subprocess.TimeoutExpired):
+            running.wait(timeout=1)
+        assert list(folder.glob("webgpu-attention-*/*")), "it goes on"
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(timeout=60) == -signal.SIGTERM
     assert not list(folder.glob("webgpu-attention-*"))
 
 

@@ -99,6 +99,27 @@ def test_a_damaged_file_costs_one_warning(spoil, library, tmp_path):
     assert len(warnings) == 1 and str(file) in warnings[0] and "not used" in warnings[0], said(spoilt)
 
 
+# A session whose log takes no warnings, and one whose log does: neither is run.
+WAITING = """
+from harness import ERROR, WARNING, session
+from mha_cases import build_model
+
+library, case = ARGUMENTS
+first = session(build_model(case), library, path="auto", log_level=ERROR)
+print("--- second", file=sys.stderr, flush=True)
+second = session(build_model(case), library, path="auto", log_level=WARNING)
+"""
+
+
+def test_a_warning_waits_for_a_session_whose_log_takes_it(library, tmp_path):
+    blocked = tmp_path / "cache"
+    blocked.write_bytes(b"")
+    finished = run_python(WAITING, library, CASE, env={"XDG_CACHE_HOME": str(blocked)})
+    assert finished.returncode == 0, said(finished)
+    first, second = finished.stderr.split("--- second")
+    assert [log.count("measured choices") for log in (first, second)] == [0, 1], said(finished)
+
+
 def test_a_cache_directory_that_is_a_file_costs_one_warning(library, tmp_path):
     blocked = tmp_path / "cache"
     blocked.write_bytes(b"")

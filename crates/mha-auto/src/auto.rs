@@ -89,10 +89,6 @@ impl Auto {
     /// Notes that a session called for a problem's answer. The second call of a class that nothing is known of has it measured,
     /// by a thread of its own, unless the device is a software one; gives whether this was that call.
     pub fn called(&self, problem: &AttentionProblem) -> bool {
-        // A software device would compile and compute on the cores that the session works on, for seconds.
-        if self.gpu().caps().kind == DeviceKind::Software {
-            return false;
-        }
         let class = Class::of(problem);
         let calls = {
             let mut calls = lock(&self.calls);
@@ -100,11 +96,11 @@ impl Auto {
             *calls = calls.saturating_add(1);
             *calls
         };
-        let worth_it = calls == CALLS_BEFORE && !self.shared.known().contains_key(&class);
-        if worth_it {
+        let is_due = is_due(self.gpu().caps().kind, &self.shared.known(), class, calls);
+        if is_due {
             self.learn_aside(problem);
         }
-        worth_it
+        is_due
     }
 
     /// Has a problem's class measured by a thread of its own, beside whatever else the device does.
@@ -112,7 +108,7 @@ impl Auto {
         self.worker.measure(problem.clone());
     }
 
-    /// What is known of the problem's class; none also where a measurement decided nothing.
+    /// What is known of the problem's class; none also where none can decide it.
     pub fn known(&self, problem: &AttentionProblem) -> Option<Known> {
         self.shared.known().get(&Class::of(problem)).cloned().flatten()
     }
@@ -167,7 +163,8 @@ impl Shared {
         written.map(drop)
     }
 
-    /// As [`Auto::learn`], with the one warning where it fails. None where a measurement decided nothing, which is kept too.
+    /// As [`Auto::learn`], with the one warning where it fails. None where no measurement beside a session can decide: that is kept
+    /// too.
     pub(crate) fn learn_or_warn(&self, problem: &AttentionProblem, known: Option<Known>) {
         if let Err(error) = self.learn(problem, known)
             && !self.warned.swap(true, Ordering::Relaxed)
@@ -175,6 +172,12 @@ impl Shared {
             self.gpu.warn(error.to_string());
         }
     }
+}
+
+/// Whether a class is to be measured on a device of a kind, by what is known and how often the class was called.
+fn is_due(kind: DeviceKind, known: &Choices, class: Class, calls: u32) -> bool {
+    // A software device would compile and compute on the cores that the session works on, for seconds.
+    kind != DeviceKind::Software && calls == CALLS_BEFORE && !known.contains_key(&class)
 }
 
 /// Whether a measuring thread of this process has something to measure.
@@ -193,4 +196,32 @@ static REGISTRY: Mutex<Vec<Weak<Auto>>> = Mutex::new(Vec::new());
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use mha_gpu::AdapterIdentity;
+    use mha_plan::{candidates, devices};
+    use mha_testkit::plain;
+
+    use super::*;
+
+    #[test]
+    fn a_class_is_due_once_and_not_where_a_file_knows_of_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let identity =
+            AdapterIdentity { name: "GPU".into(), backend: "vulkan".into(), pci: [1, 2], driver: "1".into() };
+        let problems = [100, 3000, 1].map(|q_len| plain(1, 8, q_len, q_len, 64));
+        let [decided, undecided, new] = problems.each_ref().map(Class::of);
+        let candidate = candidates(&problems[0], &devices::h100()).unwrap().all[0].clone();
+        let choice = Known { candidate, time: std::time::Duration::from_micros(5), baseline: None };
+        let kept = Choices::from([(decided, Some(choice)), (undecided, None)]);
+        Store::new(directory.path(), &identity).add(&kept).unwrap();
+        let known = Store::new(directory.path(), &identity).load().unwrap();
+        let due = |kind, class| (1..5).filter(|&calls| is_due(kind, &known, class, calls)).count();
+        for kind in [DeviceKind::Discrete, DeviceKind::Integrated] {
+            assert_eq!([decided, undecided, new].map(|class| due(kind, class)), [0, 0, 1], "{kind:?}");
+        }
+        assert_eq!(due(DeviceKind::Software, new), 0, "a software device is left to `tune`");
+    }
 }

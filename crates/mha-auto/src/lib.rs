@@ -11,5 +11,5 @@ mod store;
 mod worker;
 
 pub use auto::{Auto, is_measuring, stop_all};
-pub use measure::{Effort, Known, Measured, measure};
+pub use measure::{Effort, Known, Measured, Undecided, measure};
 pub use store::{Store, StoreError};

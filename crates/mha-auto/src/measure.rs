@@ -83,28 +83,69 @@ pub struct Measured {
     pub known: Known,
 }
 
+/// Why a measurement decided nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Undecided {
+    /// There is one candidate or none, or nothing to compute.
+    #[error("there is nothing to choose")]
+    NoChoice,
+    /// Tensors of the least part that fills the device need more than [`Effort::bytes`].
+    #[error("tensors to measure with need {needed} bytes, where {allowed} are allowed")]
+    TooLarge {
+        /// Their bytes.
+        needed: u64,
+        /// The effort's.
+        allowed: u64,
+    },
+    /// A launch of the least part that fills the device takes far longer than [`Effort::launch`], on a device as busy as it is.
+    #[error("a launch takes {0:.3?}")]
+    TooSlow(Duration),
+    /// [`Effort::budget`] ended before enough was known.
+    #[error("the time ran out")]
+    OutOfTime,
+    /// `proceed` said no.
+    #[error("it was called off")]
+    CalledOff,
+    /// Every candidate failed by itself.
+    #[error("no candidate runs")]
+    NoneRuns,
+    /// The device failed, whatever the candidate.
+    #[error(transparent)]
+    Failed(#[from] GpuError),
+}
+
+impl Undecided {
+    /// Whether a later measurement with the same effort would come to the same. What depends on time, memory or luck may be another
+    /// program's doing.
+    pub fn is_lasting(&self) -> bool {
+        match self {
+            Undecided::NoChoice | Undecided::TooLarge { .. } => true,
+            Undecided::TooSlow(_)
+            | Undecided::OutOfTime
+            | Undecided::CalledOff
+            | Undecided::NoneRuns
+            | Undecided::Failed(_) => false,
+        }
+    }
+}
+
 /// Measures the candidates for a problem with tensors of random numbers. `proceed` is asked before each sample, and may wait.
-/// None where there is nothing to choose, where `proceed` says no, or where the budget ends before anything is known.
 ///
 /// # Errors
-/// What failed on the device, where it was more than one candidate.
+/// Why nothing is decided.
 pub fn measure(
     gpu: &Gpu,
     problem: &AttentionProblem,
     effort: &Effort,
     mut proceed: impl FnMut() -> bool,
-) -> Result<Option<Measured>, GpuError> {
-    let Some(found) = candidates(problem, gpu.caps()).filter(|_| problem.flops() > 0.0) else { return Ok(None) };
+) -> Result<Measured, Undecided> {
+    let found = candidates(problem, gpu.caps()).filter(|_| problem.flops() > 0.0).ok_or(Undecided::NoChoice)?;
     let whole = problem.flops();
-    let Some((problem, staged)) = prepare(gpu, problem, &found.all[found.usual], effort, &mut proceed)? else {
-        return Ok(None);
-    };
+    let (problem, staged) = prepare(gpu, problem, &found.all[found.usual], effort, &mut proceed)?;
     // A first launch compiles, which leaves a GPU idle: all of them come before any that counts.
     let mut runnable: Vec<Option<Plan>> = Vec::with_capacity(found.all.len());
     for candidate in &found.all {
-        if !proceed() {
-            return Ok(None);
-        }
+        go_on(&mut proceed)?;
         let plan = trusted_plan(gpu, &problem, candidate);
         let works = plan.as_ref().map_or(Ok(false), |plan| works(staged.time(plan, 1)))?;
         runnable.push(plan.filter(|_| works));
@@ -116,9 +157,7 @@ pub fn measure(
     let mut race = Race::new(found.all.len(), found.usual, effort.budget);
     let mut launches = vec![1; found.all.len()];
     while let Some(index) = race.next() {
-        if !proceed() {
-            return Ok(None);
-        }
+        go_on(&mut proceed)?;
         let time = runnable[index].as_ref().map(|plan| staged.time(plan, launches[index]));
         match time {
             Some(Ok(time)) => {
@@ -128,26 +167,33 @@ pub fn measure(
             }
             Some(Err(error)) => {
                 works(Err(error))?;
+                runnable[index] = None;
                 race.fail(index);
             }
             None => race.fail(index),
         }
     }
-    let Some(outcome) = race.outcome() else { return Ok(None) };
+    let none = || if runnable.iter().all(Option::is_none) { Undecided::NoneRuns } else { Undecided::OutOfTime };
+    let outcome = race.outcome().ok_or_else(none)?;
     // Of half its heads, a problem that fills the device takes half the time.
     let times: Vec<_> =
         outcome.times.iter().map(|time| time.map(|time| time.mul_f64(whole / problem.flops()))).collect();
-    let Some(time) = times[outcome.winner] else { return Ok(None) };
+    let time = times[outcome.winner].ok_or(Undecided::OutOfTime)?;
     let candidate = found.all[outcome.winner].clone();
     let known = Known { candidate, time, baseline: times[found.baseline] };
-    Ok(Some(Measured { candidates: found, times, winner: outcome.winner, known }))
+    Ok(Measured { candidates: found, times, winner: outcome.winner, known })
 }
 
-/// Whether a launch succeeded. One that failed is the candidate's own affair, unless the device is gone.
+fn go_on(proceed: &mut impl FnMut() -> bool) -> Result<(), Undecided> {
+    if proceed() { Ok(()) } else { Err(Undecided::CalledOff) }
+}
+
+/// Whether a launch succeeded. One that failed is the candidate's own affair, unless the device is gone, or out of memory: other
+/// programs may hold that, and what then happens to run is no choice.
 fn works(launch: Result<Duration, GpuError>) -> Result<bool, GpuError> {
     match launch {
         Ok(_) => Ok(true),
-        Err(error @ GpuError::DeviceLost { .. }) => Err(error),
+        Err(error @ (GpuError::DeviceLost { .. } | GpuError::OutOfMemory { .. })) => Err(error),
         Err(_) => Ok(false),
     }
 }
@@ -159,33 +205,28 @@ fn prepare<'a>(
     usual: &Candidate,
     effort: &Effort,
     proceed: &mut impl FnMut() -> bool,
-) -> Result<Option<(AttentionProblem, Staged<'a>)>, GpuError> {
+) -> Result<(AttentionProblem, Staged<'a>), Undecided> {
     let mut problem = problem.clone();
     loop {
-        let Some(plan) = plan(gpu, &problem, usual) else { return Ok(None) };
+        let plan = plan(gpu, &problem, usual).ok_or(Undecided::NoChoice)?;
         let half = samples::halved(&problem, gpu.caps());
         let bytes: u64 = plan.tensors.iter().map(|(_, bytes)| bytes).chain(&plan.scratch).sum();
         if bytes <= effort.bytes {
             let inputs = samples::inputs(&problem, &plan);
             let inputs: Vec<(Tensor, &[u8])> = inputs.iter().map(|(tensor, data)| (*tensor, data.as_slice())).collect();
             let staged = gpu.stage(&plan, &inputs)?;
-            if !proceed() {
-                return Ok(None);
-            }
+            go_on(proceed)?;
             // The first launch compiles, which is none of its time.
             staged.time(&plan, 1)?;
             let time = staged.time(&plan, 1)?;
             if half.is_none() && time > effort.launch * MOST_OVER {
-                return Ok(None);
+                return Err(Undecided::TooSlow(time));
             }
             if half.is_none() || time <= effort.launch {
-                return Ok(Some((problem, staged)));
+                return Ok((problem, staged));
             }
         }
-        match half {
-            Some(half) => problem = half,
-            None => return Ok(None),
-        }
+        problem = half.ok_or(Undecided::TooLarge { needed: bytes, allowed: effort.bytes })?;
     }
 }
 
@@ -198,4 +239,20 @@ fn plan(gpu: &Gpu, problem: &AttentionProblem, candidate: &Candidate) -> Option<
     let prefer = Some(Preference { candidate: candidate.clone(), why: "to be measured".to_owned() });
     let options = PlanOptions { path: PathChoice::Auto, prefer, ..PlanOptions::default() };
     mha_plan::plan(problem, gpu.caps(), &options).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_launch_fails_by_itself_unless_the_device_or_its_memory_is_gone() {
+        let own = GpuError::Shader { kernel: "rows", message: "no".into() };
+        assert!(!works(Err(own)).unwrap());
+        assert!(works(Ok(Duration::ZERO)).unwrap());
+        let memory = GpuError::OutOfMemory { operation: "create a buffer of 16 bytes".into() };
+        for general in [memory, GpuError::DeviceLost { message: "gone".into() }] {
+            assert!(works(Err(general)).is_err());
+        }
+    }
 }

@@ -56,8 +56,8 @@ pub enum StoreError {
     },
 }
 
-/// The choices by class of problem. None where a measurement came to no end within its bounds: what the tuning tables choose stays,
-/// and no later process need find that out again.
+/// The choices by class of problem. None where no measurement beside a session can decide: what the tuning tables choose stays, and
+/// no later process need find that out again.
 pub(crate) type Choices = BTreeMap<Class, Option<Known>>;
 
 /// Adds choices, in place of earlier ones for the same classes. What is undecided takes no other's place.

@@ -81,16 +81,15 @@ fn work(shared: &Shared, stopped: &AtomicBool, problems: &Receiver<AttentionProb
     for problem in problems {
         let (begin, mut waited) = (Instant::now(), Duration::ZERO);
         let left = MOST_TIME.saturating_sub(*lock(&SPENT));
-        let mut called_off = false;
         let proceed = || {
             waited += wait_for_turn(shared, stopped);
-            called_off = stopped() || begin.elapsed() - waited >= left;
-            !called_off
+            !stopped() && begin.elapsed() - waited < left
         };
-        let measured = measure(&shared.gpu, &problem, &Effort::ASIDE, proceed);
-        // What fails, or is called off, may be decided another time.
-        if let Some(measured) = measured.ok().filter(|measured| measured.is_some() || !called_off) {
-            shared.learn_or_warn(&problem, measured.map(|measured| measured.known));
+        match measure(&shared.gpu, &problem, &Effort::ASIDE, proceed) {
+            Ok(measured) => shared.learn_or_warn(&problem, Some(measured.known)),
+            Err(why) if why.is_lasting() => shared.learn_or_warn(&problem, None),
+            // This process leaves it, a later one may decide it.
+            Err(_) => {}
         }
         pending.fetch_sub(1, Ordering::Relaxed);
         *lock(&SPENT) += begin.elapsed() - waited;

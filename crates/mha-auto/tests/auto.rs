@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mha_auto::{Auto, Effort, Known, measure};
-use mha_gpu::{Gpu, GpuSettings};
+use mha_auto::{Auto, Effort, Known, Undecided, measure};
+use mha_gpu::{Gpu, GpuError, GpuSettings};
 use mha_plan::{DeviceKind, candidates};
 use mha_spec::{AdapterChoice, AttentionProblem};
 use mha_testkit::plain;
@@ -47,7 +47,7 @@ fn every_candidate_is_timed_or_left_behind() {
     let gpu = gpu();
     let effort = Effort { budget: PATIENCE, launch: PATIENCE, ..Effort::ASIDE };
     for problem in [problem(33), problem(3)] {
-        let measured = measure(&gpu, &problem, &effort, || true).unwrap().expect("there is time enough");
+        let measured = measure(&gpu, &problem, &effort, || true).expect("there is time enough");
         assert!(measured.times.iter().all(Option::is_some), "all of them run here: {measured:?}");
         assert_eq!(measured.known.candidate, measured.candidates.all[measured.winner]);
         assert_eq!(measured.known.time, measured.times[measured.winner].unwrap());
@@ -63,8 +63,26 @@ fn a_measurement_can_be_called_off() {
         asked += 1;
         asked < 3
     });
-    assert!(measured.unwrap().is_none());
+    assert!(matches!(measured, Err(Undecided::CalledOff)), "{measured:?}");
     assert_eq!(asked, 3);
+}
+
+#[test]
+fn only_what_meets_every_process_is_lasting() {
+    let gpu = gpu();
+    let why = |problem: &AttentionProblem, effort| measure(&gpu, problem, &effort, || true).unwrap_err();
+    let too_large = why(&problem(33), Effort { bytes: 1 << 10, ..Effort::ASIDE });
+    assert!(matches!(too_large, Undecided::TooLarge { needed, allowed: 1024 } if needed > 1024), "{too_large:?}");
+    let nothing = why(&AttentionProblem { v_head_size: 0, ..problem(0) }, Effort::ASIDE);
+    assert!(matches!(nothing, Undecided::NoChoice), "{nothing:?}");
+    // As on a device that another program keeps busy.
+    let too_slow = why(&problem(33), Effort { launch: Duration::from_nanos(1), ..Effort::ASIDE });
+    assert!(matches!(too_slow, Undecided::TooSlow(time) if !time.is_zero()), "{too_slow:?}");
+    let out_of_time = why(&problem(33), Effort { budget: Duration::ZERO, launch: PATIENCE, ..Effort::ASIDE });
+    assert!(matches!(out_of_time, Undecided::OutOfTime), "{out_of_time:?}");
+    let failed = Undecided::Failed(GpuError::OutOfMemory { operation: "create a buffer of 16 bytes".into() });
+    let lasting = [too_large, nothing, too_slow, out_of_time, failed, Undecided::NoneRuns, Undecided::CalledOff];
+    assert_eq!(lasting.map(|why| why.is_lasting()), [true, true, false, false, false, false, false]);
 }
 
 #[test]
@@ -142,7 +160,7 @@ fn the_second_call_of_a_class_has_it_measured() {
 }
 
 #[test]
-fn what_can_not_be_decided_is_not_measured_again() {
+fn what_can_not_be_decided_is_kept() {
     let directory = tempfile::tempdir().unwrap();
     let gpu = gpu();
     // Its tensors are larger than a measurement beside a session may make them, even with one head.
@@ -159,8 +177,6 @@ fn what_can_not_be_decided_is_not_measured_again() {
     drop(auto);
     let kept = fs::read_to_string(file_in(directory.path())).unwrap();
     assert!(kept.contains(&format!("\"{}\": null", Class::of(&problem))), "{kept}");
-    let later = Auto::of(&gpu, Some(directory.path()));
-    assert!((0..3).all(|_| !later.called(&problem)));
 }
 
 #[test]

@@ -39,8 +39,9 @@ def lower_quartile(times):
 
 
 def orders(names):
-    """Orders of rounds, in which each name is at every place, and right after each other one, equally often: what a session leaves
-    behind, as threads that spin and caches that are full, falls to all alike."""
+    """Orders of rounds, in which each name is at every place equally often, and of up to three names also right after each other
+    one: what a session leaves behind, as threads that spin and caches that are full, falls to all alike. Of more names each follows
+    its neighbours alone."""
     turned = [names[first:] + names[:first] for first in range(len(names))]
     return turned + [order[::-1] for order in turned]
 

@@ -70,9 +70,10 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box
             continue;
         }
         let before = auto.known(&problem).map(|known| known.candidate);
-        let outcome = match measure(&gpu, &problem, &effort, || true)? {
-            None => Outcome::Undecided,
-            Some(measured) => {
+        let outcome = match measure(&gpu, &problem, &effort, || true) {
+            Err(why) if gpu.is_lost() => return Err(why.into()),
+            Err(why) => Outcome::Undecided(why.to_string()),
+            Ok(measured) => {
                 auto.learn(&problem, measured.known.clone())?;
                 Outcome::Measured { before, measured: Box::new(measured) }
             }
@@ -95,8 +96,8 @@ struct Row {
 
 enum Outcome {
     Refused(String),
-    /// There is nothing to choose, or the time ran out.
-    Undecided,
+    /// Why it stays as it is.
+    Undecided(String),
     Measured {
         /// What an earlier measurement had chosen, if there was one.
         before: Option<Candidate>,
@@ -110,7 +111,7 @@ fn report(rows: &[Row], out: &mut impl Write) -> std::io::Result<()> {
     for Row { name, outcome } in rows {
         match outcome {
             Outcome::Refused(why) => writeln!(out, "| {name} | refused: {why} | | | |")?,
-            Outcome::Undecided => writeln!(out, "| {name} | | | | as before: nothing to choose, or out of time |")?,
+            Outcome::Undecided(why) => writeln!(out, "| {name} | | | | as before: {why} |")?,
             Outcome::Measured { before, measured } => {
                 let Measured { candidates, times, winner, known } = &**measured;
                 let usual = &candidates.all[candidates.usual];
@@ -172,7 +173,7 @@ mod tests {
             row("first f32", of(None, &[2000, 1500], 1)),
             row("again f32", of(Some(second), &[2000, 1500], 1)),
             row("odd f32", Outcome::Refused("why".to_owned())),
-            row("slow f32", Outcome::Undecided),
+            row("slow f32", Outcome::Undecided("the time ran out".to_owned())),
         ];
         let mut text = Vec::new();
         report(&rows, &mut text).unwrap();
@@ -185,6 +186,7 @@ mod tests {
             lines[4].starts_with("| again f32 | 1.500 ms | 1.500 ms | 1.500 ms | rows") && !lines[4].contains("not"),
             "{text}"
         );
+        assert_eq!(lines[6], "| slow f32 | | | | as before: the time ran out |");
         assert_eq!(lines[7], "1 of 3 choices changed");
     }
 }

@@ -133,7 +133,8 @@ impl Gpu {
         self.warnings.raise(text);
     }
 
-    pub(crate) fn say_warnings(&self) {
+    /// Says the warnings that no thread's log has taken yet, if this one's does. Calls do so by themselves.
+    pub fn say_warnings(&self) {
         self.warnings.say();
     }
 

@@ -7,7 +7,7 @@ use tracing::Level;
 
 use crate::LOG;
 
-/// Warnings that no log has taken yet. Those of a thread without one, such as the thread that measures, wait for another's.
+/// Warnings that no log has taken yet, each once. Those of a thread without one, such as the thread that measures, wait for another's.
 #[derive(Debug, Default)]
 pub(crate) struct Warnings {
     /// Whether there are any, to be looked at in every call.
@@ -17,7 +17,11 @@ pub(crate) struct Warnings {
 
 impl Warnings {
     pub(crate) fn raise(&self, text: String) {
-        self.texts.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+        drop(texts);
         self.waiting.store(true, Ordering::Release);
         self.say();
     }
@@ -80,6 +84,16 @@ mod tests {
         fn record_follows_from(&self, _: &Id, _: &Id) {}
         fn enter(&self, _: &Id) {}
         fn exit(&self, _: &Id) {}
+    }
+
+    #[test]
+    fn a_warning_that_waits_is_not_raised_again() {
+        let lines = Arc::default();
+        let log = Log { level: Level::WARN, lines: Arc::clone(&lines) };
+        let warnings = Warnings::default();
+        ["first", "second", "first", "first"].into_iter().for_each(|text| warnings.raise(text.into()));
+        with_default(log, || warnings.say());
+        assert_eq!(*lines.lock().unwrap(), ["first", "second"]);
     }
 
     #[test]

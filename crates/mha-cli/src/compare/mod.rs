@@ -20,7 +20,7 @@ use ort_webgpu_attention::host::{Feeds, Library, Port, Runtime, element_names};
 use crate::runtime;
 use inputs::Given;
 use measure::{Look, Trial};
-use report::{Report, Setting};
+use report::{Report, Setting, all_refused};
 use scratch::Scratch;
 
 #[derive(Debug, clap::Args)]
@@ -127,12 +127,8 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box
     let rows = trial.measure(&feeds, &expected, scratch.path(), &progress);
     progress.finish();
     let rows = rows?;
-    let refusals: Vec<String> = rows
-        .iter()
-        .filter_map(|row| Some(format!("{}: {}", measure::name(row.way), row.outcome.as_ref().err()?)))
-        .collect();
-    if refusals.len() == paths.len() {
-        return Err(format!("a path of the library must run '{model}', got none: {}", refusals.join("; ")).into());
+    if let Some(refusals) = all_refused(&rows) {
+        return Err(format!("a path of the library must run '{model}', got none: {refusals}").into());
     }
     let setting = Setting {
         model: model.to_string(),

@@ -18,7 +18,8 @@ pub(super) struct Report {
     nodes: usize,
     /// Largest relative difference at which outputs agree.
     tolerance: f64,
-    agree: bool,
+    /// None where no path gave outputs.
+    agree: Option<bool>,
     verdict: String,
     rows: Vec<ReportRow>,
 }
@@ -92,9 +93,10 @@ impl Report {
             rows.iter().filter_map(|row| Some((row.way, row.outcome.as_ref().ok()?))).collect();
         let float16 = measured.iter().any(|(_, numbers)| numbers.float16);
         let tolerance = tolerance.unwrap_or(if float16 { TOLERANCE_F16 } else { TOLERANCE });
-        let all = measured.iter().filter_map(|(way, numbers)| Some((name(*way), largest(&numbers.differences)?)));
+        let paths = measured.iter().filter(|(way, _)| way.is_some());
+        let all = paths.filter_map(|(way, numbers)| Some((name(*way), largest(&numbers.differences)?)));
         let worst = all.max_by(|(_, a), (_, b)| a.relative.total_cmp(&b.relative));
-        let agree = worst.is_none_or(|(_, worst)| worst.relative <= tolerance);
+        let agree = worst.map(|(_, worst)| worst.relative <= tolerance);
         let times: Vec<(&str, Spread)> = measured.iter().map(|(way, numbers)| (name(*way), numbers.model)).collect();
         let verdict = format!("{}; {}", fastest(&times), agreement(worst, tolerance));
         let input = |input: &Input| InputRow {
@@ -208,6 +210,14 @@ impl From<Row> for ReportRow {
         };
         ReportRow { name: name(row.way), outcome }
     }
+}
+
+/// Why no path ran, where none did.
+pub(super) fn all_refused(rows: &[Row]) -> Option<String> {
+    let paths = rows.iter().filter(|row| row.way.is_some());
+    let refused = |row: &Row| Some(format!("{}: {}", name(row.way), row.outcome.as_ref().err()?));
+    let refusals: Option<Vec<String>> = paths.map(refused).collect();
+    refusals.map(|refusals| refusals.join("; "))
 }
 
 /// The output that is furthest off, by its own scale.
@@ -340,11 +350,11 @@ mod tests {
             let numbers = Numbers { float16, ..numbers(30.0, relative) };
             report(vec![stock(), Row { way: Some(PathChoice::Apple), outcome: Ok(numbers) }])
         };
-        assert!(with(1e-3, false).agree);
-        assert!(!with(2e-3, false).agree && with(2e-3, true).agree);
+        assert_eq!(with(1e-3, false).agree, Some(true));
+        assert_eq!([false, true].map(|float16| with(2e-3, float16).agree), [Some(false), Some(true)]);
         let off = with(2e-2, true);
         let verdict = "; outputs DIFFER: 'y' of apple by 2.0e-2 of its scale, 1e-2 is allowed";
-        assert!(!off.agree && off.verdict.ends_with(verdict), "{}", off.verdict);
+        assert!(off.agree == Some(false) && off.verdict.ends_with(verdict), "{}", off.verdict);
     }
 
     #[test]
@@ -378,7 +388,7 @@ mod tests {
             ];
             let report = report(rows.map(|(way, numbers)| Row { way, outcome: Ok(numbers) }).into());
             assert!(
-                !report.agree && report.verdict.ends_with(&format!("; outputs DIFFER: {verdict}")),
+                report.agree == Some(false) && report.verdict.ends_with(&format!("; outputs DIFFER: {verdict}")),
                 "{}",
                 report.verdict
             );
@@ -387,6 +397,20 @@ mod tests {
             let text = String::from_utf8(text).unwrap();
             let row = text.lines().find(|line| line.trim_start().starts_with("auto")).unwrap();
             assert!(row.contains(&format!("  {cell}")), "{text}");
+        }
+    }
+
+    #[test]
+    fn without_outputs_of_a_path_nothing_agrees() {
+        let stock = || Row { way: None, outcome: Ok(numbers(10.0, 0.0)) };
+        let empty = Numbers { differences: Vec::new(), ..numbers(20.0, 0.0) };
+        for outcome in [Err("no f16 in shaders".to_owned()), Ok(empty)] {
+            let rows = vec![stock(), Row { way: Some(PathChoice::Apple), outcome }];
+            let why = rows[1].outcome.as_ref().err().map(|_| "apple: no f16 in shaders".to_owned());
+            assert_eq!(all_refused(&rows), why);
+            let report = report(rows);
+            assert!(report.verdict.ends_with("; there are no outputs to compare"), "{}", report.verdict);
+            assert_eq!(serde_json::to_value(&report).unwrap()["agree"], serde_json::Value::Null);
         }
     }
 

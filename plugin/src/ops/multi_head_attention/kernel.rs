@@ -14,7 +14,7 @@ use super::cpu::CpuKernel;
 use super::node::{Node, input_shapes};
 use super::plans::{PlanCache, Planned};
 use super::posed::{LastPosed, Posed};
-use super::route::Route;
+use super::route::{Chosen, Route};
 use super::{input, output, spec_failure};
 use crate::device;
 use crate::logging::{self, TARGET};
@@ -85,6 +85,10 @@ impl AttentionKernel {
             Device::Gpu(gpu) if options.path == PathChoice::Auto => Some(device::auto(gpu)),
             _ => None,
         };
+        if let Device::Gpu(gpu) = &device {
+            // Those of a thread without a log, which would wait long where the CPU kernel answers all calls.
+            gpu.say_warnings();
+        }
         let may_use_cpu = options.fallback == FallbackChoice::Cpu || options.route == RouteChoice::Auto;
         let cpu =
             may_use_cpu.then(|| session.arena(|| info.arena()).and_then(|arena| CpuKernel::new(info, &node, arena)));
@@ -151,10 +155,12 @@ impl AttentionKernel {
         standing: Option<Route>,
         inputs: Inputs<'_>,
     ) -> Result<(), Failure> {
-        let route = standing.or_else(|| self.choose(posed));
-        let chosen = posed.route.as_ref().filter(|_| standing.is_none()).map(|class| (class, Instant::now()));
+        let chosen = if standing.is_some() { None } else { self.choose(posed) };
+        let route = standing.or(chosen.as_ref().map(|chosen| chosen.route));
+        let is_timed = chosen.is_some_and(|chosen| chosen.is_timed);
+        let timed = posed.route.as_ref().filter(|_| is_timed).map(|class| (class, Instant::now()));
         let done = |route, provider, report: Option<&RunReport>| {
-            if let Some((class, begin)) = chosen {
+            if let Some((class, begin)) = timed {
                 class.record(route, begin.elapsed());
             }
             self.record(begin, provider, report);
@@ -183,16 +189,16 @@ impl AttentionKernel {
     }
 
     /// Who answers the next call of a class, where `route=auto` has a choice.
-    fn choose(&self, posed: &Posed) -> Option<Route> {
+    fn choose(&self, posed: &Posed) -> Option<Chosen> {
         let Some(class) = &posed.route else {
             if self.routed_gpu().is_some() {
                 tracing::debug!(target: TARGET, "node '{}': route gpu: the CPU kernel may be wrong here", self.node.name);
             }
             return None;
         };
-        let (route, choice) = class.choose();
-        tracing::debug!(target: TARGET, "node '{}': route {route}: {}", self.node.name, choice.reason);
-        Some(route)
+        let chosen = class.choose();
+        tracing::debug!(target: TARGET, "node '{}': route {}: {}", self.node.name, chosen.route, chosen.reason);
+        Some(chosen)
     }
 
     /// The GPU, where `route=auto` chooses between it and the CPU kernel.

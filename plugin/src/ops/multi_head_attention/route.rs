@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use mha_plan::{DeviceCaps, DeviceKind};
 use mha_spec::{AttentionProblem, DType, Past};
-use mha_tune::{Choice, Class, Contest, Reason, Work};
+use mha_tune::{Class, Contest, Reason, Work};
 
 /// Who answers a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,10 +65,20 @@ const LEAST_PART: f64 = 1.0 / 4.0;
 const SHORT: Duration = Duration::from_millis(1);
 const UNTIMED: u32 = 15;
 
+/// Who answers a call, and why.
+#[derive(Debug)]
+pub(super) struct Chosen {
+    pub(super) route: Route,
+    pub(super) reason: Reason,
+    /// Whether [`ClassRoute::record`] is to be told what the call took.
+    pub(super) is_timed: bool,
+}
+
 /// Who answers the calls of one class.
 #[derive(Debug)]
 pub(super) struct ClassRoute {
-    contest: Mutex<Contest>,
+    /// With the reason of its latest choice.
+    contest: Mutex<(Contest, Reason)>,
     /// The work of its first problem.
     work: Work,
     standing: Standing,
@@ -76,7 +86,8 @@ pub(super) struct ClassRoute {
 
 impl ClassRoute {
     fn new(at_best: Vec<Duration>, work: Work) -> ClassRoute {
-        ClassRoute { contest: Mutex::new(Contest::new(at_best)), work, standing: Standing::default() }
+        let contest = Mutex::new((Contest::new(at_best), Reason::Measuring));
+        ClassRoute { contest, work, standing: Standing::default() }
     }
 
     /// Who answers the next call by what was chosen before, if that stands yet. Such a call needs no [`ClassRoute::record`].
@@ -85,9 +96,14 @@ impl ClassRoute {
     }
 
     /// Who answers the next call, and why.
-    pub(super) fn choose(&self) -> (Route, Choice) {
-        let mut contest = self.contest();
+    pub(super) fn choose(&self) -> Chosen {
+        let (contest, latest) = &mut *self.contest();
+        // Another thread may have chosen since nothing stood. Without this look under the lock, calls would be skipped twice.
+        if let Some(route) = self.standing.take() {
+            return Chosen { route, reason: *latest, is_timed: false };
+        }
         let choice = contest.choose();
+        *latest = choice.reason;
         let route = CANDIDATES[choice.candidate];
         let is_short = match choice.reason {
             Reason::Fastest { own, .. } | Reason::NoRival { own: Some(own), .. } => own < SHORT,
@@ -96,15 +112,15 @@ impl ClassRoute {
         if is_short {
             self.standing.set(route, contest.skip(&choice, UNTIMED));
         }
-        (route, choice)
+        Chosen { route, reason: choice.reason, is_timed: true }
     }
 
     /// Tells what a call took.
     pub(super) fn record(&self, route: Route, time: Duration) {
-        self.contest().record(CANDIDATES.iter().position(|known| *known == route).unwrap_or_default(), time);
+        self.contest().0.record(CANDIDATES.iter().position(|known| *known == route).unwrap_or_default(), time);
     }
 
-    fn contest(&self) -> MutexGuard<'_, Contest> {
+    fn contest(&self) -> MutexGuard<'_, (Contest, Reason)> {
         self.contest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -141,7 +157,7 @@ fn by_others(classes: &BTreeMap<Class, Arc<ClassRoute>>, class: Class, work: &Wo
     let mut bounds: Vec<Duration> = like
         .filter_map(|(_, other)| {
             let share = work.share_of(&other.work).min(1.0);
-            Some(other.contest().known(candidate)?.mul_f64(share * LEAST_PART))
+            Some(other.contest().0.known(candidate)?.mul_f64(share * LEAST_PART))
         })
         .collect();
     bounds.sort_unstable_by(|a, b| b.cmp(a));
@@ -201,8 +217,10 @@ mod tests {
     /// Who answers a call.
     fn call(class: &ClassRoute, time: impl Fn(Route) -> Duration) -> Route {
         class.standing().unwrap_or_else(|| {
-            let (route, _) = class.choose();
-            class.record(route, time(route));
+            let Chosen { route, is_timed, .. } = class.choose();
+            if is_timed {
+                class.record(route, time(route));
+            }
             route
         })
     }
@@ -309,6 +327,27 @@ mod tests {
             }
             assert!(expected.contains(&timed.get()), "{}", timed.get());
         }
+    }
+
+    #[test]
+    fn threads_that_find_nothing_standing_share_one_choice() {
+        let class = Router::default().class(&problem(16), &devices::h100(), 0, 31).unwrap();
+        let time = |route| Duration::from_micros(if route == Route::Cpu { 100 } else { 200 });
+        // Through both measurements, that of the start and the one that confirms it.
+        for _ in 0..24 {
+            let Chosen { route, is_timed, .. } = class.choose();
+            if is_timed {
+                class.record(route, time(route));
+            }
+        }
+        while class.standing().is_some() {}
+        // Each has looked before any of them chooses.
+        assert_eq!([(); 3].map(|()| class.standing()), [None; 3]);
+        let chosen = [(); 3].map(|()| class.choose());
+        assert_eq!(chosen.each_ref().map(|chosen| chosen.is_timed), [true, false, false]);
+        assert!(chosen.iter().all(|other| other.route == Route::Cpu && other.reason == chosen[0].reason), "{chosen:?}");
+        let left = (0..100).take_while(|_| class.standing().is_some()).count();
+        assert_eq!(left, UNTIMED as usize - 2, "calls that stand are counted once");
     }
 
     #[test]
