@@ -32,11 +32,11 @@ fn main() -> ExitCode {
                 let seeds = start..(start + CHUNK).min(end);
                 tests.push(test(format!("{choice}_{}_from_{start}", dtype.name()), dtype, move |gpu| {
                     let mut failures = Failures::default();
-                    // In turns the Apple path plans as for each device that its tables tell apart.
+                    // In turns paths plan as for each device that their tables tell apart.
                     let mut caps = gpu.caps().clone();
                     match (choice, start / CHUNK % 3) {
                         (PathChoice::Apple, 1) => caps.name = "Apple M4 Max".into(),
-                        (PathChoice::Apple, 2) => caps.kind = DeviceKind::Discrete,
+                        (PathChoice::Baseline, 1) | (_, 2) => caps.kind = DeviceKind::Discrete,
                         _ => {}
                     }
                     for seed in seeds {

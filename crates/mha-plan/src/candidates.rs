@@ -50,7 +50,7 @@ impl Candidate {
             Lane::Apple => &[&profile::APPLE_M1, &profile::APPLE_M3, &profile::APPLE_WIDE],
             Lane::Short => &[&profile::SHORT],
             Lane::Matrix => &[&profile::MATRIX],
-            Lane::Rows => &[&profile::ROWS],
+            Lane::Rows => &[&profile::ROWS, &profile::ROWS_SOFTWARE],
             _ => &[],
         };
         let same = |known: &TuningRow| TuningRow { splits: known.splits, ..row.clone() } == *known;

@@ -220,7 +220,8 @@ pub(crate) fn lane_choice(
     let row = fitting().next().map(|first| {
         let kind = |row: &TuningRow| (row.max_head_size, row.lanes, row.matrix().map(|tile| tile.side));
         let same = || fitting().filter(|row| kind(row) == kind(first));
-        let class = || same().filter(|row| lane != Lane::Rows || row.rows == first.rows);
+        // Single rows are for few keys alone.
+        let class = || same().filter(|row| lane != Lane::Rows || row.rows > 1 || first.rows == 1);
         let few_keys = lane == Lane::Rows && problem.total_len() <= FEW_KEYS_TO_SPLIT;
         if let Some(single) = same().find(|row| row.rows == 1 && few_keys && leaves_idle(problem, first, caps)) {
             return single;
@@ -280,6 +281,7 @@ pub(crate) fn table(lane: Lane, caps: &DeviceCaps) -> (&'static Profile, String)
         Lane::Apple => profile::apple(caps),
         Lane::Short => (&*profile::SHORT, String::new()),
         Lane::Matrix => (&*profile::MATRIX, String::new()),
+        _ if caps.kind == DeviceKind::Software => (&*profile::ROWS_SOFTWARE, String::new()),
         _ => (&*profile::ROWS, String::new()),
     }
 }

@@ -186,6 +186,8 @@ macro_rules! tables {
 tables! {
     /// The portable prefill lane.
     ROWS = "rows";
+    /// The portable prefill lane on software devices.
+    ROWS_SOFTWARE = "rows_software";
     /// The short-query lane.
     SHORT = "short";
     /// The Apple lane on M1 and M2, and on what is neither an Apple GPU nor a discrete one.
