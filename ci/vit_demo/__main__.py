@@ -11,7 +11,7 @@ import onnx
 import onnxruntime
 
 from . import saliency
-from .library import NoAdapterError, describe_adapter
+from .adapter import NoAdapterError, describe_adapter
 from .rewriter import RewriteError, rewrite_attention, verify_unchanged
 from .sessions import Measurement, Plugin, SessionError, measure
 
@@ -23,10 +23,10 @@ TOLERANCE = 4e-5
 def main() -> str | None:
     """Runs the demo. Returns what went wrong, or None."""
     arguments = _arguments()
-    if not arguments.library.is_file():
-        return f"there is no library {arguments.library}: run ci/demo, or cargo build --release -p ort-webgpu-attention"
+    if not arguments.plugin_file.is_file():
+        return f"there is no library {arguments.plugin_file}: run ci/demo, or cargo build --release -p ort-webgpu-attention"
     try:
-        adapter = describe_adapter(arguments.library, arguments.adapter)
+        adapter = describe_adapter(arguments.plugin_file, arguments.adapter)
     except NoAdapterError as reason:
         if arguments.adapter:
             return f"--adapter {arguments.adapter}: {reason}"
@@ -52,7 +52,7 @@ def main() -> str | None:
     # With an adapter at hand, falling back would put the CPU's numbers into the GPU's rows.
     fallback = "error" if adapter else "cpu"
     for path in PATHS:
-        plugin = Plugin(arguments.library, path, fallback, arguments.adapter)
+        plugin = Plugin(arguments.plugin_file, path, fallback, arguments.adapter)
         measured[path] = measure(model, feeds, arguments.runs, plugin)
     problems = _report(measured, arguments.runs, on_cpu=adapter is None)
 
@@ -72,7 +72,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--runs", type=int, default=10, help="timed runs of each path, fewer where they are slow (default: %(default)s)"
     )
-    parser.add_argument("--library", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--library", dest="plugin_file", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, required=True, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.runs < 1:

@@ -35,14 +35,14 @@ class SessionError(Exception):
 class Plugin:
     """The library to load into a session, and its session options; None leaves an option at its default."""
 
-    library: Path
+    file: Path
     path: str
     fallback: str
     adapter: str | None = None
 
     def register(self, settings: onnxruntime.SessionOptions) -> None:
         """Loads the library and sets its options."""
-        settings.register_custom_ops_library(str(self.library))
+        settings.register_custom_ops_library(str(self.file))
         for key in ("path", "fallback", "adapter"):
             value = getattr(self, key)
             if value is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from attention_models import attention_model, feeds
 from vit_demo import sessions
-from vit_demo.library import describe_adapter
+from vit_demo.adapter import describe_adapter
 from vit_demo.rewriter import rewrite_attention
 from vit_demo.sessions import SessionError, measure
 

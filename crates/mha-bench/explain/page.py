@@ -131,8 +131,9 @@ def markdown(rows, recorded):
     baseline = [row for row in of(rows, "rows") if row.gets(M1)]
     spilling = [row for row in baseline if moves(row)]
     m1 = of(rows, "apple", "apple_m1")
-    m3 = [row for row in of(rows, "apple", "apple_m3") if not row.gets(M1)]
-    others = {row.kernel for row in m1 + of(rows, "apple", "apple_m3")}
+    of_m3 = of(rows, "apple", "apple_m3")
+    m3 = [row for row in of_m3 if not row.gets(M1)]
+    others = {row.kernel for row in m1 + of_m3}
     wide = [row for row in of(rows, "apple", "apple_wide") if row.kernel not in others]
     largest_matrix = max(row.max_head_size for row in matrix)
     refusal = matrix[0].figures["refused"].partition(" needs ")[2]

@@ -37,7 +37,8 @@ def arguments():
     options = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--name", required=True, help="of the two files, `route-NAME`")
     options.add_argument("--out", type=pathlib.Path, default=RESULTS, help="folder of the two files")
-    options.add_argument("--library", type=pathlib.Path, default=pathlib.Path("target/release/libort_webgpu_attention.so"))
+    options.add_argument("--library", dest="plugin_file", type=pathlib.Path,
+                         default=pathlib.Path("target/release/libort_webgpu_attention.so"))
     options.add_argument("--path", default="auto", help="the session option")
     options.add_argument("--adapter", default="auto", help="the session option")
     options.add_argument("--kinds", default="self,decode")
@@ -56,8 +57,8 @@ def checked(options):
         (set(chosen.kinds.split(",")) <= {"self", "decode"}, f"--kinds takes self, decode, got {chosen.kinds}"),
         (chosen.largest >= 1, f"--largest takes 1 or more, got {chosen.largest}"),
         (chosen.max_seconds > 0, f"--max-seconds takes more than 0, got {chosen.max_seconds:g}"),
-        (chosen.render or chosen.library.is_file(), f"--library takes a file that exists, got {chosen.library}: "
-                                                    "cargo build --release makes it"),
+        (chosen.render or chosen.plugin_file.is_file(), f"--library takes a file that exists, got {chosen.plugin_file}: "
+                                                        "cargo build --release makes it"),
     ]
     for holds, rule in rules:
         if not holds:
@@ -105,7 +106,7 @@ def sessions(chosen, kind, dtype):
         options = ort.SessionOptions()
         options.log_severity_level = ERROR if route is None else INFO
         if route:
-            options.register_custom_ops_library(str(chosen.library.resolve()))
+            options.register_custom_ops_library(str(chosen.plugin_file.resolve()))
             for key, value in (("path", chosen.path), ("adapter", chosen.adapter), ("route", route)):
                 options.add_session_config_entry(problems.PREFIX + key, value)
         return ort.InferenceSession(problems.model(kind, dtype), options, providers=["CPUExecutionProvider"])
