@@ -20,6 +20,13 @@ const LEAST_KEYS_ON_MATRICES: u32 = 64;
 /// The same of query rows, of which a workgroup there takes 64 or 128: 23 rows over 2,632 keys in heads of 256 took 1.13 times as
 /// long as on lane rows.
 const LEAST_ROWS_ON_MATRICES: u32 = 32;
+/// Heads wider than this take so many keys at least, and products of a row and a key of all heads together: a workgroup's tiles of
+/// 256 columns take an H100 28 µs however little there is to do. In float16, of lane rows' time: three heads of 192 or 256 over 80,
+/// 130, 200, 400 and 1,000 rows and keys 1.31, 1.32, 1.31, 0.89 and 0.26; twenty over 80, 130 and 200 1.24, 0.80 and 0.56; eight of
+/// 192 over 1,012 rows and 96 keys 1.15. Heads of 160 take 0.76 from 80 rows on.
+const WIDE_HEAD: u32 = 160;
+const LEAST_KEYS_OF_WIDE_HEADS: u32 = 128;
+const LEAST_PRODUCTS_OF_WIDE_HEADS: u64 = 300_000;
 
 /// Most keys with which the short-query lane gives each query row a group of its own where rows are few: more are worth reading
 /// once for several rows. An H100 gained 5 to 20 % by it over 3 to 38 keys with up to 384 rows, and nothing with 702.
@@ -138,8 +145,8 @@ pub(crate) fn choose(problem: &AttentionProblem, caps: &DeviceCaps, options: &Pl
         return first_of(&[Lane::Short, Lane::Wide], problem, caps, why);
     }
     let why = format!("path {path}, q_len {} > {SHORT_QUERY}{passed_over}", problem.q_len);
-    let is_large = problem.total_len() >= LEAST_KEYS_ON_MATRICES && problem.q_len >= LEAST_ROWS_ON_MATRICES;
-    let matrix = (is_large && (path == PathChoice::Apple || has_matrix_units(caps))).then_some(Lane::Matrix);
+    let matrix =
+        (pays_on_matrices(problem) && (path == PathChoice::Apple || has_matrix_units(caps))).then_some(Lane::Matrix);
     let lanes = |others: [Lane; 2]| matrix.into_iter().chain(others).collect::<Vec<_>>();
     match path {
         PathChoice::Baseline => first_of(&[Lane::Rows, Lane::Wide], problem, caps, why),
@@ -156,6 +163,15 @@ pub(crate) fn choose(problem: &AttentionProblem, caps: &DeviceCaps, options: &Pl
         PathChoice::Auto if small_row(problem, caps) => first_of(&[Lane::Rows, Lane::Wide], problem, caps, why),
         PathChoice::Auto => first_of(&lanes([Lane::Rows, Lane::Wide]), problem, caps, why),
     }
+}
+
+/// Whether a problem is large enough for cooperative matrices.
+fn pays_on_matrices(problem: &AttentionProblem) -> bool {
+    let keys = problem.total_len();
+    let products = u64::from(problem.batch) * u64::from(problem.num_heads) * u64::from(problem.q_len) * u64::from(keys);
+    let is_wide = problem.head_size.max(problem.v_head_size) > WIDE_HEAD;
+    let wide_pays = keys >= LEAST_KEYS_OF_WIDE_HEADS && products >= LEAST_PRODUCTS_OF_WIDE_HEADS;
+    keys >= LEAST_KEYS_ON_MATRICES && problem.q_len >= LEAST_ROWS_ON_MATRICES && (!is_wide || wide_pays)
 }
 
 /// Whether lane rows takes a problem on a row for small ones.

@@ -80,6 +80,31 @@ fn path_auto_takes_matrices_where_they_pay() {
     }
 }
 
+#[test]
+fn wide_heads_take_matrices_where_there_is_much_to_do() {
+    let lane = |num_heads, head_size, q_len, kv_len| {
+        let shape = Shape { batch: 1, num_heads, head_size, v_head_size: head_size, q_len, kv_len };
+        let options = PlanOptions { path: PathChoice::Auto, ..PlanOptions::default() };
+        let problem = AttentionProblem { dtype: DType::F16, ..problem(shape) };
+        let plan = plan(&problem, &devices::h100(), &options).unwrap();
+        plan.decision.split('_').next().unwrap().to_owned()
+    };
+    for (num_heads, head_size, (q_len, kv_len), expected) in [
+        (3, 192, (200, 200), "rows"),
+        (3, 160, (200, 200), "matrix"),
+        (3, 256, (400, 400), "matrix"),
+        (20, 256, (80, 80), "rows"),
+        (20, 161, (130, 130), "matrix"),
+        (8, 192, (1012, 96), "rows"),
+    ] {
+        assert_eq!(
+            lane(num_heads, head_size, q_len, kv_len),
+            expected,
+            "{num_heads} x {head_size}, {q_len} x {kv_len}"
+        );
+    }
+}
+
 /// On a software device path auto has nothing better than baseline before it measures, so it can't be slower.
 #[test]
 fn path_auto_is_baseline_on_software_devices() {
