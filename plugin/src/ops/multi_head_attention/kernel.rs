@@ -158,10 +158,13 @@ impl AttentionKernel {
         let chosen = if standing.is_some() { None } else { self.choose(posed) };
         let route = standing.or(chosen.as_ref().map(|chosen| chosen.route));
         let is_timed = chosen.is_some_and(|chosen| chosen.is_timed);
-        let timed = posed.route.as_ref().filter(|_| is_timed).map(|class| (class, Instant::now()));
+        // Measurements for path `auto` keep the GPU, memory and a core from calls beside them, for seconds at the most.
+        let is_measuring = || self.auto.as_ref().is_some_and(|auto| auto.is_measuring());
+        let timed = posed.route.as_ref().filter(|_| is_timed).map(|class| (class, is_measuring(), Instant::now()));
         let done = |route, provider, report: Option<&RunReport>| {
-            if let Some((class, begin)) = timed {
-                class.record(route, begin.elapsed());
+            if let Some((class, was_measuring, begin)) = timed {
+                let time = begin.elapsed();
+                class.record(route, time, was_measuring || is_measuring());
             }
             self.record(begin, provider, report);
         };
