@@ -1,5 +1,6 @@
-"""Measures the session option `route` through ONNX Runtime, with tensors in host memory: a session without the library (stock CPU),
-one with `route=gpu` and one with `route=auto` make the same calls in turn, over lengths from 1 to 4096.
+"""Measures the session option `route` through ONNX Runtime, with tensors in host memory: two sessions without the library (stock CPU,
+and the control that says how much two of a kind differ), one with `route=gpu` and one with `route=auto` make the same calls in turn,
+over lengths from 1 to 4096.
 
     cargo build --release
     python3 crates/mha-bench/route --name my-machine
@@ -10,6 +11,7 @@ the tables of an existing NAME.json again. It needs the packages numpy, onnx and
 
 import argparse
 import contextlib
+import ctypes
 import datetime
 import json
 import os
@@ -98,7 +100,7 @@ def log():
 
 
 def sessions(chosen, kind, dtype):
-    """The three, and which device the library took."""
+    """One for each way, and which device the library took."""
     import onnxruntime as ort
     import problems
 
@@ -112,11 +114,23 @@ def sessions(chosen, kind, dtype):
         return ort.InferenceSession(problems.model(kind, dtype), options, providers=["CPUExecutionProvider"])
 
     with log() as text:
-        made = {"stock": make(None), "gpu": make("gpu"), "auto": make("auto")}
+        made = {"stock": make(None), "control": make(None), "gpu": make("gpu"), "auto": make("auto")}
         device = re.search(r"MultiHeadAttention node '.*' runs path \w+ on ([^\n\x1b]*)", text())
         if not device:
             raise SystemExit(f"error: the library takes the node on a GPU, got: {text().strip()[-500:]}")
     return made, device[1]
+
+
+def waiter(plugin_file):
+    """Waits while the library measures kernels beside the sessions, as it does once for every class of problems: what they compute is
+    slower meanwhile, and `route=auto` decides anew after it."""
+    is_measuring = ctypes.CDLL(str(plugin_file.resolve())).ort_webgpu_attention_is_measuring
+
+    def wait():
+        while is_measuring():
+            time.sleep(0.01)
+
+    return wait
 
 
 def run_options(level):
@@ -144,18 +158,18 @@ def measured(chosen):
     chains = [(kind, dtype) for kind in problems.KINDS if kind.name in chosen.kinds.split(",") for dtype in chosen.dtypes.split(",")]
     made = {(kind.name, dtype): sessions(chosen, kind, dtype) for kind, dtype in chains}
     cells = [(size, kind, dtype) for size in problems.sizes(chosen.largest) for kind, dtype in chains]
-    quiet = run_options(ERROR)
+    quiet, settle = run_options(ERROR), waiter(chosen.plugin_file)
     for index, (size, kind, dtype) in enumerate(cells):
-        three, device = made[kind.name, dtype]
+        several, device = made[kind.name, dtype]
         feeds = problems.feeds(kind, dtype, size)
-        calls = {name: lambda session=session: session.run(None, feeds, quiet) for name, session in three.items()}
+        calls = {name: lambda session=session: session.run(None, feeds, quiet) for name, session in several.items()}
         row = {"kind": kind.name, "title": kind.title, "dtype": dtype, "size": size}
         left = deadline - time.monotonic()
         try:
             # Sizes that come later are slower: a fair share of the time, and what it takes them is not yet known.
-            times = rounds.measure(calls, left / (len(cells) - index), left)
+            times = rounds.measure(calls, left / (len(cells) - index), left, settle)
             row |= rounds.summary(times)
-            row["answered"], row["reason"] = answered(three["auto"], feeds)
+            row["answered"], row["reason"] = answered(several["auto"], feeds)
         except rounds.OutOfTime as reason:
             row["left_out"] = str(reason)
         print(report.line(row), file=sys.stderr, flush=True)

@@ -4,6 +4,8 @@ import re
 
 # What `route=auto` promises: no more than this, of the faster of both.
 PROMISED = 1.05
+# The sessions whose times are shown; the control's say how sure they are.
+SHOWN = ("stock", "gpu", "auto")
 
 
 def measured(results):
@@ -25,7 +27,7 @@ def line(row):
     name = f"{row['kind']} {row['dtype']} {row['size']}:"
     if "left_out" in row:
         return f"{name} left out, {row['left_out']}"
-    medians = ", ".join(f"{who} {milliseconds(ms)}" for who, ms in row["median_ms"].items())
+    medians = ", ".join(f"{who} {milliseconds(row['median_ms'][who])}" for who in SHOWN)
     return f"{name} {medians} ms; {row['answered']} answers, {row['ratio']:.3f} of the faster (noise {100 * row['noise']:.0f} %)"
 
 
@@ -50,7 +52,7 @@ def table(rows):
             cells = [str(row["size"]), f"left out: {row['left_out']}", *[""] * 6]
         else:
             ratio = f"{row['ratio']:.3f}"
-            cells = [str(row["size"]), *(milliseconds(row["median_ms"][who]) for who in ("stock", "gpu", "auto")), row["answered"],
+            cells = [str(row["size"]), *(milliseconds(row["median_ms"][who]) for who in SHOWN), row["answered"],
                      f"**{ratio}**" if beyond(row) else ratio, f"{100 * row['noise']:.0f} %", str(row["calls"]["auto"])]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
@@ -70,11 +72,12 @@ def markdown(name, results):
 
 {verdict(results)}
 
-Whole calls through ONNX Runtime with tensors in host memory, of three sessions in turn: one without this library, one with
-`route=gpu` and one with `route=auto`, after the calls in which that tries both. Times are medians. The ratio is of lower
-quartiles, `route=auto` over the faster of the other two; noise is by how much the lower quartiles of every other turn of a session
-differ. A ratio that exceeds {PROMISED} by more than that is bold. For float16 ONNX Runtime has no CPU kernel of its own, and puts
-casts to float32 around its float32 one; `route=auto` uses the same casts.
+Whole calls through ONNX Runtime with tensors in host memory, of four sessions in turn: two without this library, one with
+`route=gpu` and one with `route=auto`, after the calls in which that tries both. A turn is some calls one after the other, the first of
+which don't count: sessions share caches and cores. Times are medians. The ratio is of lower quartiles, `route=auto` over the faster of
+the first session and `route=gpu`; noise is by how much the lower quartiles of every other turn of a session differ, or of the two
+sessions that do the same. A ratio that exceeds {PROMISED} by more than that is bold. For float16 ONNX Runtime has no CPU
+kernel of its own, and puts casts to float32 around its float32 one; `route=auto` uses the same casts.
 """]
     for kind, dtype in dict.fromkeys((row["kind"], row["dtype"]) for row in results["rows"]):
         rows = [row for row in results["rows"] if (row["kind"], row["dtype"]) == (kind, dtype)]

@@ -4,14 +4,20 @@ import itertools
 import math
 import time
 
-# Warm-up: kernels are compiled, memory is allocated, and `route=auto` gives four calls to each side before it decides. Four more,
-# by which it confirms a close decision later, are among those that count: lower quartiles don't see them.
-FIRST_CALLS = {"stock": 3, "gpu": 3, "auto": 8}
-LEAST_ROUNDS, MOST_ROUNDS = 3, 42
-# Calls at most that the slowest of them still has to come when it is known how slow it is: the trial calls, and two a round.
-CALLS_TO_COME = 8 + 2 * LEAST_ROUNDS
-# A turn of short calls has many, and its first, which finds caches and threads as another session left them, does not count.
-TURN_SECONDS, MOST_CALLS = 3e-3, 16
+# Warm-up: kernels are compiled, memory is allocated, and `route=auto` gives a few calls to each side before it decides. It makes up to
+# 111 more before it has confirmed a close decision, which it gets unless they take long.
+FIRST_CALLS = {"stock": 3, "control": 3, "gpu": 3, "auto": 8}
+CONFIRMING_CALLS, CONFIRMING_SECONDS = {"auto": 111}, 1.0
+LEAST_ROUNDS, MOST_ROUNDS = 2, 8
+# A turn begins with calls that don't count, one at least, until this has passed: they find caches as another session left them, and the
+# session's own threads asleep. On 16 cores those wake on cores that they have to share, where a call may wait for a slice of the
+# scheduler's time, 4 ms, for as much as 50 ms. A turn is far longer than that, as `route=auto` decides by all calls that it sees: what
+# counts is what a program sees that uses one session.
+SETTLING_SECONDS = 0.1
+# Then so long, and so many calls at least and at most.
+TURN_SECONDS, LEAST_CALLS, MOST_CALLS = 0.1, 2, 256
+# Calls at least that the slowest of them still has to come when it is known how slow it is: the trial calls, and those of the rounds.
+CALLS_TO_COME = 8 + (1 + LEAST_CALLS) * LEAST_ROUNDS
 
 
 class OutOfTime(Exception):
@@ -39,16 +45,18 @@ def lower_quartile(times):
 
 
 def orders(names):
-    """Orders of rounds, in which each name is at every place equally often, and of up to three names also right after each other
-    one: what a session leaves behind, as threads that spin and caches that are full, falls to all alike. Of more names each follows
-    its neighbours alone."""
-    turned = [names[first:] + names[:first] for first in range(len(names))]
-    return turned + [order[::-1] for order in turned]
+    """Orders of rounds, in which each name is at every place equally often, and right after each other one equally often: what a session
+    leaves behind, as threads that spin and caches that are full, falls to all alike. E. J. Williams' design of 1949 for carry-over:
+    neighbours are apart by every distance around a circle once; an odd count needs the same backwards as well."""
+    count = len(names)
+    zigzag = [(place + 1) // 2 if place % 2 else -place // 2 % count for place in range(count)]
+    turned = [[names[(first + step) % count] for step in zigzag] for first in range(count)]
+    return turned + [order[::-1] for order in turned] if count % 2 else turned
 
 
-def measure(calls, seconds, seconds_left, clock=time.perf_counter):
+def measure(calls, seconds, seconds_left, settle=lambda: None, clock=time.perf_counter):
     """Times of each of `calls`, by name, as lists of the rounds' times: for about `seconds`, in rounds that begin with each
-    call in turn.
+    call in turn. `settle` waits for what the first calls of one began.
 
     Raises OutOfTime where the fewest rounds would take more than `seconds_left`."""
     begin = clock()
@@ -58,16 +66,33 @@ def measure(calls, seconds, seconds_left, clock=time.perf_counter):
             once[name] = min(once.get(name, math.inf), timed(call, clock))
             # The first call may compile; the second says what all that is to come would take.
             if done == 1 and clock() - begin + once[name] * CALLS_TO_COME > seconds_left:
-                raise OutOfTime(f"a call of {name} takes {once[name]:.1f} s")
-    repeats = {name: max(1, min(MOST_CALLS, int(TURN_SECONDS / once[name]))) for name in calls}
+                left = max(seconds_left, 0)
+                raise OutOfTime(f"a call of {name} takes {once[name]:.3g} s, of {left:.0f} s left for all")
+        settle()
+    for name, most in CONFIRMING_CALLS.items():
+        begin, made = clock(), 0
+        while made < most and clock() - begin < CONFIRMING_SECONDS:
+            calls[name]()
+            made += 1
+    begin = clock()
     times = {name: [] for name in calls}
     for number, order in zip(range(MOST_ROUNDS), itertools.cycle(orders(list(calls)))):
         if number >= LEAST_ROUNDS and clock() - begin > seconds:
             break
         for name in order:
-            discarded = 1 if repeats[name] > 1 else 0
-            turn = [timed(calls[name], clock) for _ in range(discarded + repeats[name])]
-            times[name].append(turn[discarded:])
+            times[name].append(turn(calls[name], clock))
+    return times
+
+
+def turn(call, clock):
+    """Times of the calls of a turn that count."""
+    begin = clock()
+    call()
+    while clock() - begin < SETTLING_SECONDS:
+        call()
+    begin, times = clock(), []
+    while len(times) < LEAST_CALLS or (clock() - begin < TURN_SECONDS and len(times) < MOST_CALLS):
+        times.append(timed(call, clock))
     return times
 
 
@@ -75,12 +100,14 @@ def summary(times):
     """Medians, lower quartiles, and how far figures of the same thing lie apart."""
     flat = {name: [t for turn in turns for t in turn] for name, turns in times.items()}
     quartiles = {name: lower_quartile(values) for name, values in flat.items()}
+    # Threads and memory make one session faster than another for as long as it lives: two of one kind say by how much.
+    control = [max(a, b) / min(a, b) - 1 for a, b in [(quartiles["stock"], quartiles["control"])]]
     return {
         "calls": {name: len(values) for name, values in flat.items()},
         "median_ms": {name: quantile(values, 0.5) * 1e3 for name, values in flat.items()},
         "lower_quartile_ms": {name: value * 1e3 for name, value in quartiles.items()},
         "ratio": quartiles["auto"] / min(quartiles["stock"], quartiles["gpu"]),
-        "noise": max(noise(turns) for turns in times.values()),
+        "noise": max([noise(turns) for turns in times.values()] + control),
     }
 
 
