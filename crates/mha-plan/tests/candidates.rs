@@ -86,6 +86,19 @@ fn a_preference_that_cannot_run_is_passed_over_with_its_reason() {
     assert!(decision.contains("measured as the fastest, refused: cooperative matrices"), "{decision}");
 }
 
+/// A measured row may suit its class and still not this problem of it: here the key splits' results fit no buffer.
+#[test]
+fn a_preference_that_fits_in_all_but_memory_is_planned_without() {
+    let plain = problem(Shape::default());
+    let row = "f32 | 64 | 4 | r4s4a2 | 32 | 256 | 16";
+    let split = Candidate::named("rows", Some(row)).unwrap();
+    let caps = mha_plan::DeviceCaps { max_buffer_size: 64 << 20, ..devices::h100() };
+    assert!(plan(&plain, &devices::h100(), &prefer(&split)).unwrap().decision.contains("it was the fastest"));
+    let planned = plan(&plain, &caps, &prefer(&split)).unwrap();
+    assert_eq!(planned, plan(&plain, &caps, &auto(None)).unwrap());
+    assert!(!planned.decision.contains("it was the fastest"), "{}", planned.decision);
+}
+
 #[test]
 fn other_paths_pay_no_attention() {
     let plain = problem(Shape::default());
