@@ -4,11 +4,11 @@ import itertools
 import math
 import time
 
-# Warm-up: kernels are compiled, memory is allocated, and `route=auto` gives a few calls to each side before it decides. It makes up to
-# 111 more before it has confirmed a close decision, which it gets unless they take long.
+# Warm-up: kernels are compiled, memory is allocated, and `route=auto` compares both sides by a few calls. It tries the slower one again
+# as that gets affordable, for which it has this long.
 FIRST_CALLS = {"stock": 3, "control": 3, "gpu": 3, "auto": 8}
-CONFIRMING_CALLS, CONFIRMING_SECONDS = {"auto": 111}, 1.0
-LEAST_ROUNDS, MOST_ROUNDS = 2, 8
+LEARNING = {"auto": 1.5}
+LEAST_ROUNDS, MOST_ROUNDS = 4, 8
 # A turn begins with calls that don't count, one at least, until this has passed: they find caches as another session left them, and the
 # session's own threads asleep. On 16 cores those wake on cores that they have to share, where a call may wait for a slice of the
 # scheduler's time, 4 ms, for as much as 50 ms. A turn is far longer than that, as `route=auto` decides by all calls that it sees: what
@@ -39,11 +39,6 @@ def quantile(times, share):
     return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
 
 
-def lower_quartile(times):
-    """What disturbs a call only ever makes it longer, so this is steadier than the median on a machine that does other things."""
-    return quantile(times, 0.25)
-
-
 def orders(names):
     """Orders of rounds, in which each name is at every place equally often, and right after each other one equally often: what a session
     leaves behind, as threads that spin and caches that are full, falls to all alike. E. J. Williams' design of 1949 for carry-over:
@@ -69,15 +64,16 @@ def measure(calls, seconds, seconds_left, settle=lambda: None, clock=time.perf_c
                 left = max(seconds_left, 0)
                 raise OutOfTime(f"a call of {name} takes {once[name]:.3g} s, of {left:.0f} s left for all")
         settle()
-    for name, most in CONFIRMING_CALLS.items():
-        begin, made = clock(), 0
-        while made < most and clock() - begin < CONFIRMING_SECONDS:
+    for name, learning in LEARNING.items():
+        begin = clock()
+        while clock() - begin < learning:
             calls[name]()
-            made += 1
     begin = clock()
     times = {name: [] for name in calls}
-    for number, order in zip(range(MOST_ROUNDS), itertools.cycle(orders(list(calls)))):
-        if number >= LEAST_ROUNDS and clock() - begin > seconds:
+    cycle = orders(list(calls))
+    for number, order in zip(range(MOST_ROUNDS), itertools.cycle(cycle)):
+        # Whole cycles, if only one, so that all follow all equally often within rounds.
+        if number > 0 and number % len(cycle) == 0 and clock() - begin > seconds:
             break
         for name in order:
             times[name].append(turn(calls[name], clock))
@@ -97,22 +93,34 @@ def turn(call, clock):
 
 
 def summary(times):
-    """Medians, lower quartiles, and how far figures of the same thing lie apart."""
-    flat = {name: [t for turn in turns for t in turn] for name, turns in times.items()}
-    quartiles = {name: lower_quartile(values) for name, values in flat.items()}
-    # Threads and memory make one session faster than another for as long as it lives: two of one kind say by how much.
-    control = [max(a, b) / min(a, b) - 1 for a, b in [(quartiles["stock"], quartiles["control"])]]
+    """What calls of each session take, and how sure that is.
+
+    A turn is worth its median, which a few disturbed calls do not change, and a session the mean of its turns without the fastest and
+    the slowest quarter: something may disturb a whole turn, or `auto` try the slower side again, which it may for a fiftieth of the
+    time. One that is slow in more of its turns is slower."""
+    turns = {name: [quantile(turn, 0.5) for turn in of_name] for name, of_name in times.items()}
+    means = {name: interquartile_mean(values) for name, values in turns.items()}
+    faster = min(("stock", "gpu"), key=means.get)
+    # How sure the faster one's own time is, by every other turn; and as threads and memory make one session faster than another for as
+    # long as it lives, by two of a kind. What `auto` does is no part of it.
+    noises = [apart(interquartile_mean(turns[faster][::2]), interquartile_mean(turns[faster][1::2]))]
+    if faster == "stock":
+        noises.append(apart(means["stock"], means["control"]))
     return {
-        "calls": {name: len(values) for name, values in flat.items()},
-        "median_ms": {name: quantile(values, 0.5) * 1e3 for name, values in flat.items()},
-        "lower_quartile_ms": {name: value * 1e3 for name, value in quartiles.items()},
-        "ratio": quartiles["auto"] / min(quartiles["stock"], quartiles["gpu"]),
-        "noise": max([noise(turns) for turns in times.values()] + control),
+        "calls": {name: sum(map(len, of_name)) for name, of_name in times.items()},
+        "turns_ms": {name: [value * 1e3 for value in values] for name, values in turns.items()},
+        "mean_ms": {name: value * 1e3 for name, value in means.items()},
+        "faster": faster,
+        "ratio": means["auto"] / means[faster],
+        "noise": max(noises),
     }
 
 
-def noise(turns):
-    """How much the lower quartiles of every other turn differ."""
-    halves = [[t for turn in turns[first::2] for t in turn] for first in (0, 1)]
-    low, high = sorted(lower_quartile(half) for half in halves)
-    return high / low - 1
+def interquartile_mean(values):
+    ordered, quarter = sorted(values), len(values) // 4
+    middle = ordered[quarter:len(ordered) - quarter]
+    return sum(middle) / len(middle)
+
+
+def apart(a, b):
+    return max(a, b) / min(a, b) - 1

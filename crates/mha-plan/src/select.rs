@@ -20,8 +20,9 @@ const LEAST_KEYS_ON_MATRICES: u32 = 64;
 /// The same of query rows, of which a workgroup there takes 64 or 128: 23 rows over 2,632 keys in heads of 256 took 1.13 times as
 /// long as on lane rows.
 const LEAST_ROWS_ON_MATRICES: u32 = 32;
-/// Heads wider than this take so many keys at least, and products of a row and a key of all heads together: a workgroup's tiles of
-/// 256 columns take an H100 28 µs however little there is to do. In float16, of lane rows' time: three heads of 192 or 256 over 80,
+/// Heads wider than this go to matrices only with so many keys, and products of a row and a key of all heads together: a workgroup's
+/// tiles of 256 columns take an H100 28 µs however little there is to do. In float16 on 16 x 16, the one type and side with a row for
+/// such heads, of lane rows' time: three heads of 192 or 256 over 80,
 /// 130, 200, 400 and 1,000 rows and keys 1.31, 1.32, 1.31, 0.89 and 0.26; twenty over 80, 130 and 200 1.24, 0.80 and 0.56; eight of
 /// 192 over 1,012 rows and 96 keys 1.15. Heads of 160 take 0.76 from 80 rows on.
 const WIDE_HEAD: u32 = 160;

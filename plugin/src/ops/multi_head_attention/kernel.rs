@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
-use mha_auto::Auto;
+use mha_auto::{Auto, is_measuring};
 use mha_gpu::{Gpu, GpuError, Resident, RunReport, Source};
 use mha_plan::{Plan, PlanOptions, Tensor};
 use mha_spec::options::PREFIX;
@@ -158,8 +158,8 @@ impl AttentionKernel {
         let chosen = if standing.is_some() { None } else { self.choose(posed) };
         let route = standing.or(chosen.as_ref().map(|chosen| chosen.route));
         let is_timed = chosen.is_some_and(|chosen| chosen.is_timed);
-        // Measurements for path `auto` keep the GPU, memory and a core from calls beside them, for seconds at the most.
-        let is_measuring = || self.auto.as_ref().is_some_and(|auto| auto.is_measuring());
+        // Measurements for path `auto`, a session's of this process, keep a GPU, memory and a core from calls beside them, for
+        // seconds at the most.
         let timed = posed.route.as_ref().filter(|_| is_timed).map(|class| (class, is_measuring(), Instant::now()));
         let done = |route, provider, report: Option<&RunReport>| {
             if let Some((class, was_measuring, begin)) = timed {
@@ -187,7 +187,8 @@ impl AttentionKernel {
             }
         };
         self.fall_back(cause, &reason)?.run(context, posed, &context.inputs()?)?;
-        done(Route::Cpu, CPU_PROVIDER, None);
+        // What the CPU kernel had to finish is what a call takes that goes to the GPU.
+        done(Route::Gpu, CPU_PROVIDER, None);
         Ok(())
     }
 

@@ -231,7 +231,7 @@ mod tests {
         let router = Router::default();
         let mut counts = [0; 2];
         let mut last = Route::Gpu;
-        for _ in 0..160 {
+        for _ in 0..48 {
             let class = router.class(&problem(s), &devices::h100(), 0, 31).unwrap();
             last = call(&class, &times);
             counts[usize::from(last == Route::Cpu)] += 1;
@@ -254,11 +254,11 @@ mod tests {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
         if cores < 128 {
             let (last, counts) = settled(4096, |_| Duration::from_millis(1));
-            assert_eq!((last, counts), (Route::Gpu, [160, 0]));
+            assert_eq!((last, counts), (Route::Gpu, [48, 0]));
         }
         // What takes less than a submission is none for a GPU.
         let (last, counts) = settled(1, |_| Duration::from_micros(5));
-        assert_eq!((last, counts), (Route::Cpu, [0, 160]));
+        assert_eq!((last, counts), (Route::Cpu, [0, 48]));
     }
 
     #[test]
