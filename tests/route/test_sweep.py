@@ -89,16 +89,16 @@ def test_quartiles_are_those_of_numpy():
         assert rounds.quantile(values, share) == pytest.approx(np.quantile(values, share))
 
 
-STEADY = {"stock": [[3.0]] * 6, "control": [[3.0]] * 6, "gpu": [[2.0, 2.0]] * 6, "auto": [[2.1]] * 6}
+STEADY = {"stock": [[3.0]] * 8, "control": [[3.0]] * 8, "gpu": [[2.0, 2.0]] * 8, "auto": [[2.1]] * 8}
 
 
 def test_ratios_are_to_the_faster():
     found = rounds.summary(STEADY)
     assert found["ratio"] == pytest.approx(1.05) and found["faster"] == "gpu" and found["noise"] == 0
-    assert found["calls"] == {"stock": 6, "control": 6, "gpu": 12, "auto": 6} and found["mean_ms"]["stock"] == 3000
-    assert found["turns_ms"]["gpu"] == [2000] * 6
+    assert found["calls"] == {"stock": 8, "control": 8, "gpu": 16, "auto": 8} and found["mean_ms"]["stock"] == 3000
+    assert found["turns_ms"]["gpu"] == [2000] * 8
     # A call that was disturbed changes no turn.
-    assert rounds.summary(STEADY | {"auto": [[2.1, 2.1, 9.0]] * 6})["ratio"] == pytest.approx(1.05)
+    assert rounds.summary(STEADY | {"auto": [[2.1, 2.1, 9.0]] * 8})["ratio"] == pytest.approx(1.05)
 
 
 @pytest.mark.parametrize("turns", [[[2.0], [4.0]] * 4, [[2.0]] * 4 + [[4.0]] * 4, [[2.0, 4.0]] * 8])
@@ -111,12 +111,21 @@ def test_who_answers_wrongly_half_the_time_is_half_as_slow_again(turns):
 
 
 def test_noise_is_that_of_what_is_compared_with():
-    assert rounds.summary(STEADY | {"gpu": [[2.0], [2.4]] * 3})["noise"] == pytest.approx(0.2)
+    assert rounds.summary(STEADY | {"gpu": [[2.0], [2.4]] * 4})["noise"] == pytest.approx(0.2)
     # Those that are slower are not.
-    assert rounds.summary(STEADY | {"control": [[2.5]] * 6, "stock": [[3.0], [9.0]] * 3})["noise"] == 0
+    assert rounds.summary(STEADY | {"control": [[2.5]] * 8, "stock": [[3.0], [9.0]] * 4})["noise"] == 0
     # Nor can two sessions of a kind be told apart by less than they differ.
-    slow = {"gpu": [[9.0]] * 6, "auto": [[3.0]] * 6}
-    assert rounds.summary(STEADY | slow | {"control": [[2.5]] * 6})["noise"] == pytest.approx(0.2)
+    slow = {"gpu": [[9.0]] * 8, "auto": [[3.0]] * 8}
+    assert rounds.summary(STEADY | slow | {"control": [[2.5]] * 8})["noise"] == pytest.approx(0.2)
+
+
+def test_a_machine_that_is_slow_for_a_while_is_slow_for_all():
+    rounds_ms = [1.0, 1.0, 1.0, 1.6, 1.6, 1.0, 1.6, 1.6]
+    turns = {"stock": rounds_ms, "control": rounds_ms, "gpu": [9.0] * 8, "auto": [1.02 * ms for ms in rounds_ms]}
+    found = rounds.compared(turns)
+    assert found["ratio"] == pytest.approx(1.02) and found["noise"] == 0
+    # It may change within a round.
+    assert rounds.compared(turns | {"auto": [1.02, 1.02, 1.6, *turns["auto"][3:]]})["ratio"] == pytest.approx(1.02)
 
 
 def row(**fields):

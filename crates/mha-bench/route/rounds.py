@@ -93,27 +93,29 @@ def turn(call, clock):
 
 
 def summary(times):
-    """What calls of each session take, and how sure that is.
+    """What calls of each session take, and how sure that is, by `compared` of the medians of its turns, which a few disturbed calls
+    do not change."""
+    turns = {name: [quantile(turn, 0.5) * 1e3 for turn in of_name] for name, of_name in times.items()}
+    calls = {name: sum(map(len, of_name)) for name, of_name in times.items()}
+    return {"calls": calls, "turns_ms": turns} | compared(turns)
 
-    A turn is worth its median, which a few disturbed calls do not change, and a session the mean of its turns without the fastest and
-    the slowest quarter: something may disturb a whole turn, or `auto` try the slower side again, which it may for a fiftieth of the
-    time. One that is slow in more of its turns is slower."""
-    turns = {name: [quantile(turn, 0.5) for turn in of_name] for name, of_name in times.items()}
+
+def compared(turns):
+    """Each session's time, and `auto` beside the faster of the others, by the turns of the same round: a machine that is slow for a
+    while is slow for all.
+
+    Of times and ratios it takes the mean without the least and the greatest quarter: something may disturb a whole turn, or `auto` try
+    the slower side again, which it may for a fiftieth of the time. What is slow in more of its turns is slower."""
     means = {name: interquartile_mean(values) for name, values in turns.items()}
     faster = min(("stock", "gpu"), key=means.get)
-    # How sure the faster one's own time is, by every other turn; and as threads and memory make one session faster than another for as
-    # long as it lives, by two of a kind. What `auto` does is no part of it.
-    noises = [apart(interquartile_mean(turns[faster][::2]), interquartile_mean(turns[faster][1::2]))]
+    # Threads and memory make one session faster than another for as long as it lives, so that two of a kind tell how sure a ratio is;
+    # where there is but one, every other turn of it does. What `auto` does is no part of this.
     if faster == "stock":
-        noises.append(apart(means["stock"], means["control"]))
-    return {
-        "calls": {name: sum(map(len, of_name)) for name, of_name in times.items()},
-        "turns_ms": {name: [value * 1e3 for value in values] for name, values in turns.items()},
-        "mean_ms": {name: value * 1e3 for name, value in means.items()},
-        "faster": faster,
-        "ratio": means["auto"] / means[faster],
-        "noise": max(noises),
-    }
+        noise = interquartile_mean([apart(a, b) for a, b in zip(turns["stock"], turns["control"])])
+    else:
+        noise = apart(interquartile_mean(turns[faster][::2]), interquartile_mean(turns[faster][1::2]))
+    ratio = interquartile_mean([own / other for own, other in zip(turns["auto"], turns[faster])])
+    return {"mean_ms": means, "faster": faster, "ratio": ratio, "noise": noise}
 
 
 def interquartile_mean(values):
