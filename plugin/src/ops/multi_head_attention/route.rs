@@ -280,6 +280,23 @@ mod tests {
     }
 
     #[test]
+    fn a_length_that_grows_costs_little_more_than_the_faster_one() {
+        // Four layers, whose lengths pass through all classes; who is slower is slower by so much.
+        for (slower, most) in [(1.1, 1.03), (1.5, 1.07), (1.9, 1.11), (3.0, 1.22)] {
+            let router = Router::default();
+            let (mut spent, mut best) = (0.0, 0.0);
+            for s in (64..1024).flat_map(|s| [s; 4]) {
+                let class = router.class(&problem(s), &devices::h100(), 0, 31).unwrap();
+                let cpu = Duration::from_micros(s as u64 * 5);
+                let route = call(&class, |route| if route == Route::Gpu { cpu.mul_f64(slower) } else { cpu });
+                best += cpu.as_secs_f64();
+                spent += cpu.as_secs_f64() * if route == Route::Gpu { slower } else { 1.0 };
+            }
+            assert!(spent / best < most, "{slower}: {}", spent / best);
+        }
+    }
+
+    #[test]
     fn what_was_close_is_tried_at_every_length() {
         let router = Router::default();
         let times = |route, s: i64| Duration::from_micros(if route == Route::Gpu { 400 } else { 4 * s as u64 });
