@@ -46,12 +46,12 @@ def test_turns_settle_before_their_calls_count():
     # A call of 2 s is all that there is time for to learn.
     first = sum(rounds.FIRST_CALLS[name] for name in calls.seconds) + 1
     assert calls.settled == ["stock", "gpu", "auto"]
-    # 100 ms settle and 100 ms count, or as many calls as a turn has at most; a slow call settles once and counts twice.
+    # 100 ms settle and 100 ms count; a slow call settles once and counts twice.
     made = calls.made[first:]
     begin = {name: made.index(name) for name in ("stock", "gpu", "auto")}
-    assert begin["stock"] == 0 and begin["gpu"] == 4 + 4 and begin["auto"] - begin["gpu"] == pytest.approx(1000 + rounds.MOST_CALLS, abs=1)
-    assert [len(turn) for turn in times["stock"]][:2] == [4, 4] and {len(turn) for turn in times["gpu"]} == {rounds.MOST_CALLS}
-    assert all(len(turn) == 2 for turn in times["auto"]) and times["auto"][0][0] == pytest.approx(2)
+    assert begin["stock"] == 0 and begin["gpu"] == 4 + 4 and begin["auto"] - begin["gpu"] == pytest.approx(2000, abs=2)
+    assert times["stock"][:2] == [(pytest.approx(27e-3), 4)] * 2 and times["gpu"][0] == (pytest.approx(1e-4), pytest.approx(1000, abs=1))
+    assert times["auto"] == [(pytest.approx(2.0), 2)] * len(times["auto"])
     # Whoever begins a round is another one in the next.
     assert made[made.index("auto") + 3] == "gpu"
 
@@ -83,40 +83,48 @@ def test_what_takes_too_long_is_given_up_early():
     assert Calls(stock=0.1, gpu=10.0, auto=0.1).measured(5, left=230)
 
 
-def test_quartiles_are_those_of_numpy():
-    values = list(np.random.default_rng(1).standard_normal(37))
-    for share in (0, 0.25, 0.5, 1):
-        assert rounds.quantile(values, share) == pytest.approx(np.quantile(values, share))
-
-
-STEADY = {"stock": [[3.0]] * 8, "control": [[3.0]] * 8, "gpu": [[2.0, 2.0]] * 8, "auto": [[2.1]] * 8}
+STEADY = {"stock": [(3.0, 5)] * 8, "control": [(3.0, 5)] * 8, "gpu": [(2.0, 9)] * 8, "auto": [(2.1, 9)] * 8}
 
 
 def test_ratios_are_to_the_faster():
     found = rounds.summary(STEADY)
     assert found["ratio"] == pytest.approx(1.05) and found["faster"] == "gpu" and found["noise"] == 0
-    assert found["calls"] == {"stock": 8, "control": 8, "gpu": 16, "auto": 8} and found["mean_ms"]["stock"] == 3000
+    assert found["calls"] == {"stock": 40, "control": 40, "gpu": 72, "auto": 72} and found["mean_ms"]["stock"] == 3000
     assert found["turns_ms"]["gpu"] == [2000] * 8
-    # A call that was disturbed changes no turn.
-    assert rounds.summary(STEADY | {"auto": [[2.1, 2.1, 9.0]] * 8})["ratio"] == pytest.approx(1.05)
+    # A turn that was disturbed changes nothing.
+    assert rounds.summary(STEADY | {"auto": [(9.0, 9)] + [(2.1, 9)] * 7})["ratio"] == pytest.approx(1.05)
 
 
-@pytest.mark.parametrize("turns", [[[2.0], [4.0]] * 4, [[2.0]] * 4 + [[4.0]] * 4, [[2.0, 4.0]] * 8])
+@pytest.mark.parametrize("turns", [[2.0, 4.0] * 4, [2.0] * 4 + [4.0] * 4, [3.0] * 8])
 def test_who_answers_wrongly_half_the_time_is_half_as_slow_again(turns):
-    found = rounds.summary(STEADY | {"auto": turns})
+    found = rounds.summary(STEADY | {"auto": [(seconds, 9) for seconds in turns]})
     assert found["ratio"] == pytest.approx(1.5) and found["noise"] == 0
-    # In three turns of eight it shows, in one it may be a try.
-    assert rounds.summary(STEADY | {"auto": [[2.0]] * 5 + [[4.0]] * 3})["ratio"] == pytest.approx(1.25)
-    assert rounds.summary(STEADY | {"auto": [[2.0]] * 7 + [[4.0]]})["ratio"] == 1
+    # In two turns of eight it shows, in one it may be a try.
+    assert rounds.summary(STEADY | {"auto": [(2.0, 9)] * 6 + [(4.0, 9)] * 2})["ratio"] == pytest.approx(1 + 1 / 6)
+    assert rounds.summary(STEADY | {"auto": [(2.0, 9)] * 7 + [(4.0, 9)]})["ratio"] == 1
+
+
+def test_a_turn_is_all_that_happens_in_it():
+    calls = Calls(fast=1e-3)
+    made = 0
+
+    def call():
+        nonlocal made
+        made += 1
+        # Two of five go to a side that is twice as slow.
+        calls.now += 2e-3 if made % 5 in (1, 3) else 1e-3
+
+    seconds, counted = rounds.turn(call, lambda: calls.now)
+    assert seconds == pytest.approx(1.4e-3, rel=0.02) and counted == pytest.approx(0.1 / 1.4e-3, abs=2)
 
 
 def test_noise_is_that_of_what_is_compared_with():
-    assert rounds.summary(STEADY | {"gpu": [[2.0], [2.4]] * 4})["noise"] == pytest.approx(0.2)
+    assert rounds.summary(STEADY | {"gpu": [(2.0, 1), (2.4, 1)] * 4})["noise"] == pytest.approx(0.2)
     # Those that are slower are not.
-    assert rounds.summary(STEADY | {"control": [[2.5]] * 8, "stock": [[3.0], [9.0]] * 4})["noise"] == 0
+    assert rounds.summary(STEADY | {"control": [(2.5, 1)] * 8, "stock": [(3.0, 1), (9.0, 1)] * 4})["noise"] == 0
     # Nor can two sessions of a kind be told apart by less than they differ.
-    slow = {"gpu": [[9.0]] * 8, "auto": [[3.0]] * 8}
-    assert rounds.summary(STEADY | slow | {"control": [[2.5]] * 8})["noise"] == pytest.approx(0.2)
+    slow = {"gpu": [(9.0, 1)] * 8, "auto": [(3.0, 1)] * 8}
+    assert rounds.summary(STEADY | slow | {"control": [(2.5, 1)] * 8})["noise"] == pytest.approx(0.2)
 
 
 def test_a_machine_that_is_slow_for_a_while_is_slow_for_all():

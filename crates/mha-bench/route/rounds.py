@@ -14,8 +14,8 @@ LEAST_ROUNDS, MOST_ROUNDS = 4, 8
 # scheduler's time, 4 ms, for as much as 50 ms. A turn is far longer than that, as `route=auto` decides by all calls that it sees: what
 # counts is what a program sees that uses one session.
 SETTLING_SECONDS = 0.1
-# Then so long, and so many calls at least and at most.
-TURN_SECONDS, LEAST_CALLS, MOST_CALLS = 0.1, 2, 256
+# Then so long, and so many calls at least.
+TURN_SECONDS, LEAST_CALLS = 0.1, 2
 # Calls at least that the slowest of them still has to come when it is known how slow it is: the trial calls, and those of the rounds.
 CALLS_TO_COME = 8 + (1 + LEAST_CALLS) * LEAST_ROUNDS
 
@@ -28,15 +28,6 @@ def timed(call, clock=time.perf_counter):
     begin = clock()
     call()
     return clock() - begin
-
-
-def quantile(times, share):
-    """The value below which a share of them lie, between two neighbours by distance."""
-    ordered = sorted(times)
-    place = share * (len(ordered) - 1)
-    low = math.floor(place)
-    high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
 
 
 def orders(names):
@@ -81,22 +72,22 @@ def measure(calls, seconds, seconds_left, settle=lambda: None, clock=time.perf_c
 
 
 def turn(call, clock):
-    """Times of the calls of a turn that count."""
+    """Seconds of one call of a turn, and how many counted: all that happens to them is part of it."""
     begin = clock()
     call()
     while clock() - begin < SETTLING_SECONDS:
         call()
-    begin, times = clock(), []
-    while len(times) < LEAST_CALLS or (clock() - begin < TURN_SECONDS and len(times) < MOST_CALLS):
-        times.append(timed(call, clock))
-    return times
+    begin, calls = clock(), 0
+    while calls < LEAST_CALLS or clock() - begin < TURN_SECONDS:
+        call()
+        calls += 1
+    return (clock() - begin) / calls, calls
 
 
 def summary(times):
-    """What calls of each session take, and how sure that is, by `compared` of the medians of its turns, which a few disturbed calls
-    do not change."""
-    turns = {name: [quantile(turn, 0.5) * 1e3 for turn in of_name] for name, of_name in times.items()}
-    calls = {name: sum(map(len, of_name)) for name, of_name in times.items()}
+    """What calls of each session take, and how sure that is, by `compared` of its turns."""
+    turns = {name: [seconds * 1e3 for seconds, _ in of_name] for name, of_name in times.items()}
+    calls = {name: sum(calls for _, calls in of_name) for name, of_name in times.items()}
     return {"calls": calls, "turns_ms": turns} | compared(turns)
 
 
@@ -104,23 +95,23 @@ def compared(turns):
     """Each session's time, and `auto` beside the faster of the others, by the turns of the same round: a machine that is slow for a
     while is slow for all.
 
-    Of times and ratios it takes the mean without the least and the greatest quarter: something may disturb a whole turn, or `auto` try
-    the slower side again, which it may for a fiftieth of the time. What is slow in more of its turns is slower."""
-    means = {name: interquartile_mean(values) for name, values in turns.items()}
+    Of times and ratios it takes the mean without the least and the greatest: something may disturb a turn, or `auto` try the slower side
+    again, which it may for a fiftieth of the time. What is slow in more of its turns is slower."""
+    means = {name: trimmed_mean(values) for name, values in turns.items()}
     faster = min(("stock", "gpu"), key=means.get)
     # Threads and memory make one session faster than another for as long as it lives, so that two of a kind tell how sure a ratio is;
     # where there is but one, every other turn of it does. What `auto` does is no part of this.
     if faster == "stock":
-        noise = interquartile_mean([apart(a, b) for a, b in zip(turns["stock"], turns["control"])])
+        noise = apart(1, trimmed_mean([a / b for a, b in zip(turns["stock"], turns["control"])]))
     else:
-        noise = apart(interquartile_mean(turns[faster][::2]), interquartile_mean(turns[faster][1::2]))
-    ratio = interquartile_mean([own / other for own, other in zip(turns["auto"], turns[faster])])
+        noise = apart(trimmed_mean(turns[faster][::2]), trimmed_mean(turns[faster][1::2]))
+    ratio = trimmed_mean([own / other for own, other in zip(turns["auto"], turns[faster])])
     return {"mean_ms": means, "faster": faster, "ratio": ratio, "noise": noise}
 
 
-def interquartile_mean(values):
-    ordered, quarter = sorted(values), len(values) // 4
-    middle = ordered[quarter:len(ordered) - quarter]
+def trimmed_mean(values):
+    ordered = sorted(values)
+    middle = ordered[1:-1] if len(ordered) > 3 else ordered
     return sum(middle) / len(middle)
 
 
