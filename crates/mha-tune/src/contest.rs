@@ -16,12 +16,15 @@ const SETTLING: u32 = 1;
 const COST_OF_TRYING: f64 = 0.02;
 const LEAST_CALLS_BETWEEN: f64 = 16.0;
 const MOST_CALLS_BETWEEN: f64 = 65_536.0;
-/// Each burst that is lost makes the next one settle for eight times as many calls, up to this many or this long, as its times are
-/// to tell what the thousandth call in a row would take. ONNX Runtime's threads, once asleep, wake on cores that some of them have
-/// to share: on a machine of 16, calls of 0.3 ms took up to three times as long for 50 ms, until the scheduler had spread them.
+/// Each burst that is lost, unless by far, makes the next one settle for eight times as many calls, up to this many or this long, as
+/// its times are to tell what the thousandth call in a row would take. ONNX Runtime's threads, once asleep, wake on cores that some
+/// of them have to share: on a machine of 16, calls of 0.3 ms took up to three times as long for 50 ms, until the scheduler had
+/// spread them.
 const MORE_SETTLING: u32 = 8;
 const MOST_SETTLING: u32 = 8192;
 const LONGEST_SETTLING: Duration = Duration::from_millis(60);
+/// One that is so many times as slow has no more to settle than at first: nothing that passes explains as much.
+const FAR: f64 = 4.0;
 /// A burst ends that costs so many times what was planned, and more than if it took twice the leader's time.
 const OVERRUN: f64 = 4.0;
 /// A burst waits for the times of so many calls; more of them fail.
@@ -265,8 +268,9 @@ impl Contest {
     fn schedule(&mut self, loser: usize, leaders: Duration, unpaid: Duration) {
         let planned = self.planned_cost(loser, leaders).max(unpaid);
         let affordable = planned.as_secs_f64() / (COST_OF_TRYING * leaders.as_secs_f64()).max(f64::MIN_POSITIVE);
-        // Where settling has reached its most, twice as late each time.
-        let rarely = 2f64.powi(self.lost.saturating_sub(MOST_SETTLING.ilog(MORE_SETTLING)).min(16) as i32);
+        // Where bursts get no longer, twice as late each time.
+        let longer = if self.is_far(loser, leaders) { 0 } else { MOST_SETTLING.ilog(MORE_SETTLING) };
+        let rarely = 2f64.powi(self.lost.saturating_sub(longer).min(16) as i32);
         let between = (affordable.max(LEAST_CALLS_BETWEEN) * rarely).min(MOST_CALLS_BETWEEN.max(affordable));
         self.retry = Some(Retry { candidate: loser, at: self.calls.saturating_add(between as u32), burst: None });
     }
@@ -274,8 +278,17 @@ impl Contest {
     /// What the loser's next burst takes beyond the leader's time, if it is as slow as it was.
     fn planned_cost(&self, loser: usize, leaders: Duration) -> Duration {
         let losers = self.times[loser].typical.unwrap_or(leaders);
-        let settling = settling_calls(self.lost).min(longest_settling(losers));
+        let settling = self.settling(loser, leaders).min(longest_settling(losers));
         losers.saturating_sub(leaders) * (settling + NEEDED)
+    }
+
+    fn is_far(&self, loser: usize, leaders: Duration) -> bool {
+        self.times[loser].typical.is_some_and(|losers| losers > leaders.mul_f64(FAR))
+    }
+
+    /// Calls that the loser's next burst settles for.
+    fn settling(&self, loser: usize, leaders: Duration) -> u32 {
+        if self.is_far(loser, leaders) { SETTLING } else { settling_calls(self.lost) }
     }
 
     /// The candidate for the next call.
@@ -341,7 +354,7 @@ impl Contest {
             let unpaid = std::mem::take(&mut self.unpaid);
             self.schedule(loser, leaders, unpaid);
         }
-        let settling = settling_calls(self.lost);
+        let settling = self.settling(loser, leaders);
         let most = self.planned_cost(loser, leaders).mul_f64(OVERRUN).max(leaders * (settling + NEEDED));
         let calls = self.calls;
         let retry = self.retry.as_mut()?;
@@ -555,7 +568,8 @@ mod tests {
             }
         }
         assert!(Machine { us: [400.0, 10.0], cold: (1.0, 0.0) }.ratio(1_000_000) < 1.0 + 1.1 * COST_OF_TRYING);
-        // In the long run less, as bursts become rare.
+        // In the long run less, as bursts become rare, and soon where one is far slower.
+        assert!(Machine { us: [400.0, 10.0], cold: (1.0, 0.0) }.ratio(300_000) < 1.01);
         assert!(Machine { us: [300.0, 390.0], cold: (1.0, 0.0) }.ratio(100_000) < 1.02);
     }
 
