@@ -41,8 +41,8 @@ def orders(names):
 
 
 def measure(calls, seconds, seconds_left, settle=lambda: None, clock=time.perf_counter):
-    """Times of each of `calls`, by name, as lists of the rounds' times: for about `seconds`, in rounds that begin with each
-    call in turn. `settle` waits for what the first calls of one began.
+    """What each of `calls` takes, by name, as a list of its turns, each as `turn` gives it: for about `seconds`, in rounds that begin
+    with each call in turn. `settle` waits for what the first calls of one began.
 
     Raises OutOfTime where the fewest rounds would take more than `seconds_left`."""
     begin = clock()

@@ -22,8 +22,8 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = "python3")]
     python: String,
     /// The library, where it is not beside this program.
-    #[arg(long)]
-    library: Option<PathBuf>,
+    #[arg(long = "library", value_name = "LIBRARY")]
+    plugin: Option<PathBuf>,
 }
 
 /// Writes the report.
@@ -66,7 +66,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box
 }
 
 fn runtimes(arguments: &Arguments, out: &mut impl Write) -> std::io::Result<()> {
-    let Some(library) = arguments.library.clone().or_else(runtime::library) else {
+    let Some(library) = arguments.plugin.clone().or_else(runtime::library) else {
         return writeln!(out, "library: none beside this program; name it with --library");
     };
     writeln!(out, "library: {}", library.display())?;
@@ -218,7 +218,7 @@ mod tests {
         let arguments = Arguments {
             adapter: AdapterChoice::Name("no such adapter".into()),
             python: "/nonexistent".into(),
-            library: None,
+            plugin: None,
         };
         let mut out = Vec::new();
         let error = run(&arguments, &mut out).unwrap_err().to_string();

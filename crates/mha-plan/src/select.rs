@@ -262,8 +262,11 @@ pub(crate) fn lane_choice(
         let refusal = match covering().next() {
             None => {
                 let of_type = rows.iter().filter(|row| row.dtype == problem.dtype);
-                let most = of_type.map(|row| row.max_head_size).max().unwrap_or(0);
-                format!("{} head sizes are at most {most}, got {head_size}", problem.dtype.name())
+                let dtype = problem.dtype.name();
+                match of_type.map(|row| row.max_head_size).max() {
+                    Some(most) => format!("{dtype} head sizes are at most {most}, got {head_size}"),
+                    None => format!("lane {} needs a row for {dtype}, got none", lane.name()),
+                }
             }
             Some(row) => fits(lane, row, problem, caps).err().unwrap_or_default(),
         };

@@ -16,7 +16,7 @@ use super::statistics::{Difference, Spread};
 pub(super) struct Trial<'a> {
     pub(super) runtime: &'a Runtime,
     pub(super) model: &'a Path,
-    pub(super) library: &'a Library,
+    pub(super) plugin: &'a Library,
     pub(super) adapter: &'a str,
     pub(super) paths: &'a [PathChoice],
     /// Runs that count.
@@ -144,7 +144,7 @@ impl Trial<'_> {
     }
 
     fn session(&self, way: Way, profile: Option<&Path>) -> Result<Session, HostError> {
-        let library = way.map(|path| LibraryUse { library: self.library, path, adapter: self.adapter });
+        let library = way.map(|path| LibraryUse { library: self.plugin, path, adapter: self.adapter });
         self.runtime.session(self.model, library.as_ref(), profile)
     }
 
@@ -179,7 +179,7 @@ impl Trial<'_> {
         for attempt in attempts.iter_mut().filter(|attempt| attempt.way == Some(PathChoice::Auto)) {
             attempt.step(|timed| timed.session.time(feeds).map(drop));
         }
-        while self.library.is_measuring() {
+        while self.plugin.is_measuring() {
             thread::sleep(Duration::from_millis(20));
         }
     }

@@ -56,8 +56,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_parser = parse_tolerance)]
     tolerance: Option<f64>,
     /// The library, where it is not beside this program.
-    #[arg(long)]
-    library: Option<PathBuf>,
+    #[arg(long = "library", value_name = "LIBRARY")]
+    plugin: Option<PathBuf>,
     /// ONNX Runtime's shared library, where it is not that of a Python.
     #[arg(long, env = "ORT_DYLIB_PATH")]
     onnxruntime: Option<PathBuf>,
@@ -117,7 +117,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box
     let trial = Trial {
         runtime: &runtime,
         model: &arguments.model,
-        library: &library,
+        plugin: &library,
         adapter: &arguments.adapter,
         paths: &paths,
         runs: arguments.runs.get(),
@@ -148,7 +148,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box
 }
 
 fn library(arguments: &Arguments) -> Result<PathBuf, String> {
-    let Some(library) = arguments.library.clone().or_else(runtime::library) else {
+    let Some(library) = arguments.plugin.clone().or_else(runtime::library) else {
         return Err("the library is beside this program, got none there: name it with --library".into());
     };
     // Absolute, as ONNX Runtime may look elsewhere for a name without a folder.
