@@ -34,6 +34,19 @@ def test_accepted_value(key, value, register_first, library):
     assert not differences(CASE, feeds, got)
 
 
+@pytest.mark.parametrize(("entry", "sleeps"), [(None, False), ("1", False), ("0", True)])
+def test_threads_spin_as_onnx_runtime_is_told(entry, sleeps, library, capfd):
+    options = session_options(library, log_level=VERBOSE)
+    if entry is not None:
+        options.add_session_config_entry("session.intra_op.allow_spinning", entry)
+    feeds = make_inputs(CASE)
+    running = ort.InferenceSession(build_model(CASE), options, providers=["CPUExecutionProvider"])
+    got = dict(zip(CASE["outputs"], running.run(CASE["outputs"], feeds), strict=True))
+    assert not differences(CASE, feeds, got)
+    line = f"node '{NODE_NAME}': threads that wait sleep (session.intra_op.allow_spinning=0)"
+    assert (line in capfd.readouterr().err) == sleeps
+
+
 @pytest.mark.parametrize("register_first", [True, False], ids=["register-then-add", "add-then-register"])
 @pytest.mark.parametrize(
     ("key", "value"),

@@ -156,18 +156,21 @@ def measured(chosen):
 
     deadline = time.monotonic() + chosen.max_seconds
     chains = [(kind, dtype) for kind in problems.KINDS if kind.name in chosen.kinds.split(",") for dtype in chosen.dtypes.split(",")]
-    made = {(kind.name, dtype): sessions(chosen, kind, dtype) for kind, dtype in chains}
     cells = [(size, kind, dtype) for size in problems.sizes(chosen.largest) for kind, dtype in chains]
     quiet, settle = run_options(ERROR), waiter(chosen.plugin_file)
     for index, (size, kind, dtype) in enumerate(cells):
-        several, device = made[kind.name, dtype]
         feeds = problems.feeds(kind, dtype, size)
-        calls = {name: lambda session=session: session.run(None, feeds, quiet) for name, session in several.items()}
         row = {"kind": kind.name, "title": kind.title, "dtype": dtype, "size": size}
-        left = deadline - time.monotonic()
+        times = {}
         try:
-            # Sizes that come later are slower: a fair share of the time, and what it takes them is not yet known.
-            times = rounds.measure(calls, left / (len(cells) - index), left, settle)
+            for done in range(rounds.SETS):
+                several, device = sessions(chosen, kind, dtype)
+                calls = {name: lambda session=session: session.run(None, feeds, quiet) for name, session in several.items()}
+                left = deadline - time.monotonic()
+                # Sizes that come later are slower: a fair share of the time, and what it takes them is not yet known.
+                share = left / ((len(cells) - index) * rounds.SETS - done)
+                for name, turns in rounds.measure(calls, share, left, settle).items():
+                    times.setdefault(name, []).extend(turns)
             row |= rounds.summary(times)
             row["answered"], row["reason"] = answered(several["auto"], feeds)
         except rounds.OutOfTime as reason:

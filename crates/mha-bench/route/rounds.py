@@ -9,6 +9,9 @@ import time
 FIRST_CALLS = {"stock": 3, "control": 3, "gpu": 3, "auto": 8}
 LEARNING = {"auto": 1.5}
 LEAST_ROUNDS, MOST_ROUNDS = 4, 8
+# Threads and memory make one session up to a tenth faster or slower than another of its kind, for as long as it lives: each size is
+# measured so many times, with sessions made anew.
+SETS = 2
 # A turn begins with calls that don't count, one at least, until this has passed: they find caches as another session left them, and the
 # session's own threads asleep. On 16 cores those wake on cores that they have to share, where a call may wait for a slice of the
 # scheduler's time, 4 ms, for as much as 50 ms. A turn is far longer than that, as `route=auto` decides by all calls that it sees: what
@@ -97,15 +100,15 @@ def compared(turns):
 
     Of times and ratios it takes the mean without the least and the greatest: something may disturb a turn, or `auto` try the slower side
     again, which it may for a fiftieth of the time. What is slow in more of its turns is slower."""
-    means = {name: trimmed_mean(values) for name, values in turns.items()}
+    ways = {"stock": [(a + b) / 2 for a, b in zip(turns["stock"], turns["control"])], "gpu": turns["gpu"], "auto": turns["auto"]}
+    means = {name: trimmed_mean(values) for name, values in ways.items()}
     faster = min(("stock", "gpu"), key=means.get)
-    # Threads and memory make one session faster than another for as long as it lives, so that two of a kind tell how sure a ratio is;
-    # where there is but one, every other turn of it does. What `auto` does is no part of this.
+    # Two of a kind tell how sure a ratio is; where there is but one, every other turn of it does. What `auto` does is no part of this.
     if faster == "stock":
         noise = apart(1, trimmed_mean([a / b for a, b in zip(turns["stock"], turns["control"])]))
     else:
         noise = apart(trimmed_mean(turns[faster][::2]), trimmed_mean(turns[faster][1::2]))
-    ratio = trimmed_mean([own / other for own, other in zip(turns["auto"], turns[faster])])
+    ratio = trimmed_mean([own / other for own, other in zip(turns["auto"], ways[faster])])
     return {"mean_ms": means, "faster": faster, "ratio": ratio, "noise": noise}
 
 

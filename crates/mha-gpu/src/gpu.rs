@@ -19,7 +19,7 @@ use crate::launch::Placeholders;
 use crate::pipelines::Pipelines;
 use crate::probe;
 use crate::resident::Source;
-use crate::settings::GpuSettings;
+use crate::settings::{GpuSettings, Wait};
 use crate::transfer::{self, RunReport};
 use crate::warnings::Warnings;
 
@@ -169,8 +169,22 @@ impl Gpu {
         inputs: &[(Tensor, Source<'_>)],
         outputs: &mut [(Tensor, &mut [u8])],
     ) -> Result<RunReport, GpuError> {
+        self.run_waiting(Wait::default(), plan, inputs, outputs)
+    }
+
+    /// As [`run`](Self::run), with a say in what the calling thread does meanwhile.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_waiting(
+        &self,
+        wait: Wait,
+        plan: &Plan,
+        inputs: &[(Tensor, Source<'_>)],
+        outputs: &mut [(Tensor, &mut [u8])],
+    ) -> Result<RunReport, GpuError> {
         self.say_warnings();
-        let result = self.using(|| transfer::run(self, plan, inputs, outputs));
+        let result = self.using(|| transfer::run(self, wait, plan, inputs, outputs));
         self.pipelines.save();
         if let Err(GpuError::OutOfMemory { .. }) = result {
             // What the call had got hold of is idle now; others may need it more. The call's own error counts.

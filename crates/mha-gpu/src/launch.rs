@@ -309,7 +309,7 @@ impl Timing {
     ) -> Result<Vec<(Duration, Duration)>, GpuError> {
         let mut ticks = vec![[0_u64; 2]; self.passes.max(1)];
         let bytes = bytemuck::cast_slice_mut(&mut ticks);
-        crate::upload::read(context, submission, [(&mut self.download, bytes)])?;
+        crate::upload::read(context, submission, [(&mut self.download, bytes)], Duration::ZERO)?;
         let period = f64::from(context.queue.get_timestamp_period());
         let time = |ticks: u64| Duration::from_nanos((ticks as f64 * period) as u64);
         Ok(ticks.iter().take(self.passes).map(|&[begin, end]| (time(begin), time(end))).collect())

@@ -34,7 +34,7 @@ pub use gpu::Gpu;
 pub use launch::StepTime;
 pub use measure::Staged;
 pub use resident::{Resident, Source};
-pub use settings::{GpuSettings, Timestamps};
+pub use settings::{GpuSettings, Timestamps, Wait};
 pub use transfer::{HostTimes, RunReport};
 
 /// Target of every log line of this crate.

@@ -11,6 +11,8 @@ use crate::error::GpuError;
 
 /// Granularity of copies, and of the zeros that follow a tensor's last byte.
 const COPY_GRANULARITY: u64 = 16;
+/// Turns of an idle loop between two looks at the device, about a microsecond.
+const PAUSES: usize = 32;
 
 /// A device buffer that the host fills for one call.
 pub(crate) struct Upload {
@@ -113,21 +115,25 @@ impl Download {
     }
 }
 
-/// Waits for a submission, then copies downloads to host memory, each as long as its download. Gives the moment when the
-/// device was done.
+/// Waits for a submission, for up to `spins` without sleep, then copies downloads to host memory, each as long as its download.
+/// Gives the moment when the device was done.
 pub(crate) fn read<'a>(
     context: &Context,
     submission: wgpu::SubmissionIndex,
     downloads: impl IntoIterator<Item = (&'a mut Download, &'a mut [u8])>,
+    spins: Duration,
 ) -> Result<Instant, GpuError> {
     let mut downloads: Vec<_> = downloads.into_iter().filter(|(download, _)| download.bytes > 0).collect();
     let sources = downloads.iter_mut().map(|(download, _)| {
         let bytes = download.bytes;
         (download.mappable(), bytes)
     });
-    let mappings = Mappings::request(context, wgpu::MapMode::Read, sources)?;
-    context.wait(submission)?;
-    mappings.finish(context)?;
+    let mut mappings = Mappings::request(context, wgpu::MapMode::Read, sources)?;
+    // Requests are granted once the submission is done; where there are none they tell nothing.
+    if mappings.pending == 0 || !mappings.granted_within(context, spins)? {
+        context.wait(submission)?;
+        mappings.finish(context)?;
+    }
     let done = Instant::now();
     let mut views = Vec::with_capacity(downloads.len());
     for (download, _) in &mut downloads {
@@ -173,25 +179,43 @@ impl Mappings {
         Ok(Self { outcomes, pending })
     }
 
+    /// Asks for up to `limit`, without sleep, whether all requests are granted, and says whether they are.
+    fn granted_within(&mut self, context: &Context, limit: Duration) -> Result<bool, GpuError> {
+        let begin = Instant::now();
+        while self.pending > 0 && begin.elapsed() < limit {
+            self.hear(context, Duration::ZERO)?;
+            // Other threads want the device's locks too.
+            (0..PAUSES).for_each(|_| std::hint::spin_loop());
+        }
+        Ok(self.pending == 0)
+    }
+
     /// Blocks until all requests are granted. The buffers' GPU work, if any, should be done.
-    fn finish(self, context: &Context) -> Result<(), GpuError> {
-        let Self { outcomes, mut pending } = self;
+    fn finish(mut self, context: &Context) -> Result<(), GpuError> {
         // The callbacks run inside a poll: mostly in this one, but another thread's may have picked them up.
         let mut patience = Duration::ZERO;
-        while pending > 0 {
-            context.poll_callbacks()?;
-            match outcomes.recv_timeout(patience) {
-                Ok(Ok(())) => pending -= 1,
-                Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => {
-                    return Err(context.unless_lost(GpuError::Refused {
-                        operation: "map buffers".into(),
-                        message: "the request was not granted".into(),
-                    }));
-                }
-                Err(RecvTimeoutError::Timeout) => patience = Duration::from_micros(200),
+        while self.pending > 0 {
+            if !self.hear(context, patience)? {
+                patience = Duration::from_micros(200);
             }
         }
         Ok(())
+    }
+
+    /// Polls, then hears one outcome, if it comes within `patience`, and says whether one did.
+    fn hear(&mut self, context: &Context, patience: Duration) -> Result<bool, GpuError> {
+        context.poll_callbacks()?;
+        match self.outcomes.recv_timeout(patience) {
+            Ok(Ok(())) => {
+                self.pending -= 1;
+                Ok(true)
+            }
+            Err(RecvTimeoutError::Timeout) => Ok(false),
+            Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => {
+                let message = "the request was not granted".into();
+                Err(context.unless_lost(GpuError::Refused { operation: "map buffers".into(), message }))
+            }
+        }
     }
 }
 
@@ -209,7 +233,7 @@ mod tests {
     use super::*;
     use crate::gpu::tests::gpu;
 
-    /// Host to device to host, both ways of moving bytes, for sizes around the copy granularity.
+    /// Host to device to host, both ways of moving bytes and of waiting, for sizes around the copy granularity.
     #[test]
     fn bytes_survive_the_round_trip() {
         let gpu = gpu();
@@ -221,8 +245,10 @@ mod tests {
             }
             let pools = Pools::new(Arc::clone(context), gpu.caps().max_buffer_size, mapped_storage);
             let mut previous = Vec::new();
-            for length in [0_usize, 1, 4, 6, 15, 16, 17, 100_003] {
-                let data: Vec<u8> = (0..length).map(|i| (i * 7 + length) as u8).collect();
+            let lengths = [0_usize, 1, 4, 6, 15, 16, 17, 100_003];
+            for (length, spins) in lengths.into_iter().flat_map(|l| [(l, Duration::ZERO), (l, Duration::from_secs(5))])
+            {
+                let data: Vec<u8> = (0..length).map(|i| (i * 7 + length + spins.as_secs() as usize) as u8).collect();
                 let mut upload = Upload::new(&pools, &pools.inputs, length as u64).unwrap();
                 let mut download = Download::new(&pools, length as u64).unwrap();
                 write(context, [(&mut upload, data.as_slice())]).unwrap();
@@ -237,11 +263,27 @@ mod tests {
                 let submission = context.submit(encoder.finish()).unwrap();
 
                 let mut back = vec![0xAA; length];
-                read(context, submission, [(&mut download, back.as_mut_slice())]).unwrap();
+                read(context, submission, [(&mut download, back.as_mut_slice())], spins).unwrap();
                 assert_eq!(back, data, "{length} bytes, mapped storage {mapped_storage}");
                 assert!(length == 0 || back != previous);
                 previous = back;
             }
         }
+    }
+    /// Without a wait of any other kind.
+    #[test]
+    fn a_thread_that_asks_hears_when_the_device_is_done() {
+        let gpu = gpu();
+        let context = &gpu.context;
+        let pools = Pools::new(Arc::clone(context), gpu.caps().max_buffer_size, false);
+        let mut download = Download::new(&pools, 64).unwrap();
+        let mut encoder = context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        download.record(&mut encoder);
+        context.submit(encoder.finish()).unwrap();
+        let mut mappings =
+            Mappings::request(context, wgpu::MapMode::Read, [(download.mappable(), 64)].into_iter()).unwrap();
+        assert!(!mappings.granted_within(context, Duration::ZERO).unwrap(), "it does not even look");
+        assert!(mappings.granted_within(context, Duration::from_secs(60)).unwrap());
+        download.mappable().unmap();
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use mha_auto::{Auto, is_measuring};
-use mha_gpu::{Gpu, GpuError, Resident, RunReport, Source};
+use mha_gpu::{Gpu, GpuError, Resident, RunReport, Source, Wait};
 use mha_plan::{Plan, PlanOptions, Tensor};
 use mha_spec::options::PREFIX;
 use mha_spec::{AttentionProblem, DType, FallbackChoice, Options, PathChoice, RouteChoice, check_cache_indirection};
@@ -35,10 +35,14 @@ pub(crate) struct AttentionKernel {
     constants: Vec<(Tensor, Resident)>,
     /// ONNX Runtime's own kernel, where the options allow it; the reason where it can't be had.
     cpu: Option<Result<CpuKernel, Failure>>,
+    wait: Wait,
     plans: PlanCache,
     last: LastPosed,
     runtime_minor_version: u32,
 }
+
+/// ONNX Runtime's own option: whether threads that wait may spin, which they do unless it is "0".
+const ALLOW_SPINNING: &str = "session.intra_op.allow_spinning";
 
 /// What profiles call ONNX Runtime's own kernel.
 const CPU_PROVIDER: &str = "CPUExecutionProvider";
@@ -95,6 +99,8 @@ impl AttentionKernel {
         if let (RouteChoice::Auto, Some(Err(failure))) = (options.route, &cpu) {
             tracing::warn!(target: TARGET, "node '{}' has no CPU kernel for route=auto, the GPU answers: {failure}", node.name);
         }
+        let sleeps = entries.iter().any(|(key, value)| key == ALLOW_SPINNING && value == "0");
+        let wait = if sleeps { Wait::Sleeping } else { Wait::Spinning };
         let (plans, last) = (PlanCache::default(), LastPosed::default());
         let runtime_minor_version = info.runtime_minor_version();
         let constants = Vec::new();
@@ -106,6 +112,7 @@ impl AttentionKernel {
             auto,
             constants,
             cpu,
+            wait,
             plans,
             last,
             runtime_minor_version,
@@ -133,6 +140,9 @@ impl AttentionKernel {
                         self.constants = constants;
                         let (node, path, gpu) = (&self.node.name, self.options.path, gpu.describe());
                         tracing::info!(target: TARGET, "MultiHeadAttention node '{node}' runs path {path} on {gpu}");
+                        if self.wait == Wait::Sleeping {
+                            tracing::debug!(target: TARGET, "node '{node}': threads that wait sleep ({ALLOW_SPINNING}=0)");
+                        }
                         for (tensor, resident) in &self.constants {
                             let bytes = resident.bytes();
                             tracing::debug!(target: TARGET, "node '{node}': {tensor:?} stays on the device, {bytes} bytes");
@@ -279,7 +289,7 @@ impl AttentionKernel {
             .filter(|(_, bytes)| !bytes.is_empty())
             .map(|(index, bytes)| (output_tensor(index), bytes))
             .collect();
-        let report = gpu.run(&plan, &read, &mut written).map_err(unanswered)?;
+        let report = gpu.run_waiting(self.wait, &plan, &read, &mut written).map_err(unanswered)?;
         outputs.finish(inputs);
         if let Some(auto) = &self.auto {
             device::called(auto, problem);
