@@ -1,6 +1,7 @@
 """Contract of crates/mha-bench/route: every session makes the same calls in turn for as long as is asked, and tables say what was
 measured, by how much it varies, and what was not."""
 
+import itertools
 import json
 import pathlib
 import subprocess
@@ -42,37 +43,34 @@ class Calls:
 
 def test_turns_settle_before_their_calls_count():
     calls = Calls(stock=27e-3, gpu=1e-4, auto=2.0)
-    times = calls.measured(100)
+    times = calls.measured(0)
     # A call of 2 s is all that there is time for to learn.
     first = sum(rounds.FIRST_CALLS[name] for name in calls.seconds) + 1
     assert calls.settled == ["stock", "gpu", "auto"]
     # 100 ms settle and 100 ms count; a slow call settles once and counts twice.
-    made = calls.made[first:]
-    begin = {name: made.index(name) for name in ("stock", "gpu", "auto")}
-    assert begin["stock"] == 0 and begin["gpu"] == 4 + 4 and begin["auto"] - begin["gpu"] == pytest.approx(2000, abs=2)
-    assert times["stock"][:2] == [(pytest.approx(27e-3), 4)] * 2 and times["gpu"][0] == (pytest.approx(1e-4), pytest.approx(1000, abs=1))
-    assert times["auto"] == [(pytest.approx(2.0), 2)] * len(times["auto"])
-    # Whoever begins a round is another one in the next.
-    assert made[made.index("auto") + 3] == "gpu"
+    runs = [(name, len(list(group))) for name, group in itertools.groupby(calls.made[first:])]
+    turns = {"stock": 4 + 4, "gpu": pytest.approx(2000, abs=2), "auto": 1 + 2}
+    assert all(count == turns[name] for name, count in runs)
+    assert times["stock"] == [(pytest.approx(27e-3), 4)] * 2 and times["gpu"] == [(pytest.approx(1e-4), pytest.approx(1000, abs=1))] * 2
+    assert times["auto"] == [(pytest.approx(2.0), 2)] * 2
+    # One turn that does not count comes first.
+    assert runs[0][0] == runs[-1][0] and len(runs) == 1 + 6
 
 
-@pytest.mark.parametrize("names", ["abc", "abcd", "abcde"])
+@pytest.mark.parametrize("names", ["ab", "abc", "abcd", "abcde"])
 def test_nobody_follows_one_session_more_often_than_another(names):
-    orders = rounds.orders(list(names))
-    pairs = [pair for order in orders for pair in zip(order, order[1:])]
-    assert len(set(pairs)) == len(names) * (len(names) - 1) and len({pairs.count(pair) for pair in pairs}) == 1
-    assert all(sorted(place) == sorted(names * (len(orders) // len(names))) for place in zip(*orders))
-    # Whole cycles, where there is time for all rounds.
-    assert rounds.MOST_ROUNDS % len(rounds.orders(list(rounds.FIRST_CALLS))) == 0
+    way = rounds.circuit(list(names))
+    pairs = list(zip(way[-1:] + way, way))
+    assert len(pairs) == len(set(pairs)) == len(names) * (len(names) - 1) and all(a != b for a, b in pairs)
 
 
 def test_the_time_that_is_asked_for_is_taken():
-    calls = Calls(stock=0.5, gpu=0.5, auto=0.5)
-    times = calls.measured(10)
-    # After 14 calls and another second and a half of them; three sessions take six rounds.
-    assert 8.5 + 27 <= calls.now < 8.5 + 27.1 and len({len(turns) for turns in times.values()}) == 1
-    assert len(Calls(stock=0.5, control=0.5, gpu=0.5, auto=0.5).measured(0)["auto"]) == rounds.LEAST_ROUNDS
-    assert len(Calls(stock=0.5, gpu=0.5, auto=0.5).measured(1e9)["auto"]) == rounds.MOST_ROUNDS
+    # 14 calls, another second and a half of them, and turns of three.
+    for seconds, circuits in [(0, 1), (18, 1), (30, 3), (1e9, rounds.MOST_CIRCUITS)]:
+        calls = Calls(stock=0.5, gpu=0.5, auto=0.5)
+        times = calls.measured(seconds)
+        assert {len(turns) for turns in times.values()} == {2 * circuits}, seconds
+        assert calls.now == pytest.approx(7 + 1.5 + 1.5 * (1 + 6 * circuits))
 
 
 def test_what_takes_too_long_is_given_up_early():
@@ -130,13 +128,14 @@ def test_noise_is_that_of_what_is_compared_with():
     assert rounds.summary(STEADY | slow | {"control": [(2.5, 1)] * 8})["noise"] == pytest.approx(0.2)
 
 
-def test_a_machine_that_is_slow_for_a_while_is_slow_for_all():
-    rounds_ms = [1.0, 1.0, 1.0, 1.6, 1.6, 1.0, 1.6, 1.6]
-    turns = {"stock": rounds_ms, "control": rounds_ms, "gpu": [9.0] * 8, "auto": [1.02 * ms for ms in rounds_ms]}
-    found = rounds.compared(turns)
-    assert found["ratio"] == pytest.approx(1.02) and found["noise"] == 0
-    # It may change within a round.
-    assert rounds.compared(turns | {"auto": [1.02, 1.02, 1.6, *turns["auto"][3:]]})["ratio"] == pytest.approx(1.02)
+def test_what_comes_before_a_turn_falls_to_all():
+    # After a session on the CPU all others on the CPU take half as long again.
+    way = rounds.circuit(["stock", "control", "gpu", "auto"])
+    turns = {name: [] for name in way}
+    for before, name in zip(way[-1:] + way, way):
+        turns[name].append(9.0 if name == "gpu" else 1.0 if before == "gpu" else 1.5)
+    found = rounds.compared({name: values * 2 for name, values in turns.items()})
+    assert found["ratio"] == pytest.approx(1) and found["noise"] == 0
 
 
 def row(**fields):

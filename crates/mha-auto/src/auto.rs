@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Weak};
 
 use mha_gpu::Gpu;
-use mha_plan::{DeviceKind, Plan, PlanOptions, Refusal};
+use mha_plan::{DeviceKind, Plan, PlanOptions, Presents, Refusal};
 use mha_spec::{AttentionProblem, PathChoice};
 use mha_tune::Class;
 
@@ -77,8 +77,17 @@ impl Auto {
     /// # Errors
     /// A [`Refusal`] where the device can't run the problem.
     pub fn plan(&self, problem: &AttentionProblem) -> Result<Plan, Refusal> {
+        self.plan_with(problem, Presents::Device)
+    }
+
+    /// As [`plan`](Self::plan), with a say in who writes present outputs.
+    ///
+    /// # Errors
+    /// As [`plan`](Self::plan).
+    pub fn plan_with(&self, problem: &AttentionProblem, presents: Presents) -> Result<Plan, Refusal> {
         let prefer = self.known(problem).map(|known| known.preference());
-        self.shared.gpu.plan(problem, &PlanOptions { path: PathChoice::Auto, prefer, ..PlanOptions::default() })
+        let options = PlanOptions { path: PathChoice::Auto, prefer, presents, ..PlanOptions::default() };
+        self.shared.gpu.plan(problem, &options)
     }
 
     /// Changes with what is known: plans made before are out of date.

@@ -79,9 +79,9 @@ def markdown(name, results):
 Whole calls through ONNX Runtime with tensors in host memory, of four sessions in turn: two without this library, one with
 `route=gpu` and one with `route=auto`, after a second and a half in which that learns; and again, with sessions made anew. A turn is
 some calls one after the other, the first of which don't count: sessions share caches and cores. A turn is worth the mean of its
-calls, and `route=auto` is compared with the faster of `route=gpu` and the mean of the two sessions without this library, by the turns
-of the same round: the ratio is the mean without the least and the greatest, and so are times. Noise is by how much the two sessions
-without this library differ so, or, where `route=gpu` is the faster one, every other turn of it. A ratio that exceeds {PROMISED} by more than that is bold. For float16 ONNX Runtime has no CPU kernel of its
+calls, and a time is the mean of turns without the least and the greatest. Each session's turns follow on each other one's equally
+often. `route=auto` is compared with the faster of `route=gpu` and the mean of the two sessions without this library. Noise is by how
+much those two differ, or, where `route=gpu` is the faster one, every other turn of it. A ratio that exceeds {PROMISED} by more than that is bold. For float16 ONNX Runtime has no CPU kernel of its
 own, and puts casts to float32 around its float32 one; `route=auto` uses the same casts.
 """]
     for kind, dtype in dict.fromkeys((row["kind"], row["dtype"]) for row in results["rows"]):

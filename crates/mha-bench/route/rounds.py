@@ -1,6 +1,5 @@
 """Times several ways to make one call, in turn, and says how sure the figures are."""
 
-import itertools
 import math
 import time
 
@@ -8,7 +7,7 @@ import time
 # as that gets affordable, for which it has this long.
 FIRST_CALLS = {"stock": 3, "control": 3, "gpu": 3, "auto": 8}
 LEARNING = {"auto": 1.5}
-LEAST_ROUNDS, MOST_ROUNDS = 4, 8
+MOST_CIRCUITS = 4
 # Threads and memory make one session up to a tenth faster or slower than another of its kind, for as long as it lives: each size is
 # measured so many times, with sessions made anew.
 SETS = 2
@@ -19,8 +18,8 @@ SETS = 2
 SETTLING_SECONDS = 0.1
 # Then so long, and so many calls at least.
 TURN_SECONDS, LEAST_CALLS = 0.1, 2
-# Calls at least that the slowest of them still has to come when it is known how slow it is: the trial calls, and those of the rounds.
-CALLS_TO_COME = 8 + (1 + LEAST_CALLS) * LEAST_ROUNDS
+# Calls at least that the slowest of them still has to come when it is known how slow it is: the trial calls, and those of a circuit.
+CALLS_TO_COME = 8 + (1 + LEAST_CALLS) * 4
 
 
 class OutOfTime(Exception):
@@ -33,21 +32,25 @@ def timed(call, clock=time.perf_counter):
     return clock() - begin
 
 
-def orders(names):
-    """Orders of rounds, in which each name is at every place equally often, and right after each other one equally often: what a session
-    leaves behind, as threads that spin and caches that are full, falls to all alike. E. J. Williams' design of 1949 for carry-over:
-    neighbours are apart by every distance around a circle once; an odd count needs the same backwards as well."""
-    count = len(names)
-    zigzag = [(place + 1) // 2 if place % 2 else -place // 2 % count for place in range(count)]
-    turned = [[names[(first + step) % count] for step in zigzag] for first in range(count)]
-    return turned + [order[::-1] for order in turned] if count % 2 else turned
+def circuit(names):
+    """Names in an order in which, going round, each follows each other one once. What a session leaves behind, as threads that spin, caches
+    that are full and clocks that have sunk, so falls to all alike: on 16 cores calls took up to 40 % longer after those of another session
+    on the CPU than after calls of a GPU. By Hierholzer's way round a graph whose edges are all pairs."""
+    left = {name: [other for other in names if other != name] for name in names}
+    way, ready = [names[0]], []
+    while way:
+        if left[way[-1]]:
+            way.append(left[way[-1]].pop())
+        else:
+            ready.append(way.pop())
+    return ready[1:]
 
 
 def measure(calls, seconds, seconds_left, settle=lambda: None, clock=time.perf_counter):
-    """What each of `calls` takes, by name, as a list of its turns, each as `turn` gives it: for about `seconds`, in rounds that begin
-    with each call in turn. `settle` waits for what the first calls of one began.
+    """What each of `calls` takes, by name, as a list of its turns, each as `turn` gives it: for about `seconds` in all, in whole
+    circuits. `settle` waits for what the first calls of one began.
 
-    Raises OutOfTime where the fewest rounds would take more than `seconds_left`."""
+    Raises OutOfTime where one circuit would take more than `seconds_left`."""
     begin = clock()
     once = {}
     for name, call in calls.items():
@@ -59,18 +62,18 @@ def measure(calls, seconds, seconds_left, settle=lambda: None, clock=time.perf_c
                 raise OutOfTime(f"a call of {name} takes {once[name]:.3g} s, of {left:.0f} s left for all")
         settle()
     for name, learning in LEARNING.items():
-        begin = clock()
-        while clock() - begin < learning:
+        learns = clock()
+        while clock() - learns < learning:
             calls[name]()
-    begin = clock()
     times = {name: [] for name in calls}
-    cycle = orders(list(calls))
-    for number, order in zip(range(MOST_ROUNDS), itertools.cycle(cycle)):
-        # Whole cycles, if only one, so that all follow all equally often within rounds.
-        if number > 0 and number % len(cycle) == 0 and clock() - begin > seconds:
-            break
-        for name in order:
+    way = circuit(list(calls))
+    # Whom the first one follows.
+    turn(calls[way[-1]], clock)
+    for _ in range(MOST_CIRCUITS):
+        for name in way:
             times[name].append(turn(calls[name], clock))
+        if clock() - begin > seconds:
+            break
     return times
 
 
@@ -95,21 +98,17 @@ def summary(times):
 
 
 def compared(turns):
-    """Each session's time, and `auto` beside the faster of the others, by the turns of the same round: a machine that is slow for a
-    while is slow for all.
+    """Each session's time, and `auto` beside the faster of the others.
 
-    Of times and ratios it takes the mean without the least and the greatest: something may disturb a turn, or `auto` try the slower side
-    again, which it may for a fiftieth of the time. What is slow in more of its turns is slower."""
-    ways = {"stock": [(a + b) / 2 for a, b in zip(turns["stock"], turns["control"])], "gpu": turns["gpu"], "auto": turns["auto"]}
-    means = {name: trimmed_mean(values) for name, values in ways.items()}
-    faster = min(("stock", "gpu"), key=means.get)
+    A time is the mean of turns without the least and the greatest: something may disturb a turn, or `auto` try the slower side again.
+    What is slow in more of its turns is slower."""
+    means = {name: trimmed_mean(values) for name, values in turns.items()}
     # Two of a kind tell how sure a ratio is; where there is but one, every other turn of it does. What `auto` does is no part of this.
-    if faster == "stock":
-        noise = apart(1, trimmed_mean([a / b for a, b in zip(turns["stock"], turns["control"])]))
-    else:
-        noise = apart(trimmed_mean(turns[faster][::2]), trimmed_mean(turns[faster][1::2]))
-    ratio = trimmed_mean([own / other for own, other in zip(turns["auto"], ways[faster])])
-    return {"mean_ms": means, "faster": faster, "ratio": ratio, "noise": noise}
+    noise = {"stock": apart(means["stock"], means.pop("control")),
+             "gpu": apart(trimmed_mean(turns["gpu"][::2]), trimmed_mean(turns["gpu"][1::2]))}
+    means["stock"] = (trimmed_mean(turns["stock"]) + trimmed_mean(turns["control"])) / 2
+    faster = min(("stock", "gpu"), key=means.get)
+    return {"mean_ms": means, "faster": faster, "ratio": means["auto"] / means[faster], "noise": noise[faster]}
 
 
 def trimmed_mean(values):

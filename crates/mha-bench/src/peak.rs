@@ -40,6 +40,7 @@ pub fn fma_tflops(gpu: &Gpu, dtype: DType) -> Result<f64, BenchError> {
         scratch: vec![],
         tensors: vec![(Tensor::Output, bytes)],
         zero_filled: vec![],
+        copied: vec![],
         decision: format!("peak of {}", dtype.name()),
         dtype,
     };

@@ -3,6 +3,8 @@
 
 use std::sync::LazyLock;
 
+use mha_plan::Copied;
+
 use rayon::prelude::*;
 
 use crate::LOG;
@@ -60,6 +62,60 @@ pub(crate) fn from_mapped(copies: Vec<(&mut [u8], &[u8])>) {
     share_out(bytes, pieces, |(target, source)| target.copy_from_slice(source));
 }
 
+/// Rows of an input that lie one after the other in an output.
+struct Rows<'a> {
+    target: &'a mut [u8],
+    source: &'a [u8],
+    /// Bytes of a row, and from one to the next in the source.
+    row: usize,
+    stride: usize,
+}
+
+impl Rows<'_> {
+    fn copy(self) {
+        if self.stride == self.row {
+            return self.target.copy_from_slice(&self.source[..self.target.len()]);
+        }
+        let sources = self.source.chunks(self.stride);
+        self.target
+            .chunks_exact_mut(self.row)
+            .zip(sources)
+            .for_each(|(to, from)| to.copy_from_slice(&from[..self.row]));
+    }
+}
+
+/// An output to copy from inputs.
+pub(crate) struct CopiedOutput<'a> {
+    pub copied: &'a Copied,
+    /// The inputs that its parts name, in their order.
+    pub inputs: Vec<&'a [u8]>,
+    pub output: &'a mut [u8],
+}
+
+/// Copies rows of inputs to outputs.
+pub(crate) fn rows(outputs: Vec<CopiedOutput<'_>>) {
+    let mut pieces = Vec::new();
+    for CopiedOutput { copied, inputs, output: mut rest } in outputs {
+        let row = copied.row_bytes as usize;
+        let at_once = (PIECE / row).max(1);
+        for (b, n) in (0..copied.batch).flat_map(|b| (0..copied.heads).map(move |n| (b, n))) {
+            for (part, input) in copied.parts.iter().zip(&inputs) {
+                let (count, stride) = (part.count as usize, part.row as usize);
+                let begin = part.first + u64::from(b) * part.batch + u64::from(n) * part.head;
+                let mut source = &input[begin as usize..];
+                for begin in (0..count).step_by(at_once) {
+                    let rows = at_once.min(count - begin);
+                    let target = rest.split_off_mut(..rows * row).expect("parts add up to the output");
+                    pieces.push(Rows { target, source, row, stride });
+                    source = source.get(rows * stride..).unwrap_or_default();
+                }
+            }
+        }
+    }
+    let bytes = pieces.iter().map(|rows| rows.target.len()).sum();
+    share_out(bytes, pieces, Rows::copy);
+}
+
 fn share_out<T: Send>(bytes: usize, pieces: Vec<T>, copy: impl Fn(T) + Send + Sync) {
     match &*THREADS {
         Some(threads) if bytes >= SHARED_FROM && threads.current_num_threads() > 1 => {
@@ -71,7 +127,58 @@ fn share_out<T: Send>(bytes: usize, pieces: Vec<T>, copy: impl Fn(T) + Send + Sy
 
 #[cfg(test)]
 mod tests {
+    use mha_plan::{CopiedRows, Tensor};
+
     use super::*;
+
+    /// Long enough to be cut into pieces and shared out, with rows apart in the source and next to each other.
+    #[test]
+    fn rows_come_from_where_parts_say() {
+        let (batch, heads, row) = (2_u32, 3_u32, 512_usize);
+        for (before, new) in [(2000_u32, 1_u32), (1, 1999), (0, 5)] {
+            let kept: Vec<u8> = (0..batch * heads * before * row as u32).map(|i| (i / 512 % 251) as u8).collect();
+            let fresh: Vec<u8> = (0..batch * heads * new * row as u32).map(|i| (i / 512 % 241) as u8).collect();
+            let (row_bytes, b) = (row as u64, u64::from(batch));
+            let tensor_bytes = |data: &[u8]| data.len() as u64;
+            // Past ones by head, new ones by token.
+            let head = u64::from(before) * row_bytes;
+            let past = CopiedRows {
+                tensor: Tensor::PastKey,
+                tensor_bytes: tensor_bytes(&kept),
+                count: before,
+                first: 0,
+                batch: u64::from(heads) * head,
+                head,
+                row: row_bytes,
+            };
+            let token = u64::from(heads) * row_bytes;
+            let key = CopiedRows {
+                tensor: Tensor::Key,
+                tensor_bytes: tensor_bytes(&fresh),
+                count: new,
+                first: 0,
+                batch: u64::from(new) * token,
+                head: row_bytes,
+                row: token,
+            };
+            let parts: Vec<_> = [past, key].into_iter().filter(|part| part.count > 0).collect();
+            let bytes = b * u64::from(heads * (before + new)) * row_bytes;
+            let copied = Copied { tensor: Tensor::PresentKey, bytes, batch, heads, row_bytes, parts };
+            let inputs = copied.parts.iter().map(|part| if part.tensor == Tensor::Key { &*fresh } else { &*kept });
+            let mut output = vec![0xAA; bytes as usize];
+            rows(vec![CopiedOutput { copied: &copied, inputs: inputs.collect(), output: &mut output }]);
+            for (index, got) in output.chunks(row).enumerate() {
+                let length = (before + new) as usize;
+                let (bn, t) = (index / length, index % length);
+                let (b, n) = (bn / heads as usize, bn % heads as usize);
+                let expected = match t.checked_sub(before as usize) {
+                    None => (bn * before as usize + t) % 251,
+                    Some(t) => ((b * new as usize + t) * heads as usize + n) % 241,
+                };
+                assert!(got.iter().all(|&byte| usize::from(byte) == expected), "{before}, {new}: row {index}");
+            }
+        }
+    }
 
     #[test]
     fn every_byte_is_copied_by_one_thread_and_by_several() {

@@ -2,8 +2,9 @@
 //! about devices, transfers, errors and threads, on problems whose answer is plain to see.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use mha_plan::{DeviceKind, Plan, PlanOptions, Tensor};
+use mha_plan::{DeviceKind, Plan, PlanOptions, Presents, Tensor};
 use mha_spec::{AdapterChoice, AttentionProblem, DType, Layout, PaddingMask, Past, PresentOutputs, ProjectionBias};
 
 use crate::{Gpu, GpuError, GpuSettings, Source, Timestamps, list_adapters};
@@ -170,7 +171,69 @@ fn a_resident_input_is_not_uploaded_again() {
 #[test]
 fn large_tensors_go_ahead_of_the_call() {
     let gpu = open(GpuSettings { staged_transfers: true, ..GpuSettings::default() });
-    check_mean(&gpu, 2, 40_000, 9).unwrap();
+    check_mean(&gpu, 2, 140_000, 9).unwrap();
+}
+
+/// A past of three keys and two new ones.
+#[test]
+fn the_host_copies_presents_and_nothing_is_downloaded_for_them() {
+    let gpu = open(GpuSettings::default());
+    let (before, new) = (3, 2);
+    let with_past = AttentionProblem {
+        past: Past::Growing { len: before as u32 },
+        present: PresentOutputs { key: true, value: true },
+        ..problem(1, new as u32)
+    };
+    let options = PlanOptions { presents: Presents::Host, ..PlanOptions::default() };
+    let plan = mha_plan::plan(&with_past, gpu.caps(), &options).unwrap();
+    assert_eq!(
+        plan.copied.iter().map(|copied| copied.tensor).collect::<Vec<_>>(),
+        [Tensor::PresentKey, Tensor::PresentValue]
+    );
+    let inputs = [
+        (Tensor::Query, vec![0_f32; WIDTH]),
+        (Tensor::Key, values(new, 1)),
+        (Tensor::Value, values(new, 2)),
+        (Tensor::PastKey, values(before, 3)),
+        (Tensor::PastValue, values(before, 4)),
+    ];
+    let inputs = inputs.each_ref().map(|(tensor, data)| (*tensor, bytemuck::cast_slice(data.as_slice())));
+    let mut outputs = [(Tensor::Output, 1), (Tensor::PresentKey, before + new), (Tensor::PresentValue, before + new)]
+        .map(|(tensor, rows)| (tensor, vec![f32::NAN; rows * WIDTH]));
+    let mut run = |inputs: &[(Tensor, Source<'_>)]| {
+        let slices = outputs.iter_mut().map(|(tensor, data)| (*tensor, bytemuck::cast_slice_mut(data)));
+        gpu.run(&plan, inputs, &mut slices.collect::<Vec<_>>())
+    };
+
+    let report = run(&inputs.map(host)).unwrap();
+    assert_eq!(report.downloaded, 4 * WIDTH as u64);
+    assert!(report.host.copying > Duration::ZERO && report.host.copying <= report.host.wait);
+    // Rows of one head are next to each other in past and present, those of one token in new ones.
+    let expected = |past: &[f32], new: &[f32]| -> Vec<f32> {
+        let head = |n: usize| {
+            let new = new.chunks(WIDTH).flat_map(move |row| &row[n * HEAD_SIZE..(n + 1) * HEAD_SIZE]);
+            past[n * before * HEAD_SIZE..(n + 1) * before * HEAD_SIZE].iter().chain(new).copied()
+        };
+        (0..HEADS).flat_map(head).collect()
+    };
+    for (output, past, seed) in [(1, 3, 1), (2, 4, 2)] {
+        assert_eq!(outputs[output].1, expected(&values(before, past), &values(new, seed)));
+    }
+
+    let mut run = |inputs: &[(Tensor, Source<'_>)], count: usize| {
+        let slices = outputs.iter_mut().take(count).map(|(tensor, data)| (*tensor, bytemuck::cast_slice_mut(data)));
+        gpu.run(&plan, inputs, &mut slices.collect::<Vec<_>>()).unwrap_err().to_string()
+    };
+    let mut resident = inputs.map(host);
+    let kept = gpu.keep(inputs[1].1).unwrap();
+    resident[1].1 = Source::Device(&kept);
+    assert_eq!(run(&resident, 3), "the host copies only what is in its memory, got one on the device for Key");
+    assert_eq!(run(&inputs.map(host), 2), "every tensor of the plan must be given, got none for PresentValue");
+    let mut short = inputs.map(host);
+    short[3].1 = Source::Host(&inputs[3].1[1..]);
+    let message =
+        "an input must be at least as long as the plan says, got 191 bytes where the plan reads 192 for PastKey";
+    assert_eq!(run(&short, 3), message);
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use mha_plan::{Plan, Tensor};
+use mha_plan::{Copied, Plan, Tensor};
 
+use crate::copies::{self, CopiedOutput};
 use crate::error::GpuError;
 use crate::gpu::Gpu;
 use crate::launch::{Launch, StepTime};
@@ -40,6 +41,8 @@ pub struct HostTimes {
     pub submit: Duration,
     /// Waiting for the device.
     pub wait: Duration,
+    /// The part of it in which rows were copied from inputs to outputs.
+    pub copying: Duration,
     /// Copying outputs from where the device put them.
     pub copy_back: Duration,
 }
@@ -57,7 +60,17 @@ pub(crate) fn run(
     for (_, data) in outputs.iter_mut().filter(|(tensor, _)| plan.zero_filled.contains(tensor)) {
         data.fill(0);
     }
+    let (mut copied, mut written) = (Vec::new(), Vec::new());
+    for (tensor, data) in outputs {
+        match plan.copied.iter().find(|copied| copied.tensor == *tensor) {
+            Some(known) => {
+                copied.push(CopiedOutput { copied: known, inputs: sources(known, inputs)?, output: data });
+            }
+            None => written.push((*tensor, &mut **data)),
+        }
+    }
     if plan.steps.is_empty() {
+        copies::rows(copied);
         return Ok(RunReport::default());
     }
 
@@ -81,9 +94,9 @@ pub(crate) fn run(
             }
         }
     }
-    for (tensor, data) in outputs {
-        if let Some(bytes) = plan_bytes(plan, *tensor) {
-            downloads.push((*tensor, Download::new(pools, bytes)?, &mut **data));
+    for (tensor, data) in written {
+        if let Some(bytes) = plan_bytes(plan, tensor) {
+            downloads.push((tensor, Download::new(pools, bytes)?, data));
         }
     }
 
@@ -127,13 +140,28 @@ pub(crate) fn run(
     )??;
     let submission = context.submit(commands)?;
     let submitted = Instant::now();
+    copies::rows(copied);
+    let copying = submitted.elapsed();
     let uploaded = uploads.iter().map(|(_, _, data)| data.len() as u64).sum();
     let downloaded = downloads.iter().map(|(_, _, data)| data.len() as u64).sum();
 
     let results = downloads.iter_mut().map(|(_, download, data)| (download, &mut **data));
     let done = upload::read(context, submission.clone(), results, wait.spins(gpu.caps().kind))?;
-    let host = HostTimes { submit: submitted - begin, wait: done - submitted, copy_back: done.elapsed() };
+    let (submit, wait) = (submitted - begin, done - submitted);
+    let host = HostTimes { submit, wait, copying, copy_back: done.elapsed() };
     Ok(RunReport { uploaded, downloaded, host, ..launch.report(submission)? })
+}
+
+/// The bytes that each part of an output is copied from.
+fn sources<'a>(output: &Copied, inputs: &[(Tensor, Source<'a>)]) -> Result<Vec<&'a [u8]>, GpuError> {
+    let bytes = |tensor| match inputs.iter().find(|(other, _)| *other == tensor) {
+        Some((_, Source::Host(bytes))) => Ok(*bytes),
+        _ => {
+            let rule = "the host copies only what is in its memory";
+            Err(GpuError::Tensors { tensor, rule, received: "one on the device".into() })
+        }
+    };
+    output.parts.iter().map(|part| bytes(part.tensor)).collect()
 }
 
 /// Whether a tensor's copy to the device is submitted before the rest of the call.
@@ -155,11 +183,17 @@ pub(crate) fn check_tensors(plan: &Plan, inputs: &[(Tensor, u64)], outputs: &[(T
         if given[..position].iter().any(|(other, _)| *other == tensor) {
             return refuse(tensor, "a tensor must be given once", "a second one".into());
         }
-        if position >= inputs.len() && !plan.zero_filled.contains(&tensor) && plan_bytes(plan, tensor).is_none() {
+        let is_copied = plan.copied.iter().any(|copied| copied.tensor == tensor);
+        let is_written = is_copied || plan.zero_filled.contains(&tensor) || plan_bytes(plan, tensor).is_some();
+        if position >= inputs.len() && !is_written {
             return refuse(tensor, "only outputs of the plan may be asked for", format!("{bytes} bytes"));
         }
     }
-    for &(tensor, bytes) in &plan.tensors {
+    let copied = plan.copied.iter().flat_map(|copied| {
+        let parts = copied.parts.iter().map(|part| (part.tensor, part.tensor_bytes));
+        parts.chain([(copied.tensor, copied.bytes)])
+    });
+    for (tensor, bytes) in plan.tensors.iter().copied().chain(copied) {
         let Some((_, received)) = given.iter().find(|(other, _)| *other == tensor) else {
             return refuse(tensor, "every tensor of the plan must be given", "none".into());
         };

@@ -8,7 +8,7 @@ use mha_spec::options::PathChoice;
 
 use crate::caps::DeviceCaps;
 use crate::profile::{self, Profile, TuningRow};
-use crate::select::{self, Choice, Lane, PlanOptions, SHORT_QUERY};
+use crate::select::{self, Choice, Lane, PlanOptions, Presents, SHORT_QUERY};
 use crate::steps;
 
 /// A lane on a tuning row.
@@ -151,6 +151,6 @@ pub fn fills(problem: &AttentionProblem, caps: &DeviceCaps) -> bool {
 
 fn runs(candidate: &Candidate, problem: &AttentionProblem, caps: &DeviceCaps) -> bool {
     select::lane_choice(candidate.lane, problem, caps, candidate.row.as_slice(), String::new())
-        .and_then(|choice| steps::build(problem, caps, &choice))
+        .and_then(|choice| steps::build(problem, caps, &choice, Presents::Device))
         .is_ok()
 }

@@ -10,6 +10,7 @@ pub mod refusal;
 
 mod candidates;
 mod cells;
+mod presents;
 mod select;
 mod steps;
 mod turns;
@@ -18,6 +19,6 @@ mod views;
 pub use blueprint::Blueprint;
 pub use candidates::{Candidate, Candidates, candidates, fills};
 pub use caps::{CoopMatrix, DeviceCaps, DeviceKind};
-pub use plan::{Binding, Plan, Step, Tensor};
+pub use plan::{Binding, Copied, CopiedRows, Plan, Step, Tensor};
 pub use refusal::Refusal;
-pub use select::{Lane, PlanOptions, Preference, plan, workgroup_memory};
+pub use select::{Lane, PlanOptions, Preference, Presents, plan, workgroup_memory};

@@ -72,6 +72,42 @@ pub struct Step {
     pub bindings: Vec<Binding>,
 }
 
+/// An output (batch, heads, rows, columns) each row of which is an input's, as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copied {
+    /// The output.
+    pub tensor: Tensor,
+    /// Its size in bytes: batch · heads · the rows of all parts · row_bytes.
+    pub bytes: u64,
+    /// Size of dimension 0.
+    pub batch: u32,
+    /// Size of dimension 1.
+    pub heads: u32,
+    /// Bytes of a row.
+    pub row_bytes: u64,
+    /// Where the rows of each head come from, one part after the other.
+    pub parts: Vec<CopiedRows>,
+}
+
+/// Consecutive rows of each head of an output, and where in an input they are. All but the count in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CopiedRows {
+    /// The input.
+    pub tensor: Tensor,
+    /// Its size.
+    pub tensor_bytes: u64,
+    /// How many there are, at least 1.
+    pub count: u32,
+    /// Where the first one begins.
+    pub first: u64,
+    /// From one batch row to the next.
+    pub batch: u64,
+    /// From one head to the next.
+    pub head: u64,
+    /// From one row to the next.
+    pub row: u64,
+}
+
 /// How to answer one problem on one device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -83,6 +119,8 @@ pub struct Plan {
     pub tensors: Vec<(Tensor, u64)>,
     /// Outputs that no step writes, because the answer is all zeros (no keys at all).
     pub zero_filled: Vec<Tensor>,
+    /// Outputs that no step writes, because the host copies them from inputs.
+    pub copied: Vec<Copied>,
     /// Which lane answers the problem and why: one line for logs and recorded decisions.
     pub decision: String,
     /// Element type, for reports.

@@ -89,6 +89,19 @@ pub struct PlanOptions {
     pub row: Option<TuningRow>,
     /// What path `auto` takes before what it takes unmeasured, where it can run. Other paths pay no attention.
     pub prefer: Option<Preference>,
+    /// Who writes present outputs.
+    pub presents: Presents,
+}
+
+/// Who writes present outputs, with the same bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Presents {
+    /// The device, by steps.
+    #[default]
+    Device,
+    /// The host, where they are [copies](Plan::copied) of inputs, which it must have in its memory: it makes them while the device
+    /// computes, and they need not come from there. Else the device.
+    Host,
 }
 
 /// A candidate that a measurement found the fastest, and what it found.
@@ -120,7 +133,7 @@ pub fn plan(problem: &AttentionProblem, caps: &DeviceCaps, options: &PlanOptions
     if problem.dtype == DType::F16 && !caps.f16 {
         return Err(Refusal::new(format!("float16 tensors need f16 in shaders, which `{}` lacks", caps.name)));
     }
-    match steps::build(problem, caps, &choose(problem, caps, options)?) {
+    match steps::build(problem, caps, &choose(problem, caps, options)?, options.presents) {
         // What was measured on another problem of its class is preferred, not pinned.
         Err(_) if options.prefer.is_some() => plan(problem, caps, &PlanOptions { prefer: None, ..options.clone() }),
         planned => planned,

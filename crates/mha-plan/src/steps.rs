@@ -7,9 +7,10 @@ use mha_spec::{AttentionProblem, PaddingMask, ProjectionBias};
 use crate::blueprint::Blueprint;
 use crate::caps::DeviceCaps;
 use crate::cells::{Axis, Cell, divide};
-use crate::plan::{Binding, Plan, Step, Tensor};
+use crate::plan::{Binding, Copied, Plan, Step, Tensor};
+use crate::presents;
 use crate::refusal::Refusal;
-use crate::select::{Choice, Lane, access};
+use crate::select::{Choice, Lane, Presents, access};
 use crate::turns;
 use crate::views::{Rows, View, Views, tensor_bytes};
 
@@ -41,10 +42,16 @@ struct Builder<'a> {
     max_binding: u64,
     steps: Vec<Step>,
     scratch: Vec<u64>,
+    copied: Vec<Copied>,
 }
 
-/// The plan of a problem whose lane is chosen.
-pub(crate) fn build(problem: &AttentionProblem, caps: &DeviceCaps, choice: &Choice) -> Result<Plan, Refusal> {
+/// The plan of a problem whose lane is chosen, and who writes its presents.
+pub(crate) fn build(
+    problem: &AttentionProblem,
+    caps: &DeviceCaps,
+    choice: &Choice,
+    by: Presents,
+) -> Result<Plan, Refusal> {
     let mut builder = Builder {
         problem,
         caps,
@@ -55,23 +62,27 @@ pub(crate) fn build(problem: &AttentionProblem, caps: &DeviceCaps, choice: &Choi
         max_binding: caps.max_binding_size.min(u64::from(u32::MAX)),
         steps: Vec::new(),
         scratch: Vec::new(),
+        copied: Vec::new(),
     };
     let rows = u64::from(problem.batch) * u64::from(problem.q_len);
-    if problem.present.key {
-        builder.present(Tensor::PresentKey)?;
-    }
-    if problem.present.value {
-        builder.present(Tensor::PresentValue)?;
+    let wanted = [(problem.present.key, Tensor::PresentKey), (problem.present.value, Tensor::PresentValue)];
+    for (_, tensor) in wanted.into_iter().filter(|(is_wanted, _)| *is_wanted) {
+        let copied = if by == Presents::Host { presents::copied(problem, tensor) } else { None };
+        match copied {
+            Some(copied) => builder.copied.push(copied),
+            None => builder.present(tensor)?,
+        }
     }
     if rows > 0 && problem.total_len() > 0 {
         if builder.bias_is_too_large() {
             let biased = builder.add_biases()?;
             let problem = AttentionProblem { projection_bias: ProjectionBias::None, ..problem.clone() };
-            let (steps, scratch) = (std::mem::take(&mut builder.steps), std::mem::take(&mut builder.scratch));
-            let mut plain =
-                Builder { problem: &problem, views: Views::with_biased(&problem, biased), steps, scratch, ..builder };
+            let before = std::mem::take(&mut builder.steps);
+            let (scratch, copied) = (std::mem::take(&mut builder.scratch), std::mem::take(&mut builder.copied));
+            let views = Views::with_biased(&problem, biased);
+            let mut plain = Builder { problem: &problem, views, steps: before, scratch, copied, ..builder };
             plain.scores_and_attention(choice)?;
-            (builder.steps, builder.scratch) = (plain.steps, plain.scratch);
+            (builder.steps, builder.scratch, builder.copied) = (plain.steps, plain.scratch, plain.copied);
         } else {
             builder.scores_and_attention(choice)?;
         }
@@ -512,10 +523,12 @@ impl Builder<'_> {
             (_, 0) => "nothing to compute".to_owned(),
             _ => format!("{}, dispatches {}: {}", choice.kernel, parts, choice.why),
         };
+        let decision = if self.copied.is_empty() { decision } else { decision + "; the host copies presents" };
         Ok(Plan {
             steps: self.steps,
             scratch: self.scratch,
             tensors,
+            copied: self.copied,
             zero_filled: if no_keys { vec![Tensor::Output] } else { Vec::new() },
             decision,
             dtype: p.dtype,

@@ -4,16 +4,22 @@ use std::fmt;
 use std::time::Duration;
 
 /// Times kept of a candidate: as many as outlast a stretch in which something else slows it down. A leader that itself becomes
-/// slower is found out after thirteen such times, of which short calls give one in sixteen.
+/// slower is found out after thirteen such times.
 const KEPT: usize = 16;
+/// How long it takes to gather as many, and how many calls may go untimed between two.
+const SPREAD: Duration = Duration::from_millis(256);
+const MOST_UNTIMED: f64 = 1024.0;
 /// Times that a candidate needs for a comparison.
 const NEEDED: u32 = 3;
 /// Calls that do not count before those of the first comparison: the first after another candidate's may compile, wake threads or
 /// find caches cold.
 const SETTLING: u32 = 1;
 /// A loser is tried again, by a burst, as load and clocks change, and as the first comparison may have met a device that was busy.
-/// What a burst takes beyond the leader's time is this part of what calls took since the last one, or less.
+/// What a burst takes beyond the leader's time is this part of what calls took since the last one, or less; of the first few bursts,
+/// which lead to one that settles for as long as any, more. Each lost one that did so halves the part for the next.
 const COST_OF_TRYING: f64 = 0.02;
+const COST_AT_FIRST: f64 = 0.05;
+const FIRST_BURSTS: u32 = 5;
 const LEAST_CALLS_BETWEEN: f64 = 16.0;
 const MOST_CALLS_BETWEEN: f64 = 65_536.0;
 /// Each burst that is lost, unless by far, makes the next one settle for eight times as many calls, up to this many or this long, as
@@ -130,6 +136,8 @@ struct Burst {
     settling: u32,
     /// Calls to come that do.
     needed: u32,
+    /// The latest in a row that were faster than the leader's.
+    faster: u32,
     /// Calls that were sent to it: some may fail, or be disturbed.
     sent: u32,
     /// Calls that told their time.
@@ -164,8 +172,11 @@ pub struct Contest {
     is_doubtful: bool,
     /// How often it began again.
     beginnings: u32,
-    /// Bursts in a row that the present loser lost.
+    /// Bursts that have ended, and those in a row that the present loser lost.
+    bursts: u32,
     lost: u32,
+    /// Of the latter, those that no longer settling could have changed.
+    in_vain: u32,
     /// What a burst cost that its candidate won.
     unpaid: Duration,
     /// Up to which call the leader settles, after a burst in which it had nothing to do.
@@ -189,7 +200,9 @@ impl Contest {
             is_decided: false,
             is_doubtful: false,
             beginnings: 0,
+            bursts: 0,
             lost: 0,
+            in_vain: 0,
             unpaid: Duration::ZERO,
             settles_until: 0,
             retry: None,
@@ -233,9 +246,11 @@ impl Contest {
         burst.told += 1;
         burst.time += time;
         burst.lasted += time / burst.at_once;
+        burst.faster = if time < burst.leaders { burst.faster + 1 } else { 0 };
         if burst.settling > 0 {
             burst.settling -= 1;
-            if burst.lasted >= LONGEST_SETTLING {
+            // Nothing is left to wait for where it leads.
+            if burst.lasted >= LONGEST_SETTLING || burst.faster >= NEEDED {
                 burst.settling = 0;
             }
             return Some(false);
@@ -252,13 +267,17 @@ impl Contest {
             return;
         }
         self.retry = None;
+        self.bursts = self.bursts.saturating_add(1);
         let rivals = (0..self.times.len()).filter(|&other| other != candidate);
         let rivals_best = rivals.filter_map(|other| self.times[other].typical).min();
         let won = burst.needed == 0 && rivals_best.zip(self.times[candidate].typical).is_some_and(|(r, own)| own < r);
-        self.lost = if won { 0 } else { self.lost.saturating_add(1) };
         if won {
+            (self.lost, self.in_vain) = (0, 0);
             self.unpaid = burst.cost();
         } else {
+            let is_longest = burst.lasted >= LONGEST_SETTLING || burst.told >= MOST_SETTLING;
+            self.in_vain += u32::from(is_longest || self.is_far(candidate, burst.leaders));
+            self.lost = self.lost.saturating_add(1);
             self.settles_until = self.calls.saturating_add(longest_settling(burst.leaders));
             self.schedule(candidate, burst.leaders, burst.cost());
         }
@@ -267,10 +286,9 @@ impl Contest {
     /// Sets the loser's next burst, for when it and a cost that is still to be paid are affordable.
     fn schedule(&mut self, loser: usize, leaders: Duration, unpaid: Duration) {
         let planned = self.planned_cost(loser, leaders).max(unpaid);
-        let affordable = planned.as_secs_f64() / (COST_OF_TRYING * leaders.as_secs_f64()).max(f64::MIN_POSITIVE);
-        // Where bursts get no longer, twice as late each time.
-        let longer = if self.is_far(loser, leaders) { 0 } else { MOST_SETTLING.ilog(MORE_SETTLING) };
-        let rarely = 2f64.powi(self.lost.saturating_sub(longer).min(16) as i32);
+        let part = if self.in_vain == 0 && self.bursts < FIRST_BURSTS { COST_AT_FIRST } else { COST_OF_TRYING };
+        let affordable = planned.as_secs_f64() / (part * leaders.as_secs_f64()).max(f64::MIN_POSITIVE);
+        let rarely = 2f64.powi(self.in_vain.min(16) as i32);
         let between = (affordable.max(LEAST_CALLS_BETWEEN) * rarely).min(MOST_CALLS_BETWEEN.max(affordable));
         self.retry = Some(Retry { candidate: loser, at: self.calls.saturating_add(between as u32), burst: None });
     }
@@ -291,7 +309,7 @@ impl Contest {
         let settling = self.settling(loser, leaders);
         let most = self.planned_cost(loser, leaders).mul_f64(OVERRUN).max(leaders * (settling + NEEDED));
         let (time, lasted) = (Duration::ZERO, Duration::ZERO);
-        Burst { settling, needed: NEEDED, sent: 0, told: 0, time, lasted, at_once: 1, leaders, most }
+        Burst { settling, needed: NEEDED, faster: 0, sent: 0, told: 0, time, lasted, at_once: 1, leaders, most }
     }
 
     /// Calls that the loser's next burst settles for.
@@ -358,7 +376,7 @@ impl Contest {
     fn tries_again(&mut self, loser: usize, leaders: Duration) -> Option<usize> {
         // A burst may make its candidate the leader before it ends.
         if self.retry.is_none_or(|retry| retry.candidate != loser && retry.burst.is_none()) {
-            self.lost = 0;
+            (self.lost, self.in_vain) = (0, 0);
             let unpaid = std::mem::take(&mut self.unpaid);
             self.schedule(loser, leaders, unpaid);
         }
@@ -380,6 +398,17 @@ impl Contest {
             return None;
         }
         Some(candidate)
+    }
+}
+
+/// Calls that may go untimed after one that was timed: so many that [`KEPT`] times are spread over a quarter of a second. What a rest
+/// does to the calls after it is over by then, and clocks and locks cost short calls nothing that shows.
+pub fn untimed(reason: &Reason) -> u32 {
+    match reason {
+        Reason::Fastest { own, .. } | Reason::NoRival { own: Some(own), .. } => {
+            (SPREAD.as_secs_f64() / KEPT as f64 / own.as_secs_f64().max(f64::MIN_POSITIVE)).min(MOST_UNTIMED) as u32
+        }
+        Reason::NoRival { own: None, .. } | Reason::Measuring => 0,
     }
 }
 

@@ -100,7 +100,7 @@ mod tests {
     pub(super) const MS: Duration = Duration::from_millis(1);
 
     pub(super) fn report(gpu_time: Option<Duration>) -> RunReport {
-        let host = HostTimes { submit: 3 * MS, wait: 10 * MS, copy_back: 2 * MS };
+        let host = HostTimes { submit: 3 * MS, wait: 10 * MS, copying: MS, copy_back: 2 * MS };
         RunReport { gpu_time, time_after: gpu_time.map(|_| MS), host, ..RunReport::default() }
     }
 

@@ -76,6 +76,9 @@ impl Trace {
             let done = submitted + host.wait;
             span("upload and submit", track, call.begin, host.submit, json!({ "bytes": report.uploaded }));
             span("wait", track, submitted, host.wait, json!({}));
+            if !host.copying.is_zero() {
+                span("copy rows", track, submitted, host.copying, json!({}));
+            }
             span("copy back", track, done, host.copy_back, json!({ "bytes": report.downloaded }));
             // The clocks of the two meet where the host sees the device done.
             if let Some(time) = report.gpu_time {
@@ -149,7 +152,7 @@ mod tests {
             of(GPU_TRACK).map(|e| e["name"].as_str().unwrap()).collect::<Vec<_>>(),
             ["rows", "copy to host"].repeat(2)
         );
-        assert_eq!(of(1).count(), 8);
+        assert_eq!(of(1).count(), 10);
         let call = of(1).next().unwrap();
         assert_eq!((call["dur"].as_f64(), call["args"]["node"].as_str()), (Some(15_000.0), Some("a \"b\"")));
         // On the GPU's track a kernel ends before the host sees it done.

@@ -10,10 +10,12 @@ use super::api::Api;
 use super::failure::{Code, Failure};
 use super::tensor::Element;
 
-/// How many tensors that nobody uses an arena keeps, more than one call needs, and bytes of one at the most: the memory stays
-/// small, and to make a tensor anew is dear beside short calls only.
+/// How many tensors that nobody uses an arena keeps: more than one call needs.
 const KEPT: usize = 16;
-const KEPT_BYTES: usize = 512 << 10;
+/// Tensors of more bytes than this are kept only until one is missing, as their memory may be what that is made of, and up to so
+/// many bytes of them. To make four of a megabyte anew in each call took 3 % of its 120 us.
+const LARGE: usize = 512 << 10;
+const KEPT_LARGE: usize = 128 << 20;
 
 /// A shape with as many dimensions as tensors that are kept may have.
 type Dims = ArrayVec<i64, 5>;
@@ -24,7 +26,20 @@ pub(crate) struct Arena {
     api: Api,
     allocator: *mut ort_sys::OrtAllocator,
     /// Tensors that nobody uses, the one last used last.
-    kept: Mutex<ArrayVec<(Dims, *mut ort_sys::OrtValue), KEPT>>,
+    kept: Mutex<ArrayVec<Kept, KEPT>>,
+}
+
+/// A tensor that nobody uses.
+struct Kept {
+    dims: Dims,
+    bytes: usize,
+    value: *mut ort_sys::OrtValue,
+}
+
+impl Kept {
+    fn is_large(&self) -> bool {
+        self.bytes > LARGE
+    }
 }
 
 // SAFETY: ONNX Runtime itself allocates from several threads at once, and a tensor that is kept is nobody's.
@@ -43,13 +58,17 @@ impl Arena {
 
     /// A float32 tensor for an inner kernel to write; until then its content is whatever was there.
     pub(crate) fn tensor(&self, shape: &[i64]) -> Result<Scratch<'_>, Failure> {
-        let dims = Dims::try_from(shape).ok().filter(|_| bytes(shape).is_some_and(|bytes| bytes <= KEPT_BYTES));
-        let kept = dims.as_ref().and_then(|dims| self.take(dims));
-        let value = match kept {
+        let sized = Dims::try_from(shape).ok().zip(bytes(shape));
+        let value = match sized.as_ref().and_then(|(dims, _)| self.take(dims)) {
             Some(value) => value,
-            None => self.new_tensor(shape)?,
+            None => {
+                if sized.as_ref().is_none_or(|(_, bytes)| *bytes > LARGE) {
+                    self.release_large();
+                }
+                self.new_tensor(shape)?
+            }
         };
-        Ok(Scratch { api: self.api, value, home: Home::Arena(self, dims) })
+        Ok(Scratch { api: self.api, value, home: Home::Arena(self, sized) })
     }
 
     fn new_tensor(&self, shape: &[i64]) -> Result<*mut ort_sys::OrtValue, Failure> {
@@ -65,20 +84,35 @@ impl Arena {
 
     fn take(&self, dims: &Dims) -> Option<*mut ort_sys::OrtValue> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let index = kept.iter().rposition(|(known, _)| known == dims)?;
-        Some(kept.remove(index).1)
+        let index = kept.iter().rposition(|known| known.dims == *dims)?;
+        Some(kept.remove(index).value)
     }
 
-    /// Takes back a tensor of this shape, in place of the one longest unused where there is no room.
-    fn keep(&self, dims: Dims, value: *mut ort_sys::OrtValue) {
+    /// Takes back a tensor, in place of the one longest unused where there is no room.
+    fn keep(&self, tensor: Kept) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let longest_unused = if kept.is_full() { kept.pop_at(0) } else { None };
-        kept.push((dims, value));
-        drop(kept);
-        if let Some((_, value)) = longest_unused {
-            // SAFETY: made by `new_tensor`, released once: it is on no list now.
-            unsafe { (self.api.table().ReleaseValue)(value) };
+        let large: usize = kept.iter().filter(|known| known.is_large()).map(|known| known.bytes).sum();
+        if tensor.is_large() && large.saturating_add(tensor.bytes) > KEPT_LARGE {
+            drop(kept);
+            return self.release(tensor);
         }
+        let longest_unused = if kept.is_full() { kept.pop_at(0) } else { None };
+        kept.push(tensor);
+        drop(kept);
+        longest_unused.into_iter().for_each(|tensor| self.release(tensor));
+    }
+
+    fn release_large(&self) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let (large, small) = kept.take().into_iter().partition::<ArrayVec<_, KEPT>, _>(Kept::is_large);
+        *kept = small;
+        drop(kept);
+        large.into_iter().for_each(|tensor| self.release(tensor));
+    }
+
+    fn release(&self, tensor: Kept) {
+        // SAFETY: made by `new_tensor`, released once: it is on no list now.
+        unsafe { (self.api.table().ReleaseValue)(tensor.value) };
     }
 }
 
@@ -96,7 +130,7 @@ fn bytes(shape: &[i64]) -> Option<usize> {
 impl Drop for Arena {
     fn drop(&mut self) {
         let kept = self.kept.get_mut().unwrap_or_else(PoisonError::into_inner);
-        for (_, value) in kept.drain(..) {
+        for Kept { value, .. } in kept.drain(..) {
             // SAFETY: made by `new_tensor`, released once: those in use borrow the arena.
             unsafe { (self.api.table().ReleaseValue)(value) };
         }
@@ -116,8 +150,8 @@ pub(crate) struct Scratch<'a> {
 enum Home<'a> {
     /// What the tensor lies over.
     Own { _data: Vec<f32> },
-    /// With its shape, if it may go back.
-    Arena(&'a Arena, Option<Dims>),
+    /// With its shape and bytes, if it may go back.
+    Arena(&'a Arena, Option<(Dims, usize)>),
 }
 
 impl Scratch<'_> {
@@ -157,10 +191,10 @@ impl Scratch<'_> {
 
 impl Drop for Scratch<'_> {
     fn drop(&mut self) {
-        if let Home::Arena(arena, dims) = &mut self.home
-            && let Some(dims) = dims.take()
+        if let Home::Arena(arena, sized) = &mut self.home
+            && let Some((dims, bytes)) = sized.take()
         {
-            return arena.keep(dims, self.value);
+            return arena.keep(Kept { dims, bytes, value: self.value });
         }
         // SAFETY: made by one of the functions above, released once, before the memory under it.
         unsafe { (self.api.table().ReleaseValue)(self.value) };
@@ -230,13 +264,38 @@ mod tests {
     }
 
     #[test]
-    fn large_tensors_are_not_kept() {
+    fn large_tensors_are_kept_until_one_is_missing() {
+        let large = |length: i64| [1 + length, LARGE as i64 / 4];
         let counts = counted(|arena| {
-            for shape in [&[1, 1 + KEPT_BYTES as i64 / 4][..], &[1 << 40, 1 << 40], &[1; 6]] {
+            drop(arena.tensor(&[5]).unwrap());
+            for _ in 0..3 {
+                let both = [1, 2].map(|length| arena.tensor(&large(length)).unwrap());
+                drop(both);
+            }
+        });
+        assert_eq!(counts, [(3, 0), (3, 3)]);
+        // A cache that grows finds one of the last call's, and makes the other of the memory of what is left.
+        let counts = counted(|arena| {
+            for length in 1..5 {
+                let both = [length, length + 1].map(|length| arena.tensor(&large(length)).unwrap());
+                drop(both);
+            }
+        });
+        assert_eq!(counts, [(5, 3), (5, 5)]);
+    }
+
+    #[test]
+    fn what_is_too_large_or_has_too_many_dimensions_is_not_kept() {
+        let counts = counted(|arena| {
+            for shape in [&[1, 1 + KEPT_LARGE as i64 / 4][..], &[1 << 40, 1 << 40], &[1; 6]] {
                 (0..3).for_each(|_| drop(arena.tensor(shape).unwrap()));
             }
         });
         assert_eq!(counts, [(9, 9), (9, 9)]);
+        // All of them together may have as much.
+        let half = [KEPT_LARGE as i64 / 8];
+        let counts = counted(|arena| drop([(); 3].map(|()| arena.tensor(&half).unwrap())));
+        assert_eq!(counts, [(3, 1), (3, 3)]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use mha_gpu::{Gpu, GpuSettings, Source};
-use mha_plan::{DeviceCaps, Lane, Plan, PlanOptions, Tensor};
+use mha_plan::{DeviceCaps, Lane, Plan, PlanOptions, Presents, Tensor};
 use mha_spec::{AdapterChoice, DType, PathChoice};
 use mha_testkit::{Case, Expected};
 
@@ -139,7 +139,13 @@ pub fn check_on(gpu: &Gpu, caps: &DeviceCaps, case: &Case, options: &PlanOptions
         format!("seed {}, {options:?}, {decision}\n  {what}\n  {:?}", case.seed, case.problem)
     };
     let plan = mha_plan::plan(&case.problem, caps, options).map_err(|refusal| told(refusal.to_string(), None))?;
-    let outputs = run(gpu, case, &plan, &expected).map_err(|error| told(error, Some(&plan)))?;
+    let mut outputs = run(gpu, case, &plan, &expected).map_err(|error| told(error, Some(&plan)))?;
+    let wanted = case.problem.present;
+    if wanted.key || wanted.value {
+        let options = PlanOptions { presents: Presents::Host, ..options.clone() };
+        let plan = mha_plan::plan(&case.problem, caps, &options).map_err(|refusal| told(refusal.to_string(), None))?;
+        outputs.extend(run(gpu, case, &plan, &expected).map_err(|error| told(error, Some(&plan)))?);
+    }
     let mismatches: Vec<String> = outputs
         .iter()
         .filter_map(|(tensor, bytes)| expected.check(*tensor, bytes).err())
@@ -156,8 +162,11 @@ pub fn run(gpu: &Gpu, case: &Case, plan: &Plan, expected: &Expected) -> Result<V
     // What a kernel leaves unwritten shows: these bytes are NaN in both types.
     let mut outputs: Vec<(Tensor, Vec<u8>)> =
         expected.wanted().into_iter().map(|tensor| (tensor, vec![0xff; expected.bytes(tensor)])).collect();
-    let answered =
-        |tensor: &Tensor| plan.zero_filled.contains(tensor) || plan.tensors.iter().any(|(other, _)| other == tensor);
+    let answered = |tensor: &Tensor| {
+        plan.zero_filled.contains(tensor)
+            || plan.tensors.iter().any(|(other, _)| other == tensor)
+            || plan.copied.iter().any(|copied| copied.tensor == *tensor)
+    };
     if let Some((tensor, _)) = outputs.iter().find(|(tensor, bytes)| !bytes.is_empty() && !answered(tensor)) {
         return Err(format!("the plan does not write {tensor:?}"));
     }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use mha_auto::{Auto, is_measuring};
 use mha_gpu::{Gpu, GpuError, Resident, RunReport, Source, Wait};
-use mha_plan::{Plan, PlanOptions, Tensor};
+use mha_plan::{Plan, PlanOptions, Presents, Tensor};
 use mha_spec::options::PREFIX;
 use mha_spec::{AttentionProblem, DType, FallbackChoice, Options, PathChoice, RouteChoice, check_cache_indirection};
 
@@ -33,6 +33,8 @@ pub(crate) struct AttentionKernel {
     auto: Option<Arc<Auto>>,
     /// Inputs that the model fixes, which stay on the device.
     constants: Vec<(Tensor, Resident)>,
+    /// Who writes present outputs: of constants that stay on the device, that does.
+    presents: Presents,
     /// ONNX Runtime's own kernel, where the options allow it; the reason where it can't be had.
     cpu: Option<Result<CpuKernel, Failure>>,
     wait: Wait,
@@ -104,6 +106,10 @@ impl AttentionKernel {
         let (plans, last) = (PlanCache::default(), LastPosed::default());
         let runtime_minor_version = info.runtime_minor_version();
         let constants = Vec::new();
+        let copied = TENSORS.into_iter().filter(|(tensor, _)| COPIED.contains(tensor));
+        let fixed =
+            copied.map(|(_, index)| Ok(info.constant_input(index)?.is_some())).collect::<Result<Vec<_>, Failure>>()?;
+        let presents = if fixed.contains(&true) { Presents::Device } else { Presents::Host };
         let mut kernel = AttentionKernel {
             node,
             options,
@@ -111,6 +117,7 @@ impl AttentionKernel {
             device,
             auto,
             constants,
+            presents,
             cpu,
             wait,
             plans,
@@ -300,9 +307,10 @@ impl AttentionKernel {
     fn plan(&self, gpu: &Gpu, problem: &AttentionProblem) -> Planned {
         let generation = self.auto.as_ref().map_or(0, |auto| auto.generation());
         self.plans.get(problem, generation, |problem| -> Result<Plan, _> {
+            let presents = self.presents;
             let plan = match &self.auto {
-                Some(auto) => auto.plan(problem),
-                None => gpu.plan(problem, &PlanOptions { path: self.options.path, ..PlanOptions::default() }),
+                Some(auto) => auto.plan_with(problem, presents),
+                None => gpu.plan(problem, &PlanOptions { path: self.options.path, presents, ..PlanOptions::default() }),
             };
             if let Ok(plan) = &plan {
                 tracing::debug!(target: TARGET, "node '{}': {}", self.node.name, plan.decision);
@@ -349,6 +357,9 @@ impl Kernel for AttentionKernel {
         logging::scope(logger, || self.run(context, begin, &posed, standing, inputs))
     }
 }
+
+/// The inputs whose rows present outputs have.
+const COPIED: [Tensor; 5] = [Tensor::Query, Tensor::Key, Tensor::Value, Tensor::PastKey, Tensor::PastValue];
 
 /// The inputs that kernels read.
 const TENSORS: [(Tensor, usize); 9] = [
