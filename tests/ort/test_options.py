@@ -34,16 +34,19 @@ def test_accepted_value(key, value, register_first, library):
     assert not differences(CASE, feeds, got)
 
 
-@pytest.mark.parametrize(("entry", "sleeps"), [(None, False), ("1", False), ("0", True)])
+@pytest.mark.parametrize(("entry", "sleeps"), [
+    (None, False), (("allow_spinning", "1"), False), (("allow_spinning", "0"), True), (("allow_spinning", "false"), True),
+    (("spin_duration_us", "0"), True), (("spin_duration_us", "100"), False),
+])
 def test_threads_spin_as_onnx_runtime_is_told(entry, sleeps, library, capfd):
     options = session_options(library, log_level=VERBOSE)
     if entry is not None:
-        options.add_session_config_entry("session.intra_op.allow_spinning", entry)
+        options.add_session_config_entry(f"session.intra_op.{entry[0]}", entry[1])
     feeds = make_inputs(CASE)
     running = ort.InferenceSession(build_model(CASE), options, providers=["CPUExecutionProvider"])
     got = dict(zip(CASE["outputs"], running.run(CASE["outputs"], feeds), strict=True))
     assert not differences(CASE, feeds, got)
-    line = f"node '{NODE_NAME}': threads that wait sleep (session.intra_op.allow_spinning=0)"
+    line = f"node '{NODE_NAME}': threads that wait sleep, as the session has them"
     assert (line in capfd.readouterr().err) == sleeps
 
 

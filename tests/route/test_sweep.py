@@ -84,22 +84,26 @@ def test_what_takes_too_long_is_given_up_early():
 STEADY = {"stock": [(3.0, 5)] * 8, "control": [(3.0, 5)] * 8, "gpu": [(2.0, 9)] * 8, "auto": [(2.1, 9)] * 8}
 
 
+def summary(times):
+    return rounds.summary([times])
+
+
 def test_ratios_are_to_the_faster():
-    found = rounds.summary(STEADY)
+    found = summary(STEADY)
     assert found["ratio"] == pytest.approx(1.05) and found["faster"] == "gpu" and found["noise"] == 0
     assert found["calls"] == {"stock": 40, "control": 40, "gpu": 72, "auto": 72} and found["mean_ms"]["stock"] == 3000
     assert found["turns_ms"]["gpu"] == [2000] * 8
     # A turn that was disturbed changes nothing.
-    assert rounds.summary(STEADY | {"auto": [(9.0, 9)] + [(2.1, 9)] * 7})["ratio"] == pytest.approx(1.05)
+    assert summary(STEADY | {"auto": [(9.0, 9)] + [(2.1, 9)] * 7})["ratio"] == pytest.approx(1.05)
 
 
 @pytest.mark.parametrize("turns", [[2.0, 4.0] * 4, [2.0] * 4 + [4.0] * 4, [3.0] * 8])
 def test_who_answers_wrongly_half_the_time_is_half_as_slow_again(turns):
-    found = rounds.summary(STEADY | {"auto": [(seconds, 9) for seconds in turns]})
+    found = summary(STEADY | {"auto": [(seconds, 9) for seconds in turns]})
     assert found["ratio"] == pytest.approx(1.5) and found["noise"] == 0
     # In two turns of eight it shows, in one it may be a try.
-    assert rounds.summary(STEADY | {"auto": [(2.0, 9)] * 6 + [(4.0, 9)] * 2})["ratio"] == pytest.approx(1 + 1 / 6)
-    assert rounds.summary(STEADY | {"auto": [(2.0, 9)] * 7 + [(4.0, 9)]})["ratio"] == 1
+    assert summary(STEADY | {"auto": [(2.0, 9)] * 6 + [(4.0, 9)] * 2})["ratio"] == pytest.approx(1 + 1 / 6)
+    assert summary(STEADY | {"auto": [(2.0, 9)] * 7 + [(4.0, 9)]})["ratio"] == 1
 
 
 def test_a_turn_is_all_that_happens_in_it():
@@ -117,15 +121,25 @@ def test_a_turn_is_all_that_happens_in_it():
 
 
 def test_noise_is_that_of_what_is_compared_with():
-    assert rounds.summary(STEADY | {"gpu": [(2.0, 1), (2.4, 1)] * 4})["noise"] == pytest.approx(0.2)
+    assert summary(STEADY | {"gpu": [(2.0, 1), (2.4, 1)] * 4})["noise"] == pytest.approx(0.2)
     # Those that are slower are not.
-    assert rounds.summary(STEADY | {"control": [(2.5, 1)] * 8, "stock": [(3.0, 1), (9.0, 1)] * 4})["noise"] == 0
+    assert summary(STEADY | {"control": [(2.5, 1)] * 8, "stock": [(3.0, 1), (9.0, 1)] * 4})["noise"] == 0
     # Sessions of a kind count alike, wherever they begin.
     other = {"gpu": [(9.0, 1)] * 8, "auto": [(3.0, 1)] * 8, "control": [(1.0, 1)] * 8}
-    assert rounds.summary(STEADY | other)["ratio"] == pytest.approx(1.5) and rounds.summary(STEADY | other)["mean_ms"]["stock"] == 2000
+    assert summary(STEADY | other)["ratio"] == pytest.approx(1.5) and summary(STEADY | other)["mean_ms"]["stock"] == 2000
     # Nor can two sessions of a kind be told apart by less than they differ.
     slow = {"gpu": [(9.0, 1)] * 8, "auto": [(3.0, 1)] * 8}
-    assert rounds.summary(STEADY | slow | {"control": [(2.5, 1)] * 8})["noise"] == pytest.approx(0.2)
+    assert summary(STEADY | slow | {"control": [(2.5, 1)] * 8})["noise"] == pytest.approx(0.2)
+
+
+def test_sets_that_differ_are_noise():
+    found = rounds.summary([STEADY | {"auto": [(seconds, 9)] * 6} for seconds in (2.0, 2.4)])
+    assert found["ratio"] == pytest.approx(1.1) and found["noise"] == pytest.approx(0.2) and found["set_ratios"] == [1.0, 1.2]
+    assert len(found["turns_ms"]["auto"]) == 12 and found["calls"]["auto"] == 108
+    # In each, two of a kind.
+    slow = {"gpu": [(9.0, 1)] * 6, "auto": [(3.0, 1)] * 6}
+    sets = [STEADY | slow | {"control": [(ms, 1)] * 6} for ms in (3.3, 2.7)]
+    assert rounds.summary(sets)["noise"] > 0.1
 
 
 def test_what_comes_before_a_turn_falls_to_all():
@@ -147,7 +161,7 @@ def row(**fields):
 
 def results(*rows):
     return {"device": "a GPU", "host": "a CPU, 2 cores", "onnxruntime": "1.31.1", "path": "auto", "date": "a day", "command": "a command",
-            "note": "", "seconds": 7, "rows": list(rows)}
+            "note": "", "method": "Calls are timed.", "seconds": 7, "rows": list(rows)}
 
 
 def test_tables_mark_what_noise_does_not_explain():

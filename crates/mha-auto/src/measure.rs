@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use mha_gpu::{Gpu, GpuError, Staged};
 use mha_plan::{Candidate, Candidates, Lane, Plan, PlanOptions, Preference, Tensor, candidates};
-use mha_spec::{AttentionProblem, PathChoice};
+use mha_spec::{AttentionProblem, PathChoice, PresentOutputs};
 use mha_tune::Race;
 
 use crate::samples;
@@ -139,6 +139,8 @@ pub fn measure(
     effort: &Effort,
     mut proceed: impl FnMut() -> bool,
 ) -> Result<Measured, Undecided> {
+    // Whoever writes presents, they are the same work for all.
+    let problem = &AttentionProblem { present: PresentOutputs::default(), ..problem.clone() };
     let found = candidates(problem, gpu.caps()).filter(|_| problem.flops() > 0.0).ok_or(Undecided::NoChoice)?;
     let whole = problem.flops();
     let (problem, staged) = prepare(gpu, problem, &found.all[found.usual], effort, &mut proceed)?;

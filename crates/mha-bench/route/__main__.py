@@ -99,8 +99,11 @@ def log():
             os.close(saved)
 
 
-def sessions(chosen, kind, dtype):
-    """One for each way, and which device the library took."""
+WAYS = {"stock": None, "control": None, "gpu": "gpu", "auto": "auto"}
+
+
+def sessions(chosen, kind, dtype, first):
+    """One for each way, made from the `first` of them on, and which device the library took."""
     import onnxruntime as ort
     import problems
 
@@ -114,7 +117,8 @@ def sessions(chosen, kind, dtype):
         return ort.InferenceSession(problems.model(kind, dtype), options, providers=["CPUExecutionProvider"])
 
     with log() as text:
-        made = {"stock": make(None), "control": make(None), "gpu": make("gpu"), "auto": make("auto")}
+        names = list(WAYS)
+        made = {name: make(WAYS[name]) for name in names[first:] + names[:first]}
         device = re.search(r"MultiHeadAttention node '.*' runs path \w+ on ([^\n\x1b]*)", text())
         if not device:
             raise SystemExit(f"error: the library takes the node on a GPU, got: {text().strip()[-500:]}")
@@ -161,18 +165,18 @@ def measured(chosen):
     for index, (size, kind, dtype) in enumerate(cells):
         feeds = problems.feeds(kind, dtype, size)
         row = {"kind": kind.name, "title": kind.title, "dtype": dtype, "size": size}
-        times = {}
+        sets, answers = [], {}
         try:
             for done in range(rounds.SETS):
-                several, device = sessions(chosen, kind, dtype)
+                several, device = sessions(chosen, kind, dtype, done * len(WAYS) // rounds.SETS)
                 calls = {name: lambda session=session: session.run(None, feeds, quiet) for name, session in several.items()}
                 left = deadline - time.monotonic()
                 # Sizes that come later are slower: a fair share of the time, and what it takes them is not yet known.
                 share = left / ((len(cells) - index) * rounds.SETS - done)
-                for name, turns in rounds.measure(calls, share, left, settle).items():
-                    times.setdefault(name, []).extend(turns)
-            row |= rounds.summary(times)
-            row["answered"], row["reason"] = answered(several["auto"], feeds)
+                sets.append(rounds.measure(calls, share, left, settle))
+                answers |= dict([answered(several["auto"], feeds)])
+            row |= rounds.summary(sets)
+            row["answered"], row["reason"] = " or ".join(sorted(answers)), "; ".join(answers.values())
         except rounds.OutOfTime as reason:
             row["left_out"] = str(reason)
         print(report.line(row), file=sys.stderr, flush=True)
@@ -202,6 +206,7 @@ def main():
     begin = time.monotonic()
     results = {"device": None, "host": f"{cpu()}, {os.cpu_count()} cores", "onnxruntime": ort.__version__, "path": chosen.path,
                "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"), "command": command(), "note": chosen.note,
+               "method": report.METHOD,
                "rows": []}
     for device, row in measured(chosen):
         results["device"] = device

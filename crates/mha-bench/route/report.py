@@ -9,6 +9,15 @@ QUIET = 0.1
 # The sessions whose times are shown; the control's say how sure they are.
 SHOWN = ("stock", "gpu", "auto")
 
+# How a sweep is made, kept with its figures.
+METHOD = """Whole calls through ONNX Runtime with tensors in host memory, of four sessions in turn: two without this library, one with
+`route=gpu` and one with `route=auto`, after a second and a half in which that learns; and again, with sessions made anew in another
+order. A turn is some calls one after the other, the first of which don't count: sessions share caches and cores. A turn is worth the
+mean of its calls, and a time is the mean of turns without the least and the greatest sixth. Each session's turns follow on each other
+one's equally often. `route=auto` is compared with the faster of `route=gpu` and the mean of the two sessions without this library.
+Noise is the most of: by how much the ratios of both sets differ, and in each set the two sessions without this library or, where
+`route=gpu` is the faster one, every other turn of it."""
+
 
 def measured(results):
     return [row for row in results["rows"] if "left_out" not in row]
@@ -76,13 +85,8 @@ def markdown(name, results):
 
 {verdict(results)}
 
-Whole calls through ONNX Runtime with tensors in host memory, of four sessions in turn: two without this library, one with
-`route=gpu` and one with `route=auto`, after a second and a half in which that learns; and again, with sessions made anew. A turn is
-some calls one after the other, the first of which don't count: sessions share caches and cores. A turn is worth the mean of its
-calls, and a time is the mean of turns without the least and the greatest. Each session's turns follow on each other one's equally
-often. `route=auto` is compared with the faster of `route=gpu` and the mean of the two sessions without this library. Noise is by how
-much those two differ, or, where `route=gpu` is the faster one, every other turn of it. A ratio that exceeds {PROMISED} by more than that is bold. For float16 ONNX Runtime has no CPU kernel of its
-own, and puts casts to float32 around its float32 one; `route=auto` uses the same casts.
+{results["method"]} A ratio that exceeds {PROMISED} by more than noise is bold. For float16 ONNX Runtime has no CPU kernel of
+its own, and puts casts to float32 around its float32 one; `route=auto` uses the same casts.
 """]
     for kind, dtype in dict.fromkeys((row["kind"], row["dtype"]) for row in results["rows"]):
         rows = [row for row in results["rows"] if (row["kind"], row["dtype"]) == (kind, dtype)]

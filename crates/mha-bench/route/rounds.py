@@ -90,30 +90,36 @@ def turn(call, clock):
     return (clock() - begin) / calls, calls
 
 
-def summary(times):
-    """What calls of each session take, and how sure that is, by `compared` of its turns."""
-    turns = {name: [seconds * 1e3 for seconds, _ in of_name] for name, of_name in times.items()}
-    calls = {name: sum(calls for _, calls in of_name) for name, of_name in times.items()}
-    return {"calls": calls, "turns_ms": turns} | compared(turns)
+def summary(sets):
+    """What calls of each session take, and how sure that is, by `compared` of its turns: all of them for the figures, those of each set
+    for how far sets are apart."""
+    turns = [{name: [seconds * 1e3 for seconds, _ in of_name] for name, of_name in times.items()} for times in sets]
+    pooled = {name: [ms for times in turns for ms in times[name]] for name in turns[0]}
+    calls = {name: sum(calls for times in sets for _, calls in times[name]) for name in pooled}
+    found, each = compared(pooled), [compared(times, faster=compared(pooled)["faster"]) for times in turns]
+    ratios = [one["ratio"] for one in each]
+    noise = max([apart(max(ratios), min(ratios)), *(one["noise"] for one in each)])
+    return {"calls": calls, "turns_ms": pooled, "set_ratios": ratios} | found | {"noise": noise}
 
 
-def compared(turns):
-    """Each session's time, and `auto` beside the faster of the others.
+def compared(turns, faster=None):
+    """Each session's time, and `auto` beside the faster of the others, or the one given.
 
-    A time is the mean of turns without the least and the greatest: something may disturb a turn, or `auto` try the slower side again.
-    What is slow in more of its turns is slower."""
+    A time is the mean of turns without the least and the greatest sixth: something may disturb a turn, or `auto` try the slower side
+    again. What is slow in more of its turns is slower."""
     means = {name: trimmed_mean(values) for name, values in turns.items()}
     # Two of a kind tell how sure a ratio is; where there is but one, every other turn of it does. What `auto` does is no part of this.
     noise = {"stock": apart(means["stock"], means.pop("control")),
              "gpu": apart(trimmed_mean(turns["gpu"][::2]), trimmed_mean(turns["gpu"][1::2]))}
     means["stock"] = (trimmed_mean(turns["stock"]) + trimmed_mean(turns["control"])) / 2
-    faster = min(("stock", "gpu"), key=means.get)
+    faster = faster or min(("stock", "gpu"), key=means.get)
     return {"mean_ms": means, "faster": faster, "ratio": means["auto"] / means[faster], "noise": noise[faster]}
 
 
 def trimmed_mean(values):
     ordered = sorted(values)
-    middle = ordered[1:-1] if len(ordered) > 3 else ordered
+    left_out = max(1, len(ordered) // 6) if len(ordered) > 3 else 0
+    middle = ordered[left_out : len(ordered) - left_out]
     return sum(middle) / len(middle)
 
 

@@ -158,6 +158,7 @@ impl Gpu {
     ///
     /// `inputs` holds every input of the plan, from the host or [resident](Gpu::keep); what lies beyond the plan's size of it is
     /// not read.
+    /// What the host copies to outputs must be in its memory.
     /// `outputs` holds every output of the plan, as long as the plan says. The plan must be made for this device's
     /// [`caps`](Self::caps).
     ///

@@ -27,6 +27,11 @@ impl Gpu {
     pub fn stage(&self, plan: &Plan, inputs: &[(Tensor, &[u8])]) -> Result<Staged<'_>, GpuError> {
         let lengths: Vec<_> = inputs.iter().map(|(tensor, data)| (*tensor, data.len() as u64)).collect();
         let written: Vec<_> = plan.tensors.iter().filter(|(tensor, _)| tensor.is_output()).copied().collect();
+        if let Some(copied) = plan.copied.first() {
+            let (tensor, rule) =
+                (copied.tensor, "tensors stay on a device only for plans that leave nothing to the host");
+            return Err(GpuError::Tensors { tensor, rule, received: "one that the host copies".into() });
+        }
         check_tensors(plan, &lengths, &written)?;
         let mut uploads = Vec::new();
         for &(tensor, data) in inputs {

@@ -234,6 +234,9 @@ fn the_host_copies_presents_and_nothing_is_downloaded_for_them() {
     let message =
         "an input must be at least as long as the plan says, got 191 bytes where the plan reads 192 for PastKey";
     assert_eq!(run(&short, 3), message);
+    let staged = gpu.stage(&plan, &inputs).err().unwrap().to_string();
+    let rule = "tensors stay on a device only for plans that leave nothing to the host";
+    assert_eq!(staged, format!("{rule}, got one that the host copies for PresentKey"));
 }
 
 #[test]

@@ -39,9 +39,9 @@ pub struct RunReport {
 pub struct HostTimes {
     /// Finding buffers and pipelines, copying inputs to where the device finds them, recording and submitting.
     pub submit: Duration,
-    /// Waiting for the device.
+    /// Until the device was found to be done.
     pub wait: Duration,
-    /// The part of it in which rows were copied from inputs to outputs.
+    /// The first part of that, in which rows were copied from inputs to outputs. The device may have been done before its end.
     pub copying: Duration,
     /// Copying outputs from where the device put them.
     pub copy_back: Duration,
@@ -140,8 +140,9 @@ pub(crate) fn run(
     )??;
     let submission = context.submit(commands)?;
     let submitted = Instant::now();
+    let copies_rows = !copied.is_empty();
     copies::rows(copied);
-    let copying = submitted.elapsed();
+    let copying = if copies_rows { submitted.elapsed() } else { Duration::ZERO };
     let uploaded = uploads.iter().map(|(_, _, data)| data.len() as u64).sum();
     let downloaded = downloads.iter().map(|(_, _, data)| data.len() as u64).sum();
 

@@ -270,6 +270,7 @@ mod tests {
             }
         }
     }
+
     /// Without a wait of any other kind.
     #[test]
     fn a_thread_that_asks_hears_when_the_device_is_done() {

@@ -9,6 +9,7 @@ const KEPT: usize = 16;
 /// How long it takes to gather as many, and how many calls may go untimed between two.
 const SPREAD: Duration = Duration::from_millis(256);
 const MOST_UNTIMED: f64 = 1024.0;
+const UNTIMED_WHILE_SETTLING: u32 = 15;
 /// Times that a candidate needs for a comparison.
 const NEEDED: u32 = 3;
 /// Calls that do not count before those of the first comparison: the first after another candidate's may compile, wake threads or
@@ -22,12 +23,14 @@ const COST_AT_FIRST: f64 = 0.05;
 const FIRST_BURSTS: u32 = 5;
 const LEAST_CALLS_BETWEEN: f64 = 16.0;
 const MOST_CALLS_BETWEEN: f64 = 65_536.0;
+/// Longer than this a loser waits only for what its burst would cost.
+const LONGEST_BETWEEN: Duration = Duration::from_secs(60);
 /// Each burst that is lost, unless by far, makes the next one settle for eight times as many calls, up to this many or this long, as
 /// its times are to tell what the thousandth call in a row would take. ONNX Runtime's threads, once asleep, wake on cores that some
 /// of them have to share: on a machine of 16, calls of 0.3 ms took up to three times as long for 50 ms, until the scheduler had
 /// spread them.
 const MORE_SETTLING: u32 = 8;
-const MOST_SETTLING: u32 = 8192;
+const MOST_SETTLING: u32 = 1 << 20;
 const LONGEST_SETTLING: Duration = Duration::from_millis(60);
 /// One that is so many times as slow has no more to settle than at first: nothing that passes explains as much.
 const FAR: f64 = 4.0;
@@ -124,7 +127,7 @@ impl Times {
 struct Retry {
     candidate: usize,
     /// At which call it begins.
-    at: u32,
+    at: u64,
     /// What goes on, once it has begun.
     burst: Option<Burst>,
 }
@@ -165,7 +168,7 @@ pub struct Contest {
     times: Vec<Times>,
     /// The least that each candidate could take: below it no measurement is possible.
     at_best: Vec<Duration>,
-    calls: u32,
+    calls: u64,
     /// Whether a choice was made by what is known.
     is_decided: bool,
     /// Whether times among those known are of disturbed calls.
@@ -180,7 +183,9 @@ pub struct Contest {
     /// What a burst cost that its candidate won.
     unpaid: Duration,
     /// Up to which call the leader settles, after a burst in which it had nothing to do.
-    settles_until: u32,
+    settles_until: u64,
+    /// At which call the latest time was told.
+    told_at: u64,
     retry: Option<Retry>,
 }
 
@@ -205,6 +210,7 @@ impl Contest {
             in_vain: 0,
             unpaid: Duration::ZERO,
             settles_until: 0,
+            told_at: 0,
             retry: None,
         }
     }
@@ -233,6 +239,16 @@ impl Contest {
         }
         self.is_doubtful |= is_disturbed;
         let counts = self.tell_burst(candidate, time).unwrap_or(self.calls >= self.settles_until);
+        if let (false, Some(own), Some(Retry { candidate: loser, at, burst: None })) =
+            (counts, self.times.get(candidate).and_then(|times| times.typical), &mut self.retry)
+            && *loser != candidate
+        {
+            // What it takes the leader to settle again is paid for like the burst; calls since the latest that was timed took as long.
+            let calls = self.calls.saturating_sub(self.told_at) as f64;
+            let owed = calls * time.saturating_sub(own).as_secs_f64() / (COST_OF_TRYING * own.as_secs_f64());
+            *at = at.saturating_add(owed.clamp(0.0, MOST_CALLS_BETWEEN) as u64);
+        }
+        self.told_at = self.calls;
         if let Some(times) = self.times.get_mut(candidate).filter(|_| counts) {
             times.add(time);
         }
@@ -263,7 +279,8 @@ impl Contest {
     fn end_burst(&mut self, candidate: usize) {
         let retry = self.retry.filter(|retry| retry.candidate == candidate);
         let Some(burst) = retry.and_then(|retry| retry.burst) else { return };
-        if burst.needed > 0 && burst.cost() <= burst.most {
+        // Threads pay at the same time.
+        if burst.needed > 0 && burst.cost() <= burst.most * burst.at_once {
             return;
         }
         self.retry = None;
@@ -278,7 +295,7 @@ impl Contest {
             let is_longest = burst.lasted >= LONGEST_SETTLING || burst.told >= MOST_SETTLING;
             self.in_vain += u32::from(is_longest || self.is_far(candidate, burst.leaders));
             self.lost = self.lost.saturating_add(1);
-            self.settles_until = self.calls.saturating_add(longest_settling(burst.leaders));
+            self.settles_until = self.calls.saturating_add(longest_settling(burst.leaders).into());
             self.schedule(candidate, burst.leaders, burst.cost());
         }
     }
@@ -289,8 +306,10 @@ impl Contest {
         let part = if self.in_vain == 0 && self.bursts < FIRST_BURSTS { COST_AT_FIRST } else { COST_OF_TRYING };
         let affordable = planned.as_secs_f64() / (part * leaders.as_secs_f64()).max(f64::MIN_POSITIVE);
         let rarely = 2f64.powi(self.in_vain.min(16) as i32);
-        let between = (affordable.max(LEAST_CALLS_BETWEEN) * rarely).min(MOST_CALLS_BETWEEN.max(affordable));
-        self.retry = Some(Retry { candidate: loser, at: self.calls.saturating_add(between as u32), burst: None });
+        let longest = LONGEST_BETWEEN.as_secs_f64() / leaders.as_secs_f64().max(f64::MIN_POSITIVE);
+        let most = longest.clamp(LEAST_CALLS_BETWEEN, MOST_CALLS_BETWEEN).max(affordable);
+        let between = (affordable.max(LEAST_CALLS_BETWEEN) * rarely).min(most);
+        self.retry = Some(Retry { candidate: loser, at: self.calls.saturating_add(between as u64), burst: None });
     }
 
     /// What the loser's next burst takes beyond the leader's time, if it is as slow as it was.
@@ -325,7 +344,7 @@ impl Contest {
     }
 
     fn next(&mut self) -> Choice {
-        self.calls = self.calls.wrapping_add(1);
+        self.calls += 1;
         let all = 0..self.times.len();
         // By what is known of each, else by what it could do at the best.
         let expected = |c: usize| self.times[c].typical.unwrap_or(self.at_best[c]);
@@ -362,14 +381,27 @@ impl Contest {
     pub fn skip(&mut self, choice: &Choice, most: u32) -> u32 {
         let calls = match (choice.reason, self.retry) {
             (Reason::Fastest { .. }, Some(retry)) if retry.burst.is_none() => {
-                retry.at.saturating_sub(self.calls).saturating_sub(1)
+                let left = retry.at.saturating_sub(self.calls).saturating_sub(1);
+                // Of what settles more is watched.
+                let most = if self.calls < self.settles_until { UNTIMED_WHILE_SETTLING } else { most };
+                u32::try_from(left).unwrap_or(u32::MAX).min(most)
             }
             (Reason::NoRival { .. }, None) if self.times[choice.candidate].is_known() => most,
             _ => 0,
         };
         let calls = calls.min(most);
-        self.calls = self.calls.wrapping_add(calls);
+        self.calls += u64::from(calls);
         calls
+    }
+
+    /// Calls that may go untimed after the one that `choice`, the latest, sent: so many that [`KEPT`] times are spread over a quarter of
+    /// a second, by its latest time too, as it may just have become slower. What a rest does to the calls after it is over by then, and
+    /// clocks and locks cost short calls nothing that shows.
+    pub fn untimed(&self, choice: &Choice) -> u32 {
+        let (Reason::Fastest { own, .. } | Reason::NoRival { own: Some(own), .. }) = choice.reason else { return 0 };
+        let latest = self.times[choice.candidate].recent.last().copied().unwrap_or_default();
+        let one = own.max(latest).as_secs_f64().max(f64::MIN_POSITIVE);
+        (SPREAD.as_secs_f64() / KEPT as f64 / one).min(MOST_UNTIMED) as u32
     }
 
     /// The candidate of a burst that is under way, or due: the loser's.
@@ -393,22 +425,12 @@ impl Contest {
         if burst.sent.saturating_sub(burst.told) > MOST_THREADS {
             // Its calls fail, and tell nothing.
             let (leaders, cost) = (burst.leaders, burst.cost());
+            (self.bursts, self.in_vain) = (self.bursts.saturating_add(1), self.in_vain.saturating_add(1));
             self.lost = self.lost.saturating_add(1);
             self.schedule(candidate, leaders, cost);
             return None;
         }
         Some(candidate)
-    }
-}
-
-/// Calls that may go untimed after one that was timed: so many that [`KEPT`] times are spread over a quarter of a second. What a rest
-/// does to the calls after it is over by then, and clocks and locks cost short calls nothing that shows.
-pub fn untimed(reason: &Reason) -> u32 {
-    match reason {
-        Reason::Fastest { own, .. } | Reason::NoRival { own: Some(own), .. } => {
-            (SPREAD.as_secs_f64() / KEPT as f64 / own.as_secs_f64().max(f64::MIN_POSITIVE)).min(MOST_UNTIMED) as u32
-        }
-        Reason::NoRival { own: None, .. } | Reason::Measuring => 0,
     }
 }
 

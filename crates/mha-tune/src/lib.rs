@@ -7,5 +7,5 @@ mod contest;
 mod race;
 
 pub use class::{Class, Work};
-pub use contest::{Choice, Contest, Reason, untimed};
+pub use contest::{Choice, Contest, Reason};
 pub use race::{Outcome, Race};

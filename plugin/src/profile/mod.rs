@@ -35,7 +35,7 @@ struct Parts {
     upload: Duration,
     /// The kernels, by the device's clock; without timestamp queries, all that the host waited.
     kernel: Duration,
-    /// From the last kernel's end on: outputs to the host.
+    /// From the last kernel's end on: outputs to the host, and those that it copies itself.
     download: Duration,
 }
 
@@ -43,7 +43,10 @@ impl Call<'_> {
     fn parts(&self) -> Option<Parts> {
         let report = self.report?;
         let kernel = report.gpu_time.unwrap_or(report.host.wait).min(self.total);
-        let download = (report.host.copy_back + report.time_after.unwrap_or_default()).min(self.total - kernel);
+        let after = report.time_after.unwrap_or_default();
+        // The host may be at it for longer than the device.
+        let copying = report.gpu_time.map_or(Duration::ZERO, |time| report.host.copying.saturating_sub(time + after));
+        let download = (report.host.copy_back + after + copying).min(self.total - kernel);
         Some(Parts { upload: self.total - kernel - download, kernel, download })
     }
 }
@@ -115,6 +118,12 @@ mod tests {
         assert_eq!(timed, Parts { upload: 5 * MS, kernel: 7 * MS, download: 3 * MS });
         let untimed = parts(None, 15 * MS);
         assert_eq!(untimed, Parts { upload: 3 * MS, kernel: 10 * MS, download: 2 * MS });
+        // Copying on the host that outlasts the device is part of what comes after it.
+        let mut long = report(Some(2 * MS));
+        long.host.copying = 9 * MS;
+        let call = Call { node: "n", begin: Instant::now(), total: 15 * MS, provider: "p", report: Some(&long) };
+        let expected = Parts { upload: 4 * MS, kernel: 2 * MS, download: 9 * MS };
+        assert_eq!(call.parts().unwrap(), expected);
         // Clocks that disagree take nothing below zero.
         let odd = parts(Some(20 * MS), 15 * MS);
         assert_eq!(odd, Parts { upload: Duration::ZERO, kernel: 15 * MS, download: Duration::ZERO });

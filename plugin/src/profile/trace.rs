@@ -83,7 +83,10 @@ impl Trace {
             // The clocks of the two meet where the host sees the device done.
             if let Some(time) = report.gpu_time {
                 let after = report.time_after.unwrap_or_default();
-                let first = done.checked_sub(after + time).unwrap_or(call.begin);
+                // Unless the host was still copying by then: it began when the device did.
+                let found = submitted + host.copying.min(host.wait);
+                let first = if found < done { done.checked_sub(after + time) } else { Some(submitted) };
+                let first = first.unwrap_or(call.begin);
                 for step in &report.steps {
                     span(step.kernel, GPU_TRACK, first + step.start, step.time, json!({ "node": call.node }));
                 }

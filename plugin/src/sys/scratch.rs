@@ -13,9 +13,9 @@ use super::tensor::Element;
 /// How many tensors that nobody uses an arena keeps: more than one call needs.
 const KEPT: usize = 16;
 /// Tensors of more bytes than this are kept only until one is missing, as their memory may be what that is made of, and up to so
-/// many bytes of them. To make four of a megabyte anew in each call took 3 % of its 120 us.
+/// many bytes of them, which other nodes then can't use. To make four of a megabyte anew in each call took 3 % of its 120 us.
 const LARGE: usize = 512 << 10;
-const KEPT_LARGE: usize = 128 << 20;
+const KEPT_LARGE: usize = 16 << 20;
 
 /// A shape with as many dimensions as tensors that are kept may have.
 type Dims = ArrayVec<i64, 5>;

@@ -43,8 +43,9 @@ pub(crate) struct AttentionKernel {
     runtime_minor_version: u32,
 }
 
-/// ONNX Runtime's own option: whether threads that wait may spin, which they do unless it is "0".
+/// ONNX Runtime's own options for threads that wait: whether they may spin, "1" unless it is set, and for how long.
 const ALLOW_SPINNING: &str = "session.intra_op.allow_spinning";
+const SPIN_DURATION: &str = "session.intra_op.spin_duration_us";
 
 /// What profiles call ONNX Runtime's own kernel.
 const CPU_PROVIDER: &str = "CPUExecutionProvider";
@@ -101,12 +102,19 @@ impl AttentionKernel {
         if let (RouteChoice::Auto, Some(Err(failure))) = (options.route, &cpu) {
             tracing::warn!(target: TARGET, "node '{}' has no CPU kernel for route=auto, the GPU answers: {failure}", node.name);
         }
-        let sleeps = entries.iter().any(|(key, value)| key == ALLOW_SPINNING && value == "0");
-        let wait = if sleeps { Wait::Sleeping } else { Wait::Spinning };
+        let forbids = |(key, value): &(String, String)| match key.as_str() {
+            ALLOW_SPINNING => value != "1",
+            SPIN_DURATION => value == "0",
+            _ => false,
+        };
+        let wait = if entries.iter().any(forbids) { Wait::Sleeping } else { Wait::Spinning };
         let (plans, last) = (PlanCache::default(), LastPosed::default());
         let runtime_minor_version = info.runtime_minor_version();
         let constants = Vec::new();
-        let copied = TENSORS.into_iter().filter(|(tensor, _)| COPIED.contains(tensor));
+        let is_packed = info.inputs()?.get(input::KEY).is_none_or(Option::is_none);
+        let copied = TENSORS
+            .into_iter()
+            .filter(|(tensor, _)| COPIED.contains(tensor) || (is_packed && *tensor == Tensor::Query));
         let fixed =
             copied.map(|(_, index)| Ok(info.constant_input(index)?.is_some())).collect::<Result<Vec<_>, Failure>>()?;
         let presents = if fixed.contains(&true) { Presents::Device } else { Presents::Host };
@@ -148,7 +156,7 @@ impl AttentionKernel {
                         let (node, path, gpu) = (&self.node.name, self.options.path, gpu.describe());
                         tracing::info!(target: TARGET, "MultiHeadAttention node '{node}' runs path {path} on {gpu}");
                         if self.wait == Wait::Sleeping {
-                            tracing::debug!(target: TARGET, "node '{node}': threads that wait sleep ({ALLOW_SPINNING}=0)");
+                            tracing::debug!(target: TARGET, "node '{node}': threads that wait sleep, as the session has them");
                         }
                         for (tensor, resident) in &self.constants {
                             let bytes = resident.bytes();
@@ -358,8 +366,8 @@ impl Kernel for AttentionKernel {
     }
 }
 
-/// The inputs whose rows present outputs have.
-const COPIED: [Tensor; 5] = [Tensor::Query, Tensor::Key, Tensor::Value, Tensor::PastKey, Tensor::PastValue];
+/// The inputs whose rows present outputs have, besides queries with which keys and values are packed.
+const COPIED: [Tensor; 4] = [Tensor::Key, Tensor::Value, Tensor::PastKey, Tensor::PastValue];
 
 /// The inputs that kernels read.
 const TENSORS: [(Tensor, usize); 9] = [
