@@ -89,6 +89,38 @@ pub struct Copied {
     pub parts: Vec<CopiedRows>,
 }
 
+impl Copied {
+    /// The rows of parts from inputs that `is_wanted`, each with the byte of the output where it begins. `bytes` gives an input's.
+    ///
+    /// # Errors
+    /// As `bytes`.
+    ///
+    /// # Panics
+    /// Where an input is shorter than its part says.
+    pub fn rows<'a, E>(
+        &self,
+        is_wanted: impl Fn(Tensor) -> bool,
+        bytes: impl Fn(Tensor) -> Result<&'a [u8], E>,
+    ) -> Result<Vec<(usize, Vec<u8>)>, E> {
+        let mut rows = Vec::new();
+        let mut begin = 0;
+        let length = self.row_bytes as usize;
+        for (b, n) in (0..u64::from(self.batch)).flat_map(|b| (0..u64::from(self.heads)).map(move |n| (b, n))) {
+            for part in &self.parts {
+                if is_wanted(part.tensor) {
+                    let input = bytes(part.tensor)?;
+                    for row in 0..u64::from(part.count) {
+                        let at = (part.first + b * part.batch + n * part.head + row * part.row) as usize;
+                        rows.push((begin + row as usize * length, input[at..at + length].to_vec()));
+                    }
+                }
+                begin += part.count as usize * length;
+            }
+        }
+        Ok(rows)
+    }
+}
+
 /// Consecutive rows of each head of an output, and where in an input they are. All but the count in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CopiedRows {

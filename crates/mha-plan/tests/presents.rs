@@ -55,6 +55,25 @@ fn the_host_copies_what_is_as_it_was() {
 }
 
 #[test]
+fn rows_are_told_with_where_they_begin() {
+    let past = Past::Shared { len: 3, capacity: 8 };
+    let problem = AttentionProblem { past, kv_len: 2, q_len: 2, v_head_size: 16, ..base() };
+    let options = PlanOptions { presents: Presents::Host, ..PlanOptions::default() };
+    let plan = plan(&problem, &devices::h100(), &options).unwrap();
+    let key = &plan.copied[0];
+    // A token's heads are next to each other in new keys; each byte names its row.
+    let row = key.row_bytes as usize;
+    let new: Vec<u8> = (0..2 * 2 * 3_u8).flat_map(|index| vec![index; row]).collect();
+    let bytes = |tensor| if tensor == Tensor::Key { Ok(new.as_slice()) } else { Err(tensor) };
+    let rows = key.rows(|tensor| tensor == Tensor::Key, bytes).unwrap();
+    let expected = (0..2).flat_map(|b| (0..3).flat_map(move |n| (0..2).map(move |t| (b, n, t))));
+    let expected = expected.map(|(b, n, t)| (((b * 3 + n) * 8 + 3 + t) * row, vec![((b * 2 + t) * 3 + n) as u8; row]));
+    assert_eq!(rows, expected.collect::<Vec<_>>());
+    assert_eq!(key.rows(|_| true, bytes), Err(Tensor::PastKey));
+    assert_eq!(key.rows(|_| false, bytes), Ok(vec![]));
+}
+
+#[test]
 fn packed_and_split_keys_are_copied_from_where_they_are() {
     let base = AttentionProblem { v_head_size: 16, ..base() };
     for (layout, from) in [

@@ -86,7 +86,7 @@ impl<'a> ComputeContext<'a> {
             let memory = unsafe { TensorRef::new(self.api, value)?.memory()? };
             let shared = read.iter().any(|input| input.overlaps(&memory))
                 || tensors.iter().flatten().any(|output| output.memory.overlaps(&memory));
-            tensors.push(Some(OutputTensor { memory, shared, copy: Vec::new() }));
+            tensors.push(Some(OutputTensor { memory, shared, copy: Vec::new(), rows: None }));
         }
         Ok(Outputs { tensors, call: PhantomData })
     }
@@ -136,6 +136,8 @@ struct OutputTensor {
     shared: bool,
     /// What was written where `shared`.
     copy: Vec<u8>,
+    /// What is to be written alone, and where, in an output that holds all else already.
+    rows: Option<Vec<(usize, Vec<u8>)>>,
 }
 
 impl OutputTensor {
@@ -151,14 +153,41 @@ impl OutputTensor {
 }
 
 impl Outputs<'_> {
-    /// Index and memory of every output that the node has.
+    /// Index and memory of every output that the node has, but of those that are [written in place](Self::write_in_place).
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (usize, &mut [u8])> {
-        self.tensors.iter_mut().enumerate().filter_map(|(index, tensor)| Some((index, tensor.as_mut()?.bytes_mut())))
+        let whole = self.tensors.iter_mut().enumerate();
+        whole.filter_map(|(index, tensor)| {
+            Some((index, tensor.as_mut().filter(|tensor| tensor.rows.is_none())?.bytes_mut()))
+        })
+    }
+
+    /// Whether output `index` is the same memory as an input, and no other output's.
+    pub(crate) fn lies_on(&self, index: usize, input: &TensorRef<'_>) -> Result<bool, Failure> {
+        let Some(Some(output)) = self.tensors.get(index) else { return Ok(false) };
+        let mut others = self.tensors.iter().enumerate().filter(|(other, _)| *other != index);
+        let is_alone =
+            others.all(|(_, other)| other.as_ref().is_none_or(|other| !other.memory.overlaps(&output.memory)));
+        Ok(is_alone && output.memory.range() == input.memory()?.range())
+    }
+
+    /// Has `rows`, each with the byte where it begins, written to an output that holds all else already.
+    pub(crate) fn write_in_place(&mut self, index: usize, rows: Vec<(usize, Vec<u8>)>) {
+        if let Some(Some(output)) = self.tensors.get_mut(index) {
+            output.rows = Some(rows);
+        }
     }
 
     /// Ends the run: puts outputs in place that share memory with an input.
     pub(crate) fn finish(self, inputs: Inputs<'_>) {
         drop(inputs);
+        for output in self.tensors.iter().flatten() {
+            for (begin, row) in output.rows.iter().flatten() {
+                assert!(begin + row.len() <= output.memory.len, "rows end inside their output");
+                // SAFETY: inside the tensor, by the line above, over which no slice is left: `inputs` is gone, and with it all that
+                // borrowed from it.
+                unsafe { std::ptr::copy_nonoverlapping(row.as_ptr(), output.memory.data.add(*begin), row.len()) };
+            }
+        }
         for output in self.tensors.into_iter().flatten().filter(|output| !output.copy.is_empty()) {
             // SAFETY: the copy is as long as the tensor, and no slice over the tensor's memory is left: `inputs` is
             // gone, and with it all that borrowed from it.

@@ -24,7 +24,7 @@ mod tensor;
 mod type_info;
 
 pub(crate) use api::{API_VERSION, Api};
-pub(crate) use compute::{ComputeContext, Inputs};
+pub(crate) use compute::{ComputeContext, Inputs, Outputs};
 pub(crate) use exit::at_exit;
 pub(crate) use failure::{Code, Failure};
 pub(crate) use inner_op::{InnerOp, InnerOpSpec, Operand, Target};

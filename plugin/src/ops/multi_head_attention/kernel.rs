@@ -21,7 +21,7 @@ use crate::logging::{self, TARGET};
 use crate::profile::{self, Call, Profile};
 use crate::session::{FallbackCause, Session};
 use crate::sys::logger::Severity;
-use crate::sys::{Code, ComputeContext, Failure, Inputs, Kernel, KernelInfo, TensorRef};
+use crate::sys::{Code, ComputeContext, Failure, Inputs, Kernel, KernelInfo, Outputs, TensorRef};
 
 /// The kernel of one node.
 pub(crate) struct AttentionKernel {
@@ -298,6 +298,7 @@ impl AttentionKernel {
             None => Some(inputs.get(index)?.bytes().map(|bytes| (tensor, Source::Host(bytes)))),
         };
         let read: Vec<(Tensor, Source<'_>)> = TENSORS.into_iter().filter_map(source).collect::<Result<_, Failure>>()?;
+        let plan = self.in_place(plan, &mut outputs, &inputs)?;
         // Plans leave empty tensors out.
         let mut written: Vec<(Tensor, &mut [u8])> = outputs
             .iter_mut()
@@ -310,6 +311,34 @@ impl AttentionKernel {
             device::called(auto, problem);
         }
         Ok(report)
+    }
+
+    /// The plan, without presents that lie on their past: of these only the new rows are to be written, once all is read.
+    fn in_place(&self, plan: Arc<Plan>, outputs: &mut Outputs<'_>, inputs: &Inputs<'_>) -> Result<Arc<Plan>, Failure> {
+        let mut done = Vec::new();
+        for copied in &plan.copied {
+            let (past, index) = match copied.tensor {
+                Tensor::PresentKey => (input::PAST_KEY, output::PRESENT_KEY),
+                _ => (input::PAST_VALUE, output::PRESENT_VALUE),
+            };
+            let Some(past) = inputs.get(past) else { continue };
+            if !outputs.lies_on(index, past)? {
+                continue;
+            }
+            let bytes = |tensor| {
+                let found = TENSORS.into_iter().find(|(known, _)| *known == tensor);
+                found.and_then(|(_, index)| inputs.get(index)).map_or(Ok(&[][..]), TensorRef::bytes)
+            };
+            let is_new = |tensor| !matches!(tensor, Tensor::PastKey | Tensor::PastValue);
+            outputs.write_in_place(index, copied.rows(is_new, bytes)?);
+            done.push(copied.tensor);
+        }
+        if done.is_empty() {
+            return Ok(plan);
+        }
+        let mut rest = Plan::clone(&plan);
+        rest.copied.retain(|copied| !done.contains(&copied.tensor));
+        Ok(Arc::new(rest))
     }
 
     fn plan(&self, gpu: &Gpu, problem: &AttentionProblem) -> Planned {
