@@ -4,7 +4,6 @@
 use std::sync::LazyLock;
 
 use mha_plan::Copied;
-
 use rayon::prelude::*;
 
 use crate::LOG;
@@ -98,17 +97,14 @@ pub(crate) fn rows(outputs: Vec<CopiedOutput<'_>>) {
     for CopiedOutput { copied, inputs, output: mut rest } in outputs {
         let row = copied.row_bytes as usize;
         let at_once = (PIECE / row).max(1);
-        for (b, n) in (0..copied.batch).flat_map(|b| (0..copied.heads).map(move |n| (b, n))) {
-            for (part, input) in copied.parts.iter().zip(&inputs) {
-                let (count, stride) = (part.count as usize, part.row as usize);
-                let begin = part.first + u64::from(b) * part.batch + u64::from(n) * part.head;
-                let mut source = &input[begin as usize..];
-                for begin in (0..count).step_by(at_once) {
-                    let rows = at_once.min(count - begin);
-                    let target = rest.split_off_mut(..rows * row).expect("parts add up to the output");
-                    pieces.push(Rows { target, source, row, stride });
-                    source = source.get(rows * stride..).unwrap_or_default();
-                }
+        for run in copied.runs() {
+            let (count, stride) = (run.part.count as usize, run.part.row as usize);
+            let mut source = &inputs[run.index][run.first..];
+            for begin in (0..count).step_by(at_once) {
+                let rows = at_once.min(count - begin);
+                let target = rest.split_off_mut(..rows * row).expect("parts add up to the output");
+                pieces.push(Rows { target, source, row, stride });
+                source = source.get(rows * stride..).unwrap_or_default();
             }
         }
     }
@@ -139,28 +135,19 @@ mod tests {
             let kept: Vec<u8> = (0..batch * heads * before * row as u32).map(|i| (i / 512 % 251) as u8).collect();
             let fresh: Vec<u8> = (0..batch * heads * new * row as u32).map(|i| (i / 512 % 241) as u8).collect();
             let (row_bytes, b) = (row as u64, u64::from(batch));
-            let tensor_bytes = |data: &[u8]| data.len() as u64;
-            // Past ones by head, new ones by token.
-            let head = u64::from(before) * row_bytes;
-            let past = CopiedRows {
-                tensor: Tensor::PastKey,
-                tensor_bytes: tensor_bytes(&kept),
-                count: before,
+            let rows_of = |tensor, data: &[u8], count, [batch, head, row]: [u64; 3]| CopiedRows {
+                tensor,
+                tensor_bytes: data.len() as u64,
+                count,
                 first: 0,
-                batch: u64::from(heads) * head,
+                batch,
                 head,
-                row: row_bytes,
+                row,
             };
-            let token = u64::from(heads) * row_bytes;
-            let key = CopiedRows {
-                tensor: Tensor::Key,
-                tensor_bytes: tensor_bytes(&fresh),
-                count: new,
-                first: 0,
-                batch: u64::from(new) * token,
-                head: row_bytes,
-                row: token,
-            };
+            // Past ones by head, new ones by token.
+            let (head, token) = (u64::from(before) * row_bytes, u64::from(heads) * row_bytes);
+            let past = rows_of(Tensor::PastKey, &kept, before, [u64::from(heads) * head, head, row_bytes]);
+            let key = rows_of(Tensor::Key, &fresh, new, [u64::from(new) * token, row_bytes, token]);
             let parts: Vec<_> = [past, key].into_iter().filter(|part| part.count > 0).collect();
             let bytes = b * u64::from(heads * (before + new)) * row_bytes;
             let copied = Copied { tensor: Tensor::PresentKey, bytes, batch, heads, row_bytes, parts };

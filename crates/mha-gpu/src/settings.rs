@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use mha_plan::DeviceKind;
 
-/// What sleeping costs, the driver's interrupt and the scheduler's way to the thread, was measured on an H100 as 0.02 ms for calls
-/// of 0.1 ms and 0.15 to 0.3 ms for those of 0.4 ms and more: of calls beyond this it is a tenth or less.
+/// What sleeping costs, the driver's interrupt and the scheduler's way to the thread, was measured on an H100 as 0.03 ms for calls
+/// of 0.1 ms, and as 0.1 to 0.66 ms for those of 0.4 to 3 ms: of calls beyond this it is a sixth at the most.
 const LONGEST_SPIN: Duration = Duration::from_millis(4);
 
 /// How to open a device. Tests and benchmarks differ from the default; two settings never share a device.

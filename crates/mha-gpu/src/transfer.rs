@@ -140,9 +140,11 @@ pub(crate) fn run(
     )??;
     let submission = context.submit(commands)?;
     let submitted = Instant::now();
-    let copies_rows = !copied.is_empty();
-    copies::rows(copied);
-    let copying = if copies_rows { submitted.elapsed() } else { Duration::ZERO };
+    let mut copying = Duration::ZERO;
+    if !copied.is_empty() {
+        copies::rows(copied);
+        copying = submitted.elapsed();
+    }
     let uploaded = uploads.iter().map(|(_, _, data)| data.len() as u64).sum();
     let downloaded = downloads.iter().map(|(_, _, data)| data.len() as u64).sum();
 
@@ -190,7 +192,8 @@ pub(crate) fn check_tensors(plan: &Plan, inputs: &[(Tensor, u64)], outputs: &[(T
             return refuse(tensor, "only outputs of the plan may be asked for", format!("{bytes} bytes"));
         }
     }
-    let copied = plan.copied.iter().flat_map(|copied| {
+    let copied = plan.copied.iter().filter(|copied| given.iter().any(|(tensor, _)| *tensor == copied.tensor));
+    let copied = copied.flat_map(|copied| {
         let parts = copied.parts.iter().map(|part| (part.tensor, part.tensor_bytes));
         parts.chain([(copied.tensor, copied.bytes)])
     });

@@ -19,6 +19,6 @@ mod views;
 pub use blueprint::Blueprint;
 pub use candidates::{Candidate, Candidates, candidates, fills};
 pub use caps::{CoopMatrix, DeviceCaps, DeviceKind};
-pub use plan::{Binding, Copied, CopiedRows, Plan, Step, Tensor};
+pub use plan::{Binding, Copied, CopiedRows, Plan, Run, Step, Tensor};
 pub use refusal::Refusal;
 pub use select::{Lane, PlanOptions, Preference, Presents, plan, workgroup_memory};

@@ -89,35 +89,31 @@ pub struct Copied {
     pub parts: Vec<CopiedRows>,
 }
 
+/// Rows of one part of one head: next to each other in the output, apart in the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run<'a> {
+    /// The part.
+    pub part: &'a CopiedRows,
+    /// Its index among [`Copied::parts`].
+    pub index: usize,
+    /// Byte of the output where it begins.
+    pub begin: usize,
+    /// Byte of the input where its first row does.
+    pub first: usize,
+}
+
 impl Copied {
-    /// The rows of parts from inputs that `is_wanted`, each with the byte of the output where it begins. `bytes` gives an input's.
-    ///
-    /// # Errors
-    /// As `bytes`.
-    ///
-    /// # Panics
-    /// Where an input is shorter than its part says.
-    pub fn rows<'a, E>(
-        &self,
-        is_wanted: impl Fn(Tensor) -> bool,
-        bytes: impl Fn(Tensor) -> Result<&'a [u8], E>,
-    ) -> Result<Vec<(usize, Vec<u8>)>, E> {
-        let mut rows = Vec::new();
-        let mut begin = 0;
-        let length = self.row_bytes as usize;
-        for (b, n) in (0..u64::from(self.batch)).flat_map(|b| (0..u64::from(self.heads)).map(move |n| (b, n))) {
-            for part in &self.parts {
-                if is_wanted(part.tensor) {
-                    let input = bytes(part.tensor)?;
-                    for row in 0..u64::from(part.count) {
-                        let at = (part.first + b * part.batch + n * part.head + row * part.row) as usize;
-                        rows.push((begin + row as usize * length, input[at..at + length].to_vec()));
-                    }
-                }
-                begin += part.count as usize * length;
-            }
-        }
-        Ok(rows)
+    /// All of the output in the order of its bytes.
+    pub fn runs(&self) -> impl Iterator<Item = Run<'_>> {
+        let mut end = 0;
+        let heads = (0..u64::from(self.batch)).flat_map(|b| (0..u64::from(self.heads)).map(move |n| (b, n)));
+        heads.flat_map(|(b, n)| self.parts.iter().enumerate().map(move |part| (b, n, part))).map(
+            move |(b, n, (index, part))| {
+                let begin = end;
+                end += part.count as usize * self.row_bytes as usize;
+                Run { part, index, begin, first: (part.first + b * part.batch + n * part.head) as usize }
+            },
+        )
     }
 }
 
@@ -151,7 +147,7 @@ pub struct Plan {
     pub tensors: Vec<(Tensor, u64)>,
     /// Outputs that no step writes, because the answer is all zeros (no keys at all).
     pub zero_filled: Vec<Tensor>,
-    /// Outputs that no step writes, because the host copies them from inputs.
+    /// Outputs that no step writes, because the host copies them from inputs. A call may leave them out where they are there already.
     pub copied: Vec<Copied>,
     /// Which lane answers the problem and why: one line for logs and recorded decisions.
     pub decision: String,

@@ -55,22 +55,20 @@ fn the_host_copies_what_is_as_it_was() {
 }
 
 #[test]
-fn rows_are_told_with_where_they_begin() {
+fn runs_follow_each_other_in_the_output() {
     let past = Past::Shared { len: 3, capacity: 8 };
     let problem = AttentionProblem { past, kv_len: 2, q_len: 2, v_head_size: 16, ..base() };
     let options = PlanOptions { presents: Presents::Host, ..PlanOptions::default() };
     let plan = plan(&problem, &devices::h100(), &options).unwrap();
-    let key = &plan.copied[0];
-    // A token's heads are next to each other in new keys; each byte names its row.
-    let row = key.row_bytes as usize;
-    let new: Vec<u8> = (0..2 * 2 * 3_u8).flat_map(|index| vec![index; row]).collect();
-    let bytes = |tensor| if tensor == Tensor::Key { Ok(new.as_slice()) } else { Err(tensor) };
-    let rows = key.rows(|tensor| tensor == Tensor::Key, bytes).unwrap();
-    let expected = (0..2).flat_map(|b| (0..3).flat_map(move |n| (0..2).map(move |t| (b, n, t))));
-    let expected = expected.map(|(b, n, t)| (((b * 3 + n) * 8 + 3 + t) * row, vec![((b * 2 + t) * 3 + n) as u8; row]));
-    assert_eq!(rows, expected.collect::<Vec<_>>());
-    assert_eq!(key.rows(|_| true, bytes), Err(Tensor::PastKey));
-    assert_eq!(key.rows(|_| false, bytes), Ok(vec![]));
+    let row = plan.copied[0].row_bytes as usize;
+    let told = plan.copied[0].runs().map(|run| (run.part.tensor, run.index, run.begin / row, run.first / row));
+    // A buffer's rows are in order of heads, new ones in order of tokens.
+    let expected = (0..2).flat_map(|b| (0..3).map(move |n| (b, n))).flat_map(|(b, n)| {
+        let head = (b * 3 + n) * 8;
+        let (kept, new) = (Tensor::PastKey, Tensor::Key);
+        [(kept, 0, head, head), (new, 1, head + 3, b * 2 * 3 + n), (kept, 2, head + 5, head + 5)]
+    });
+    assert_eq!(told.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
 }
 
 #[test]

@@ -2,6 +2,37 @@ use super::*;
 
 const US: Duration = Duration::from_micros(1);
 
+/// Makes calls as a session does: most go where the latest choice sent one, untimed.
+struct Caller {
+    contest: Contest,
+    choice: Option<Choice>,
+    untimed: u32,
+}
+
+impl Caller {
+    fn new() -> Caller {
+        Caller { contest: Contest::new(vec![Duration::from_nanos(1); 2]), choice: None, untimed: 0 }
+    }
+
+    /// One call, which takes so many seconds by candidate; gives both.
+    fn call(&mut self, seconds: impl FnOnce(usize) -> f64) -> (usize, f64) {
+        let choice = match self.choice.filter(|_| self.untimed > 0) {
+            Some(choice) => choice,
+            None => self.contest.choose(),
+        };
+        let time = seconds(choice.candidate);
+        if self.untimed > 0 {
+            self.untimed -= 1;
+        } else {
+            self.contest.record(choice.candidate, Duration::from_secs_f64(time), false);
+            let most = self.contest.untimed(&choice);
+            self.untimed = self.contest.skip(&choice, most);
+        }
+        self.choice = Some(choice);
+        (choice.candidate, time)
+    }
+}
+
 /// A device that takes some times as long for a while after it had nothing to do.
 #[derive(Clone, Copy, Debug)]
 struct Machine {
@@ -12,65 +43,46 @@ struct Machine {
 }
 
 impl Machine {
-    /// Seconds that calls take, of those that the faster one would for all of them, by `calls`; short ones are mostly not timed.
+    /// One call, of a machine whose second candidate was in use for so many seconds before.
+    fn call(&self, caller: &mut Caller, awake: &mut f64) -> f64 {
+        let (candidate, time) = caller.call(|candidate| {
+            let is_cold = candidate == 1 && *awake < self.cold.1;
+            self.us[candidate] * 1e-6 * if is_cold { self.cold.0 } else { 1.0 }
+        });
+        *awake = if candidate == 1 { *awake + time } else { 0.0 };
+        time
+    }
+
+    /// Seconds of a call of the faster one, in a row of them.
+    fn best(&self) -> f64 {
+        self.us[0].min(self.us[1]) * 1e-6
+    }
+
+    /// Seconds that calls take, of those that the faster one would for all of them.
     fn ratio(self, calls: usize) -> f64 {
-        let mut contest = Contest::new(vec![Duration::from_nanos(1); 2]);
-        let (mut spent, mut awake) = (0.0, 0.0);
-        let (mut last, mut skipped) = (None, 0);
-        for _ in 0..calls {
-            let choice = match last {
-                Some(choice) if skipped > 0 => choice,
-                _ => contest.choose(),
-            };
-            let is_cold = choice.candidate == 1 && awake < self.cold.1;
-            let time = self.us[choice.candidate] * 1e-6 * if is_cold { self.cold.0 } else { 1.0 };
-            awake = if choice.candidate == 1 { awake + time } else { 0.0 };
-            spent += time;
-            if skipped > 0 {
-                skipped -= 1;
-            } else {
-                contest.record(choice.candidate, Duration::from_secs_f64(time), false);
-                let untimed = contest.untimed(&choice);
-                skipped = contest.skip(&choice, untimed);
-            }
-            last = Some(choice);
-        }
-        spent / (self.us[0].min(self.us[1]) * 1e-6 * calls as f64)
+        let (mut caller, mut awake) = (Caller::new(), 0.0);
+        let spent: f64 = (0..calls).map(|_| self.call(&mut caller, &mut awake)).sum();
+        spent / (self.best() * calls as f64)
     }
 }
 
 /// Seconds of a call in the second half of each turn of 200 ms, in units of the faster one's time, the least and the greatest left out;
 /// before each the machine rests, so that the second candidate is cold. They follow on a second and a half without a rest.
-fn with_rests(us: [f64; 2], cold: (f64, f64), turns: usize) -> f64 {
-    let mut contest = Contest::new(vec![Duration::from_nanos(1); 2]);
-    let (mut last, mut skipped) = (None, 0);
+fn with_rests(machine: Machine, turns: usize) -> f64 {
+    let mut caller = Caller::new();
     let mut ratios = Vec::new();
     for turn in 0..=turns {
         let (mut now, mut awake) = (0.0, 0.0);
         let (mut counted, mut spent) = (0.0, 0.0);
         let long = if turn == 0 { 1.5 } else { 0.2 };
         while now < long {
-            let choice = match last {
-                Some(choice) if skipped > 0 => choice,
-                _ => contest.choose(),
-            };
-            let is_cold = choice.candidate == 1 && awake < cold.1;
-            let time = us[choice.candidate] * 1e-6 * if is_cold { cold.0 } else { 1.0 };
-            awake = if choice.candidate == 1 { awake + time } else { 0.0 };
+            let time = machine.call(&mut caller, &mut awake);
             now += time;
             if now > long / 2.0 {
                 (counted, spent) = (counted + 1.0, spent + time);
             }
-            if skipped > 0 {
-                skipped -= 1;
-            } else {
-                contest.record(choice.candidate, Duration::from_secs_f64(time), false);
-                let untimed = contest.untimed(&choice);
-                skipped = contest.skip(&choice, untimed);
-            }
-            last = Some(choice);
         }
-        ratios.push(spent / counted / (us[0].min(us[1]) * 1e-6));
+        ratios.push(spent / counted / machine.best());
     }
     ratios.remove(0);
     ratios.sort_by(f64::total_cmp);
@@ -81,7 +93,7 @@ fn with_rests(us: [f64; 2], cold: (f64, f64), turns: usize) -> f64 {
 fn what_rests_do_decides_nothing() {
     for us in [[240.0, 120.0], [160.0, 100.0], [800.0, 500.0], [330.0, 450.0], [500.0, 1500.0], [150.0, 40.0]] {
         for cold in [(1.0, 0.0), (2.0, 0.05), (3.0, 0.05)] {
-            let ratio = with_rests(us, cold, 8);
+            let ratio = with_rests(Machine { us, cold }, 8);
             assert!(ratio < 1.03, "{us:?} {cold:?}: {ratio}");
         }
     }
@@ -196,33 +208,14 @@ fn who_becomes_the_faster_one_wins_in_time() {
 #[test]
 fn a_leader_that_becomes_slower_is_found_out_in_time() {
     for (us, factor) in [(100.0, 5.0), (100.0, 100.0), (30.0, 100.0), (2000.0, 3.0)] {
-        let mut contest = Contest::new(vec![US / 1000; 2]);
-        let (mut now, mut late, mut skipped) = (0.0, 0.0, 0);
-        let mut choice = contest.choose();
+        let mut caller = Caller::new();
+        let (mut now, mut late) = (0.0, 0.0);
         // Two seconds of calls, and from then on it takes so many times as long.
         while now < 8.0 {
-            let is_first = choice.candidate == 0;
-            let time = us
-                * 1e-6
-                * if !is_first {
-                    1.5
-                } else if now > 2.0 {
-                    factor
-                } else {
-                    1.0
-                };
+            let slower = if now > 2.0 { factor } else { 1.0 };
+            let (candidate, time) = caller.call(|candidate| us * 1e-6 * if candidate == 0 { slower } else { 1.5 });
+            late += if candidate == 0 && now > 2.0 { time } else { 0.0 };
             now += time;
-            late += if is_first && now > 2.0 { time } else { 0.0 };
-            if skipped > 0 {
-                skipped -= 1;
-            } else {
-                contest.record(choice.candidate, Duration::from_secs_f64(time), false);
-                let untimed = contest.untimed(&choice);
-                skipped = contest.skip(&choice, untimed);
-            }
-            if skipped == 0 {
-                choice = contest.choose();
-            }
         }
         // The calls that go untimed when it happens, a quarter of a second, and bursts.
         let most = us * 1e-6 * factor * 1024.0_f64.min(16e3 / us) + 0.5;

@@ -111,10 +111,7 @@ impl AttentionKernel {
         let (plans, last) = (PlanCache::default(), LastPosed::default());
         let runtime_minor_version = info.runtime_minor_version();
         let constants = Vec::new();
-        let is_packed = info.inputs()?.get(input::KEY).is_none_or(Option::is_none);
-        let copied = TENSORS
-            .into_iter()
-            .filter(|(tensor, _)| COPIED.contains(tensor) || (is_packed && *tensor == Tensor::Query));
+        let copied = TENSORS.into_iter().filter(|(tensor, _)| COPIED.contains(tensor));
         let fixed =
             copied.map(|(_, index)| Ok(info.constant_input(index)?.is_some())).collect::<Result<Vec<_>, Failure>>()?;
         let presents = if fixed.contains(&true) { Presents::Device } else { Presents::Host };
@@ -298,7 +295,7 @@ impl AttentionKernel {
             None => Some(inputs.get(index)?.bytes().map(|bytes| (tensor, Source::Host(bytes)))),
         };
         let read: Vec<(Tensor, Source<'_>)> = TENSORS.into_iter().filter_map(source).collect::<Result<_, Failure>>()?;
-        let plan = self.in_place(plan, &mut outputs, &inputs)?;
+        Self::write_in_place(&plan, &mut outputs, &inputs)?;
         // Plans leave empty tensors out.
         let mut written: Vec<(Tensor, &mut [u8])> = outputs
             .iter_mut()
@@ -313,32 +310,31 @@ impl AttentionKernel {
         Ok(report)
     }
 
-    /// The plan, without presents that lie on their past: of these only the new rows are to be written, once all is read.
-    fn in_place(&self, plan: Arc<Plan>, outputs: &mut Outputs<'_>, inputs: &Inputs<'_>) -> Result<Arc<Plan>, Failure> {
-        let mut done = Vec::new();
+    /// Takes presents that lie on their past out of the outputs to be answered: of these only the new rows are written, once all is
+    /// read.
+    fn write_in_place(plan: &Plan, outputs: &mut Outputs<'_>, inputs: &Inputs<'_>) -> Result<(), Failure> {
         for copied in &plan.copied {
             let (past, index) = match copied.tensor {
-                Tensor::PresentKey => (input::PAST_KEY, output::PRESENT_KEY),
-                _ => (input::PAST_VALUE, output::PRESENT_VALUE),
+                Tensor::PresentKey => (Tensor::PastKey, output::PRESENT_KEY),
+                _ => (Tensor::PastValue, output::PRESENT_VALUE),
             };
-            let Some(past) = inputs.get(past) else { continue };
-            if !outputs.lies_on(index, past)? {
+            let input = |tensor| {
+                let known = TENSORS.into_iter().find(|(known, _)| *known == tensor);
+                known.and_then(|(_, index)| inputs.get(index))
+            };
+            if !input(past).map_or(Ok(false), |past| outputs.lies_on(index, past))? {
                 continue;
             }
-            let bytes = |tensor| {
-                let found = TENSORS.into_iter().find(|(known, _)| *known == tensor);
-                found.and_then(|(_, index)| inputs.get(index)).map_or(Ok(&[][..]), TensorRef::bytes)
-            };
-            let is_new = |tensor| !matches!(tensor, Tensor::PastKey | Tensor::PastValue);
-            outputs.write_in_place(index, copied.rows(is_new, bytes)?);
-            done.push(copied.tensor);
+            let length = copied.row_bytes as usize;
+            let mut rows = Vec::new();
+            for run in copied.runs().filter(|run| run.part.tensor != past) {
+                let bytes = input(run.part.tensor).map_or(Ok(&[][..]), TensorRef::bytes)?;
+                let starts = (run.first..).step_by(run.part.row as usize).take(run.part.count as usize);
+                rows.push((run.begin, starts.flat_map(|start| &bytes[start..start + length]).copied().collect()));
+            }
+            outputs.write_in_place(index, rows);
         }
-        if done.is_empty() {
-            return Ok(plan);
-        }
-        let mut rest = Plan::clone(&plan);
-        rest.copied.retain(|copied| !done.contains(&copied.tensor));
-        Ok(Arc::new(rest))
+        Ok(())
     }
 
     fn plan(&self, gpu: &Gpu, problem: &AttentionProblem) -> Planned {
@@ -395,8 +391,8 @@ impl Kernel for AttentionKernel {
     }
 }
 
-/// The inputs whose rows present outputs have, besides queries with which keys and values are packed.
-const COPIED: [Tensor; 4] = [Tensor::Key, Tensor::Value, Tensor::PastKey, Tensor::PastValue];
+/// The inputs whose rows present outputs may have: keys and values may be packed with queries.
+const COPIED: [Tensor; 5] = [Tensor::Query, Tensor::Key, Tensor::Value, Tensor::PastKey, Tensor::PastValue];
 
 /// The inputs that kernels read.
 const TENSORS: [(Tensor, usize); 9] = [
