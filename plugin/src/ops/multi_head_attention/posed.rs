@@ -45,9 +45,15 @@ impl ShapeKey {
         let mut rest = self.0.as_slice();
         for shape in shapes {
             let dims = shape.unwrap_or_default();
-            let Some(after) = rest.strip_prefix(&[rank(shape)]).and_then(|rest| rest.strip_prefix(dims)) else {
+            let Some((&known_rank, after)) = rest.split_first() else { return false };
+            if known_rank != rank(shape) || after.len() < dims.len() {
                 return false;
-            };
+            }
+            let (known, after) = after.split_at(dims.len());
+            // Number by number: comparing slices calls a function, which takes longer than two to four dimensions do.
+            if known.iter().zip(dims).any(|(a, b)| a != b) {
+                return false;
+            }
             rest = after;
         }
         rest.is_empty()
