@@ -3,6 +3,7 @@ measured, by how much it varies, and what was not."""
 
 import itertools
 import json
+import math
 import pathlib
 import subprocess
 import sys
@@ -66,7 +67,7 @@ def test_nobody_follows_one_session_more_often_than_another(names):
 
 def test_the_time_that_is_asked_for_is_taken():
     # 14 calls, another second and a half of them, and turns of three.
-    for seconds, circuits in [(0, 1), (18, 1), (30, 3), (1e9, rounds.MOST_CIRCUITS)]:
+    for seconds, circuits in [(0, 1), (27, 1), (30, 2), (1e9, rounds.MOST_CIRCUITS)]:
         calls = Calls(stock=0.5, gpu=0.5, auto=0.5)
         times = calls.measured(seconds)
         assert {len(turns) for turns in times.values()} == {2 * circuits}, seconds
@@ -82,28 +83,52 @@ def test_what_takes_too_long_is_given_up_early():
 
 
 STEADY = {"stock": [(3.0, 5)] * 8, "control": [(3.0, 5)] * 8, "gpu": [(2.0, 9)] * 8, "auto": [(2.1, 9)] * 8}
+SAME = [pytest.approx(1.0)] * 3
 
 
 def summary(times):
-    return rounds.summary([times])
+    return rounds.summary([times] * 3)
 
 
 def test_ratios_are_to_the_faster():
     found = summary(STEADY)
-    assert found["ratio"] == pytest.approx(1.05) and found["faster"] == "gpu" and found["noise"] == 0
-    assert found["calls"] == {"stock": 40, "control": 40, "gpu": 72, "auto": 72} and found["mean_ms"]["stock"] == 3000
-    assert found["turns_ms"]["gpu"] == [2000] * 8
+    assert found["ratio"] == [pytest.approx(1.05)] * 3 and found["faster"] == "gpu" and found["control"] == SAME
+    assert found["calls"] == {"stock": 120, "control": 120, "gpu": 216, "auto": 216} and found["mean_ms"]["stock"] == 3000
+    assert found["turns_ms"]["gpu"] == [2000] * 24
     # A turn that was disturbed changes nothing.
-    assert summary(STEADY | {"auto": [(9.0, 9)] + [(2.1, 9)] * 7})["ratio"] == pytest.approx(1.05)
+    assert summary(STEADY | {"auto": [(9.0, 9)] + [(2.1, 9)] * 7})["ratio"][1] == pytest.approx(1.05)
+    # Both sessions without the library count alike.
+    slow = {"gpu": [(9.0, 1)] * 8, "auto": [(3.0, 1)] * 8, "control": [(1.0, 1)] * 8}
+    found = summary(STEADY | slow)
+    assert found["ratio"][1] == pytest.approx(1.5) and found["faster"] == "stock" and found["mean_ms"]["stock"] == 2000
+    assert found["control"] == [pytest.approx(1 / 3)] * 3
 
 
 @pytest.mark.parametrize("turns", [[2.0, 4.0] * 4, [2.0] * 4 + [4.0] * 4, [3.0] * 8])
 def test_who_answers_wrongly_half_the_time_is_half_as_slow_again(turns):
     found = summary(STEADY | {"auto": [(seconds, 9) for seconds in turns]})
-    assert found["ratio"] == pytest.approx(1.5) and found["noise"] == 0
+    assert found["ratio"] == [pytest.approx(1.5)] * 3
     # In two turns of eight it shows, in one it may be a try.
-    assert summary(STEADY | {"auto": [(2.0, 9)] * 6 + [(4.0, 9)] * 2})["ratio"] == pytest.approx(1 + 1 / 6)
-    assert summary(STEADY | {"auto": [(2.0, 9)] * 7 + [(4.0, 9)]})["ratio"] == 1
+    assert summary(STEADY | {"auto": [(2.0, 9)] * 6 + [(4.0, 9)] * 2})["ratio"][1] == pytest.approx(1 + 1 / 6)
+    assert summary(STEADY | {"auto": [(2.0, 9)] * 7 + [(4.0, 9)]})["ratio"] == SAME
+
+
+def test_sets_that_differ_widen_the_interval():
+    found = rounds.summary([STEADY | {"auto": [(seconds, 9)] * 6} for seconds in (2.0, 2.2, 2.42)])
+    # Logarithms a tenth apart: their standard error, 4.303 times.
+    half = 4.303 * math.log(1.1) / math.sqrt(3)
+    assert found["ratio"] == [pytest.approx(1.1 * math.exp(x)) for x in (-half, 0, half)]
+    assert found["set_ratios"] == [pytest.approx(x) for x in (1.0, 1.1, 1.21)] and found["control"] == SAME
+    assert len(found["turns_ms"]["auto"]) == 18 and found["calls"]["auto"] == 162
+
+
+@pytest.mark.parametrize("count", [3, 5, 12])
+def test_intervals_hold_the_true_mean_as_often_as_they_say(count):
+    rng = np.random.default_rng(count)
+    draws = np.exp(rng.normal(math.log(1.05), 0.1, (4000, count)))
+    ends = [rounds.interval(list(ratios)) for ratios in draws]
+    holds = sum(low <= 1.05 <= high for low, _, high in ends) / len(ends)
+    assert 0.94 <= holds <= 0.96
 
 
 def test_a_turn_is_all_that_happens_in_it():
@@ -120,61 +145,41 @@ def test_a_turn_is_all_that_happens_in_it():
     assert seconds == pytest.approx(1.4e-3, rel=0.02) and counted == pytest.approx(0.1 / 1.4e-3, abs=2)
 
 
-def test_noise_is_that_of_what_is_compared_with():
-    assert summary(STEADY | {"gpu": [(2.0, 1), (2.4, 1)] * 4})["noise"] == pytest.approx(0.2)
-    # Those that are slower are not.
-    assert summary(STEADY | {"control": [(2.5, 1)] * 8, "stock": [(3.0, 1), (9.0, 1)] * 4})["noise"] == 0
-    # Sessions of a kind count alike, wherever they begin.
-    other = {"gpu": [(9.0, 1)] * 8, "auto": [(3.0, 1)] * 8, "control": [(1.0, 1)] * 8}
-    assert summary(STEADY | other)["ratio"] == pytest.approx(1.5) and summary(STEADY | other)["mean_ms"]["stock"] == 2000
-    # Nor can two sessions of a kind be told apart by less than they differ.
-    slow = {"gpu": [(9.0, 1)] * 8, "auto": [(3.0, 1)] * 8}
-    assert summary(STEADY | slow | {"control": [(2.5, 1)] * 8})["noise"] == pytest.approx(0.2)
-
-
-def test_sets_that_differ_are_noise():
-    found = rounds.summary([STEADY | {"auto": [(seconds, 9)] * 6} for seconds in (2.0, 2.4)])
-    assert found["ratio"] == pytest.approx(1.1) and found["noise"] == pytest.approx(0.2) and found["set_ratios"] == [1.0, 1.2]
-    assert len(found["turns_ms"]["auto"]) == 12 and found["calls"]["auto"] == 108
-    # In each, two of a kind.
-    slow = {"gpu": [(9.0, 1)] * 6, "auto": [(3.0, 1)] * 6}
-    sets = [STEADY | slow | {"control": [(ms, 1)] * 6} for ms in (3.3, 2.7)]
-    assert rounds.summary(sets)["noise"] > 0.1
-
-
 def test_what_comes_before_a_turn_falls_to_all():
     # After a session on the CPU all others on the CPU take half as long again.
     way = rounds.circuit(["stock", "control", "gpu", "auto"])
     turns = {name: [] for name in way}
     for before, name in zip(way[-1:] + way, way):
         turns[name].append(9.0 if name == "gpu" else 1.0 if before == "gpu" else 1.5)
-    found = rounds.compared({name: values * 2 for name, values in turns.items()})
-    assert found["ratio"] == pytest.approx(1) and found["noise"] == 0
+    found = rounds.means({name: values * 2 for name, values in turns.items()})
+    assert found["auto"] == found["stock"]
 
 
-def row(**fields):
-    times = {"stock": 0.5, "control": 0.5, "gpu": 2.0, "auto": 0.51}
-    return {"kind": "self", "title": "Self-attention", "dtype": "f32", "size": 64, "mean_ms": times, "faster": "stock",
-            "turns_ms": {name: [time] * 4 for name, time in times.items()}, "ratio": 1.02, "noise": 0.01, "answered": "cpu", "reason": "",
+def row(middle=1.02, half=0.01, **fields):
+    times = {"stock": 0.5, "gpu": 2.0, "auto": 0.51}
+    return {"kind": "self", "title": "Self-attention", "dtype": "f32", "size": 64, "mean_ms": times, "faster": "stock", "answered": "cpu",
+            "reason": "", "ratio": [middle - half, middle, middle + half], "control": [0.97, 0.99, 1.01],
             "calls": dict.fromkeys(times, 30)} | fields
 
 
 def results(*rows):
     return {"device": "a GPU", "host": "a CPU, 2 cores", "onnxruntime": "1.31.1", "path": "auto", "date": "a day", "command": "a command",
-            "note": "", "method": "Calls are timed.", "seconds": 7, "rows": list(rows)}
+            "note": "", "method": report.METHOD, "seconds": 7, "rows": list(rows)}
 
 
-def test_tables_mark_what_noise_does_not_explain():
-    text = report.markdown("route-x", results(row(), row(size=128, ratio=1.09, noise=0.05), row(size=256, ratio=1.2, noise=0.05),
+def test_tables_mark_what_is_above_for_sure():
+    text = report.markdown("route-x", results(row(size=256, middle=1.2), row(), row(size=128, middle=1.09, half=0.05),
                                               row(size=4096, left_out="a call of gpu takes 9.0 s")))
     lines = text.splitlines()
-    assert "| 64 | 0.5 | 2 | 0.51 | cpu | 1.020 | 1 % | 30 |" in lines
-    assert any("| 1.090 | 5 %" in line for line in lines) and any("| **1.200** | 5 %" in line for line in lines)
+    own = "0.990 (0.970 to 1.010) | 30 |"
+    assert [line for line in lines if line.endswith(own)] == [
+        f"| 64 | 0.5 | 2 | 0.51 | cpu | 1.020 (1.010 to 1.030) | {own}",
+        f"| 128 | 0.5 | 2 | 0.51 | cpu | 1.090 (1.040 to 1.140) | {own}",
+        f"| 256 | 0.5 | 2 | 0.51 | cpu | **1.200 (1.190 to 1.210)** | {own}"]
     assert any(line.startswith("| 4096 | left out: a call of gpu takes 9.0 s |") for line in lines)
-    assert "Of 3 sizes, `route=auto` takes more than 1.05 of the faster of both at 2, at 1 of them by more than noise. At 3 sizes noise " \
-           "is 10 % at the most: of those, 2 and 1. The worst ratio is 1.200 (self, f32, 256), with noise of 5 %." in lines
-    noisy = report.verdict(results(row(), row(ratio=1.2, noise=0.3)))
-    assert "at 1, at 0 of them by more than noise. At 1 sizes noise is 10 % at the most: of those, 0 and 0." in noisy
+    assert ("Of 3 sizes, `route=auto` takes more than 1.05 of the faster of both at 2 (by the whole interval: above at 1, below at 1). The "
+            "second session without this library takes more than 1.05 of the first at 0 (by the whole interval: above at 0, below at 3). The "
+            "mean over sizes is 1.101, the worst 1.200 (1.190 to 1.210) (self, f32, 256).") in lines
     assert report.verdict(results(row(left_out="why"))) == "No size was measured."
 
 
@@ -200,22 +205,52 @@ def run(*arguments):
 def test_a_sweep_leaves_its_figures_and_tables(tmp_path):
     library = find_library()
     assert library, "cargo build --release makes the library"
-    done = run("--name", "x", "--out", tmp_path, "--library", library, "--kinds", "self", "--dtypes", "f16", "--largest", 1, "--max-seconds", 30)
+    done = run("--name", "x", "--out", tmp_path, "--library", library, "--kinds", "self", "--dtypes", "f16", "--largest", 1, "--sets", 3, "--max-seconds", 30)
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "route-x.json").read_text())
     measured = {(r["kind"], r["dtype"], r["size"]): r for r in found["rows"]}
     assert set(measured) == {(kind, dtype, size) for kind in ("self",) for dtype in ("f16",) for size in (1,)}
     # No GPU answers as little as this within the time of a CPU.
     assert {r["answered"] for r in found["rows"]} == {"cpu"} and found["device"] and found["onnxruntime"] == ort.__version__
-    assert found["command"] == "python3 crates/mha-bench/route --name x --kinds self --dtypes f16 --largest 1 --max-seconds 30"
+    assert found["command"] == "python3 crates/mha-bench/route --name x --kinds self --dtypes f16 --largest 1 --sets 3 --max-seconds 30"
     text = (tmp_path / "route-x.md").read_text()
     assert done.stdout.strip() in text
     assert run("--name", "x", "--out", tmp_path, "--render").returncode == 0
     assert (tmp_path / "route-x.md").read_text() == text and len(list(tmp_path.iterdir())) == 2
 
 
+def test_a_sweep_goes_on_where_it_ended(tmp_path):
+    data = tmp_path / "route-x.json"
+    options = ["--name", "x", "--out", tmp_path, "--library", find_library(), "--dtypes", "f16", "--sets", 3]
+    of_self = ["--kinds", "self", "--largest", 1]
+    assert run(*options, *of_self, "--max-seconds", "0.000001").returncode == 0
+    left_out = json.loads(data.read_text())
+    assert [r["left_out"] for r in left_out["rows"]] == ["no time was left"]
+    # What was left out stays on record until it is measured.
+    assert run(*options, "--kinds", "decode", "--largest", 1, "--resume", "--max-seconds", 30).returncode == 0
+    resumed = json.loads(data.read_text())
+    assert resumed["rows"][0] == left_out["rows"][0] and [(r["kind"], "left_out" in r) for r in resumed["rows"]] == [
+        ("self", True), ("decode", False)]
+    assert run(*options, *of_self, "--resume", "--max-seconds", 30).returncode == 0
+    whole = json.loads(data.read_text())
+    assert [(r["kind"], "left_out" in r) for r in whole["rows"]] == [("self", False), ("decode", False)]
+    # What is there is not measured again, and every command that made the table is told.
+    assert whole["rows"][1] == resumed["rows"][1] and whole["seconds"] > resumed["seconds"]
+    assert [line.split()[-2:] for line in whole["command"].splitlines()] == [["--max-seconds", "0.000001"]] + [["--max-seconds", "30"]] * 2
+    # Figures of other sessions, machines or methods are not mixed with these.
+    others = [({}, ["--sets", 4], "a sweep has one sets from begin to end, this one 3; got 4"),
+              ({}, ["--path", "baseline"], "a sweep has one path from begin to end, this one auto; got baseline"),
+              ({"host": "an abacus"}, [], "a sweep has one host from begin to end, this one an abacus; got"),
+              ({"method": "By eye."}, [], "--resume takes a sweep by the present method, got x, made by an earlier one")]
+    for changes, more, expected in others:
+        data.write_text(json.dumps(whole | changes))
+        done = run(*options, *of_self, "--resume", *more)
+        assert done.returncode == 1 and f"error: {expected}" in done.stderr and json.loads(data.read_text()) == whole | changes
+
+
 @pytest.mark.parametrize("arguments, rule", [
     (["--dtypes", "f64"], "--dtypes takes f32, f16, got f64"),
+    (["--sets", "2"], "--sets takes 3 or more, got 2"),
     (["--largest", "0"], "--largest takes 1 or more, got 0"),
     (["--library", "nothing.so"], "--library takes a file that exists, got nothing.so: cargo build --release makes it"),
     (["--render"], "--render takes the name of a sweep in"),

@@ -5,8 +5,8 @@ over lengths from 1 to 4096.
     cargo build --release
     python3 crates/mha-bench/route --name my-machine
 
-writes NAME.json, every figure, and NAME.md, tables made of it, into crates/mha-bench/results, after each size. `--render` makes
-the tables of an existing NAME.json again. It needs the packages numpy, onnx and onnxruntime.
+writes NAME.json, every figure, and NAME.md, tables made of it, into crates/mha-bench/results, after each size. `--resume` measures
+what such a sweep left out, `--render` makes its tables again; both take sweeps by the present method only. It needs the packages numpy, onnx and onnxruntime.
 """
 
 import argparse
@@ -24,6 +24,7 @@ import tempfile
 import time
 
 import report
+import rounds
 
 RESULTS = pathlib.Path(__file__).resolve().parent.parent / "results"
 INFO, VERBOSE, ERROR = 1, 0, 3
@@ -46,7 +47,9 @@ def arguments():
     options.add_argument("--kinds", default="self,decode")
     options.add_argument("--dtypes", default="f32,f16")
     options.add_argument("--largest", type=int, default=4096, help="length or cache")
-    options.add_argument("--max-seconds", type=float, default=220, help="sizes that would take longer are left out")
+    options.add_argument("--max-seconds", type=float, default=1500, help="sizes that would take longer are left out")
+    options.add_argument("--sets", type=int, default=4, help="of sessions, made anew for each")
+    options.add_argument("--resume", action="store_true", help="measure what an existing sweep did not")
     options.add_argument("--note", default="", help="a sentence for the head of the tables")
     options.add_argument("--render", action="store_true")
     return options
@@ -58,6 +61,7 @@ def checked(options):
         (set(chosen.dtypes.split(",")) <= {"f32", "f16"}, f"--dtypes takes f32, f16, got {chosen.dtypes}"),
         (set(chosen.kinds.split(",")) <= {"self", "decode"}, f"--kinds takes self, decode, got {chosen.kinds}"),
         (chosen.largest >= 1, f"--largest takes 1 or more, got {chosen.largest}"),
+        (chosen.sets >= rounds.LEAST_SETS, f"--sets takes {rounds.LEAST_SETS} or more, got {chosen.sets}"),
         (chosen.max_seconds > 0, f"--max-seconds takes more than 0, got {chosen.max_seconds:g}"),
         (chosen.render or chosen.plugin_file.is_file(), f"--library takes a file that exists, got {chosen.plugin_file}: "
                                                         "cargo build --release makes it"),
@@ -153,26 +157,32 @@ def answered(session, feeds):
     return (found[1], found[2]) if found else ("unknown", "")
 
 
-def measured(chosen):
-    """The rows of every size that there is time for, one after another; small sizes of all kinds first."""
+def key(row):
+    return row["kind"], row["dtype"], row["size"]
+
+
+def measured(chosen, known):
+    """The rows of every size that there is time for and that is not `known`, one after another; small sizes of all kinds first."""
     import problems
-    import rounds
 
     deadline = time.monotonic() + chosen.max_seconds
     chains = [(kind, dtype) for kind in problems.KINDS if kind.name in chosen.kinds.split(",") for dtype in chosen.dtypes.split(",")]
-    cells = [(size, kind, dtype) for size in problems.sizes(chosen.largest) for kind, dtype in chains]
+    cells = [(size, kind, dtype) for size in problems.sizes(chosen.largest) for kind, dtype in chains
+             if (kind.name, dtype, size) not in known]
     quiet, settle = run_options(ERROR), waiter(chosen.plugin_file)
     for index, (size, kind, dtype) in enumerate(cells):
-        feeds = problems.feeds(kind, dtype, size)
         row = {"kind": kind.name, "title": kind.title, "dtype": dtype, "size": size}
-        sets, answers = [], {}
+        device, sets, answers = None, [], {}
         try:
-            for done in range(rounds.SETS):
-                several, device = sessions(chosen, kind, dtype, done * len(WAYS) // rounds.SETS)
-                calls = {name: lambda session=session: session.run(None, feeds, quiet) for name, session in several.items()}
+            for done in range(chosen.sets):
                 left = deadline - time.monotonic()
+                if left <= 0:
+                    raise rounds.OutOfTime("no time was left")
+                feeds = problems.feeds(kind, dtype, size)
+                several, device = sessions(chosen, kind, dtype, done % len(WAYS))
+                calls = {name: lambda session=session: session.run(None, feeds, quiet) for name, session in several.items()}
                 # Sizes that come later are slower: a fair share of the time, and what it takes them is not yet known.
-                share = left / ((len(cells) - index) * rounds.SETS - done)
+                share = left / ((len(cells) - index) * chosen.sets - done)
                 sets.append(rounds.measure(calls, share, left, settle))
                 answers |= dict([answered(several["auto"], feeds)])
             row |= rounds.summary(sets)
@@ -181,6 +191,23 @@ def measured(chosen):
             row["left_out"] = str(reason)
         print(report.line(row), file=sys.stderr, flush=True)
         yield device, row
+
+
+def earlier_sweep(chosen, data, option):
+    """An existing sweep, by the present method."""
+    try:
+        found = json.loads(data.read_text())
+    except (OSError, ValueError) as problem:
+        raise SystemExit(f"error: {option} takes the name of a sweep in {chosen.out}, got {chosen.name}: {problem}") from None
+    if found.get("method") != report.METHOD:
+        raise SystemExit(f"error: {option} takes a sweep by the present method, got {chosen.name}, made by an earlier one")
+    return found
+
+
+def same(what, expected, received):
+    """Figures of different machines or sessions are no one table."""
+    if expected != received:
+        raise SystemExit(f"error: a sweep has one {what} from begin to end, this one {expected}; got {received}")
 
 
 def write(file, text):
@@ -194,24 +221,28 @@ def main():
     name = f"route-{chosen.name}"
     data = chosen.out / f"{name}.json"
     if chosen.render:
-        try:
-            results = json.loads(data.read_text())
-        except (OSError, ValueError) as problem:
-            raise SystemExit(f"error: --render takes the name of a sweep in {chosen.out}, got {chosen.name}: {problem}") from None
-        write(chosen.out / f"{name}.md", report.markdown(name, results))
+        write(chosen.out / f"{name}.md", report.markdown(name, earlier_sweep(chosen, data, "--render")))
         return
     import onnxruntime as ort
 
     chosen.out.mkdir(parents=True, exist_ok=True)
     begin = time.monotonic()
     results = {"device": None, "host": f"{cpu()}, {os.cpu_count()} cores", "onnxruntime": ort.__version__, "path": chosen.path,
-               "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"), "command": command(), "note": chosen.note,
-               "method": report.METHOD,
-               "rows": []}
-    for device, row in measured(chosen):
-        results["device"] = device
-        results["rows"].append(row)
-        results["seconds"] = round(time.monotonic() - begin)
+               "adapter": chosen.adapter, "sets": chosen.sets, "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
+               "command": command(), "note": chosen.note, "method": report.METHOD, "seconds": 0, "rows": []}
+    if chosen.resume:
+        earlier = earlier_sweep(chosen, data, "--resume")
+        for what in ("host", "onnxruntime", "path", "adapter", "sets"):
+            same(what, earlier[what], results[what])
+        results = earlier | {"command": f"{earlier['command']}\n{results['command']}"}
+    before, rows = results["seconds"], {key(row): row for row in results["rows"]}
+    for device, row in measured(chosen, {key(row) for row in report.measured(results)}):
+        if device:
+            same("device", results["device"] or device, device)
+            results["device"] = device
+        rows[key(row)] = row
+        results["rows"] = list(rows.values())
+        results["seconds"] = before + round(time.monotonic() - begin)
         write(data, json.dumps(results, indent=1) + "\n")
         write(chosen.out / f"{name}.md", report.markdown(name, results))
     print(report.verdict(results))

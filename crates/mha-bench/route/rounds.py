@@ -1,6 +1,7 @@
 """Times several ways to make one call, in turn, and says how sure the figures are."""
 
 import math
+import statistics
 import time
 
 # Warm-up: kernels are compiled, memory is allocated, and `route=auto` compares both sides by a few calls. It tries the slower one again
@@ -8,9 +9,13 @@ import time
 FIRST_CALLS = {"stock": 3, "control": 3, "gpu": 3, "auto": 8}
 LEARNING = {"auto": 1.5}
 MOST_CIRCUITS = 4
-# Threads and memory make one session up to a tenth faster or slower than another of its kind, for as long as it lives: each size is
-# measured so many times, with sessions made anew.
-SETS = 2
+# Threads and memory make one session up to a quarter faster or slower than another of its kind, for as long as it lives: each size is
+# measured by several sets of sessions, made anew, and what they differ by says how sure the mean of them is. So many sets at least.
+LEAST_SETS = 3
+# Student's t, two-sided 95 %, for 2 degrees of freedom and more; beyond these by the first terms of its series (Abramowitz and Stegun,
+# 26.7.5).
+STUDENT = [4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228]
+NORMAL = 1.96
 # A turn begins with calls that don't count, one at least, until this has passed: they find caches as another session left them, and the
 # session's own threads asleep. On 16 cores those wake on cores that they have to share, where a call may wait for a slice of the
 # scheduler's time, 4 ms, for as much as 50 ms. A turn is far longer than that, as `route=auto` decides by all calls that it sees: what
@@ -47,8 +52,8 @@ def circuit(names):
 
 
 def measure(calls, seconds, seconds_left, settle=lambda: None, clock=time.perf_counter):
-    """What each of `calls` takes, by name, as a list of its turns, each as `turn` gives it: for about `seconds` in all, in whole
-    circuits. `settle` waits for what the first calls of one began.
+    """What each of `calls` takes, by name, as a list of its turns, each as `turn` gives it: in whole circuits, as many as `seconds`
+    hold, but one at least. `settle` waits for what the first calls of one began.
 
     Raises OutOfTime where one circuit would take more than `seconds_left`."""
     begin = clock()
@@ -70,9 +75,10 @@ def measure(calls, seconds, seconds_left, settle=lambda: None, clock=time.perf_c
     # Whom the first one follows.
     turn(calls[way[-1]], clock)
     for _ in range(MOST_CIRCUITS):
+        starts = clock()
         for name in way:
             times[name].append(turn(calls[name], clock))
-        if clock() - begin > seconds:
+        if clock() + (clock() - starts) - begin > seconds:
             break
     return times
 
@@ -91,29 +97,38 @@ def turn(call, clock):
 
 
 def summary(sets):
-    """What calls of each session take, and how sure that is, by `compared` of its turns: all of them for the figures, those of each set
-    for how far sets are apart."""
+    """What calls of each session take, by the mean of its turns of all sets, and beside the faster of stock and `gpu`: what `auto` takes
+    of it, and what the second session without the library takes of the first, as nobody's fault. Each with the ends of its interval."""
     turns = [{name: [seconds * 1e3 for seconds, _ in of_name] for name, of_name in times.items()} for times in sets]
     pooled = {name: [ms for times in turns for ms in times[name]] for name in turns[0]}
     calls = {name: sum(calls for times in sets for _, calls in times[name]) for name in pooled}
-    found, each = compared(pooled), [compared(times, faster=compared(pooled)["faster"]) for times in turns]
-    ratios = [one["ratio"] for one in each]
-    noise = max([apart(max(ratios), min(ratios)), *(one["noise"] for one in each)])
-    return {"calls": calls, "turns_ms": pooled, "set_ratios": ratios} | found | {"noise": noise}
+    mean_ms = means(pooled)
+    faster = min(("stock", "gpu"), key=mean_ms.get)
+    each = [means(times) for times in turns]
+    ratios = [one["auto"] / one[faster] for one in each]
+    control = [trimmed_mean(times["control"]) / trimmed_mean(times["stock"]) for times in turns]
+    return {"calls": calls, "turns_ms": pooled, "mean_ms": mean_ms, "faster": faster, "set_ratios": ratios, "set_controls": control,
+            "ratio": interval(ratios), "control": interval(control)}
 
 
-def compared(turns, faster=None):
-    """Each session's time, and `auto` beside the faster of the others, or the one given.
+def means(turns):
+    """Each session's time, of both without the library the mean.
 
     A time is the mean of turns without the least and the greatest sixth: something may disturb a turn, or `auto` try the slower side
     again. What is slow in more of its turns is slower."""
-    means = {name: trimmed_mean(values) for name, values in turns.items()}
-    # Two of a kind tell how sure a ratio is; where there is but one, every other turn of it does. What `auto` does is no part of this.
-    noise = {"stock": apart(means["stock"], means.pop("control")),
-             "gpu": apart(trimmed_mean(turns["gpu"][::2]), trimmed_mean(turns["gpu"][1::2]))}
-    means["stock"] = (trimmed_mean(turns["stock"]) + trimmed_mean(turns["control"])) / 2
-    faster = faster or min(("stock", "gpu"), key=means.get)
-    return {"mean_ms": means, "faster": faster, "ratio": means["auto"] / means[faster], "noise": noise[faster]}
+    found = {name: trimmed_mean(values) for name, values in turns.items()}
+    found["stock"] = (found["stock"] + found.pop("control")) / 2
+    return found
+
+
+def interval(ratios):
+    """Where the true mean of ratios lies with 95 % confidence, as low end, geometric mean, high end; by Student's t of logarithms, as
+    ratios of times are as often a tenth above as a tenth below."""
+    logs = [math.log(ratio) for ratio in ratios]
+    freedom = len(logs) - 1
+    t = STUDENT[freedom - 2] if freedom - 2 < len(STUDENT) else NORMAL + (NORMAL**3 + NORMAL) / (4 * freedom)
+    middle, half = statistics.mean(logs), t * statistics.stdev(logs) / math.sqrt(len(logs))
+    return [math.exp(middle - half), math.exp(middle), math.exp(middle + half)]
 
 
 def trimmed_mean(values):
@@ -122,6 +137,3 @@ def trimmed_mean(values):
     middle = ordered[left_out : len(ordered) - left_out]
     return sum(middle) / len(middle)
 
-
-def apart(a, b):
-    return max(a, b) / min(a, b) - 1
