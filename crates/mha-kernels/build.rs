@@ -22,9 +22,10 @@ fn main() {
 fn write_catalogue(root: &Path) -> Result<(), String> {
     let list = root.join("variants.txt");
     let text = fs::read_to_string(&list).map_err(|e| format!("{}: {e}", list.display()))?;
+    let composer = compose::Composer::new(root)?;
     let mut rows = Vec::new();
     for variant in variants::expand(&text)? {
-        let source = compose::join(root, &variant.files)?;
+        let source = composer.join(&variant.files).map_err(|e| format!("kernel {}: {e}", variant.name))?;
         let facts = reflect::facts(&source).map_err(|e| format!("kernel {}: {e}", variant.name))?;
         rows.push(reflect::catalogue_row(&variant.name, &source, &facts));
     }

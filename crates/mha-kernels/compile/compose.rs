@@ -1,16 +1,68 @@
-//! Joins whole WGSL files. No text is ever formatted into them.
+//! Joins WGSL files, templates among them written out.
 
 use std::fs;
 use std::path::Path;
 
-/// The files in their order, each behind a comment that names it.
-pub fn join(root: &Path, files: &[String]) -> Result<String, String> {
-    let mut source = String::new();
-    for file in files {
-        let text = fs::read_to_string(root.join(file)).map_err(|e| format!("kernels/{file}: {e}"))?;
-        // Nothing may precede an `enable`, so the name follows its file.
-        source.push_str(&text);
-        source.push_str(&format!("// ^ kernels/{file}\n\n"));
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, UndefinedBehavior, context};
+
+use super::variants::File;
+
+/// Writes templates out: Jinja whose statements are lines behind `//%`, as WGSL's own braces and comments would else be in its way.
+pub struct Composer<'a> {
+    root: &'a Path,
+    templates: Environment<'static>,
+}
+
+impl<'a> Composer<'a> {
+    /// For the files under `root`.
+    pub fn new(root: &'a Path) -> Result<Composer<'a>, String> {
+        let syntax = SyntaxConfig::builder()
+            .variable_delimiters("${", "}")
+            .line_statement_prefix("//%")
+            .keep_trailing_newline(true)
+            .build()
+            .map_err(|e| format!("the syntax of templates: {e}"))?;
+        let mut templates = Environment::new();
+        templates.set_syntax(syntax);
+        templates.set_undefined_behavior(UndefinedBehavior::Strict);
+        templates.add_function("plus", plus);
+        Ok(Composer { root, templates })
     }
-    Ok(source)
+
+    /// The files in their order, each behind a comment that names it.
+    pub fn join(&self, files: &[File]) -> Result<String, String> {
+        let mut source = String::new();
+        for file in files {
+            let path = &file.path;
+            let text = fs::read_to_string(self.root.join(path)).map_err(|e| format!("kernels/{path}: {e}"))?;
+            let (text, of) = match file.count {
+                Some(count) => (self.written_out(path, &text, count)?, format!(", for {count}")),
+                None => (text, String::new()),
+            };
+            // Nothing may precede an `enable`, so the name follows its file.
+            source.push_str(&text);
+            source.push_str(&format!("// ^ kernels/{path}{of}\n\n"));
+        }
+        Ok(source)
+    }
+
+    fn written_out(&self, path: &str, text: &str, count: u32) -> Result<String, String> {
+        let written = self.templates.render_str(text, context! { N => count });
+        let written = written.map_err(|e| format!("kernels/{path}: {e}"))?;
+        if written == text {
+            return Err(format!("kernels/{path}: only a template has a count, got {count} for a file without N"));
+        }
+        Ok(written)
+    }
+}
+
+/// What adds `index` times `unit`, or `index` itself, to the expression before it.
+fn plus(index: u32, unit: Option<&str>) -> String {
+    match (index, unit) {
+        (0, _) => String::new(),
+        (1, Some(unit)) => format!(" + {unit}"),
+        (_, Some(unit)) => format!(" + {index}u * {unit}"),
+        (_, None) => format!(" + {index}u"),
+    }
 }

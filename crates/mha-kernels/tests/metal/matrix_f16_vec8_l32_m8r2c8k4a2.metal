@@ -1355,7 +1355,12 @@ Rows weigh_rows_again(
 bool has_lost(
     Rows rows_5
 ) {
-    return metal::max(rows_5.r0_.total, rows_5.r1_.total) > LARGEST_SUM;
+    float largest = {};
+    largest = rows_5.r0_.total;
+    float _e4 = largest;
+    largest = metal::max(_e4, rows_5.r1_.total);
+    float _e8 = largest;
+    return _e8 > LARGEST_SUM;
 }
 
 Rows with_totals(

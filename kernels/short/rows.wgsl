@@ -1,33 +1,41 @@
-// The query rows of a group of lanes: 2. Named members for the reason that slices have them.
-const ROWS: u32 = 2u;
+// The query rows of a group of lanes: N. Named members for the reason that slices have them.
+const ROWS: u32 = ${N}u;
 
 // This lane's columns of each row: of Q, or of O.
 struct RowSlices {
-    r0: Slice,
-    r1: Slice,
+    //% for r in range(N)
+    r${r}: Slice,
+    //% endfor
 }
 
 // Of each row, the scores of a block's four keys.
 struct RowScores {
-    r0: vec4<f32>,
-    r1: vec4<f32>,
+    //% for r in range(N)
+    r${r}: vec4<f32>,
+    //% endfor
 }
 
 // A number for each row; where it is a score or a weight, that of the key whose score the lane owns.
 struct RowNumbers {
-    r0: f32,
-    r1: f32,
+    //% for r in range(N)
+    r${r}: f32,
+    //% endfor
 }
 
 fn same_numbers(x: f32) -> RowNumbers {
-    return RowNumbers(x, x);
+    return RowNumbers(
+        //% for r in range(N)
+        x,
+        //% endfor
+    );
 }
 
 // Rows from `first` on, times `factor`; rows from `end` on are those of the last.
 fn load_queries(first: u32, end: u32, factor: f32) -> RowSlices {
     var x: RowSlices;
-    x.r0 = scaled_slice(query_slice(min(first, end - 1u)), factor);
-    x.r1 = scaled_slice(query_slice(min(first + 1u, end - 1u)), factor);
+    //% for r in range(N)
+    x.r${r} = scaled_slice(query_slice(min(first${plus(r)}, end - 1u)), factor);
+    //% endfor
     return x;
 }
 
@@ -38,8 +46,9 @@ fn block_scores(q: RowSlices, k: Block) -> RowScores {
     let k2 = unpacked_key(k.k2, k.t.z);
     let k3 = unpacked_key(k.k3, k.t.w);
     var x: RowScores;
-    x.r0 = vec4<f32>(slice_dot(q.r0, k0), slice_dot(q.r0, k1), slice_dot(q.r0, k2), slice_dot(q.r0, k3));
-    x.r1 = vec4<f32>(slice_dot(q.r1, k0), slice_dot(q.r1, k1), slice_dot(q.r1, k2), slice_dot(q.r1, k3));
+    //% for r in range(N)
+    x.r${r} = vec4<f32>(slice_dot(q.r${r}, k0), slice_dot(q.r${r}, k1), slice_dot(q.r${r}, k2), slice_dot(q.r${r}, k3));
+    //% endfor
     return x;
 }
 
@@ -50,97 +59,113 @@ fn add_values(o: RowSlices, w: RowScores, v: Block) -> RowSlices {
     let v2 = unpacked_value(v.k2, v.t.z);
     let v3 = unpacked_value(v.k3, v.t.w);
     var x: RowSlices;
-    x.r0 = add_weighted_slice(add_weighted_slice(add_weighted_slice(add_weighted_slice(o.r0, w.r0.x, v0), w.r0.y, v1), w.r0.z, v2), w.r0.w, v3);
-    x.r1 = add_weighted_slice(add_weighted_slice(add_weighted_slice(add_weighted_slice(o.r1, w.r1.x, v0), w.r1.y, v1), w.r1.z, v2), w.r1.w, v3);
+    //% for r in range(N)
+    x.r${r} = add_weighted_slice(add_weighted_slice(add_weighted_slice(add_weighted_slice(o.r${r}, w.r${r}.x, v0), w.r${r}.y, v1), w.r${r}.z, v2), w.r${r}.w, v3);
+    //% endfor
     return x;
 }
 
 fn scale_rows(o: RowSlices, factor: RowNumbers) -> RowSlices {
     var x: RowSlices;
-    x.r0 = scaled_slice(o.r0, factor.r0);
-    x.r1 = scaled_slice(o.r1, factor.r1);
+    //% for r in range(N)
+    x.r${r} = scaled_slice(o.r${r}, factor.r${r});
+    //% endfor
     return x;
 }
 
 // Sums the lanes' shares; each lane keeps the score of the key that it owns.
 fn own_scores(s: RowScores, lane: u32) -> RowNumbers {
     var x: RowNumbers;
-    x.r0 = own_score(s.r0, lane);
-    x.r1 = own_score(s.r1, lane);
+    //% for r in range(N)
+    x.r${r} = own_score(s.r${r}, lane);
+    //% endfor
     return x;
 }
 
 fn all_weights(p: RowNumbers) -> RowScores {
     var x: RowScores;
-    x.r0 = all_four(p.r0);
-    x.r1 = all_four(p.r1);
+    //% for r in range(N)
+    x.r${r} = all_four(p.r${r});
+    //% endfor
     return x;
 }
 
 // The operator's scores of key t for rows from `first` on; rows from `end` on take the terms of the last.
 fn mask_rows(p: RowNumbers, b: u32, n: u32, first: u32, end: u32, t: u32) -> RowNumbers {
     var x: RowNumbers;
-    x.r0 = masked_score(p.r0, b, n, min(first, end - 1u), t);
-    x.r1 = masked_score(p.r1, b, n, min(first + 1u, end - 1u), t);
+    //% for r in range(N)
+    x.r${r} = masked_score(p.r${r}, b, n, min(first${plus(r)}, end - 1u), t);
+    //% endfor
     return x;
 }
 
 fn select_rows(outside: f32, p: RowNumbers, inside: bool) -> RowNumbers {
     var x: RowNumbers;
-    x.r0 = select(outside, p.r0, inside);
-    x.r1 = select(outside, p.r1, inside);
+    //% for r in range(N)
+    x.r${r} = select(outside, p.r${r}, inside);
+    //% endfor
     return x;
 }
 
 // Whether a score passes its row's reference by more than the slack.
 fn rows_grew(p: RowNumbers, reference: RowNumbers) -> bool {
-    return p.r0 > reference.r0 + SLACK || p.r1 > reference.r1 + SLACK;
+    //% for r in range(N)
+    ${"return " if loop.first else "    || "}p.r${r} > reference.r${r} + SLACK${";" if loop.last else ""}
+    //% endfor
 }
 
 fn rows_max(p: RowNumbers, reference: RowNumbers) -> RowNumbers {
     var x: RowNumbers;
-    x.r0 = max(reference.r0, quad_max(p.r0));
-    x.r1 = max(reference.r1, quad_max(p.r1));
+    //% for r in range(N)
+    x.r${r} = max(reference.r${r}, quad_max(p.r${r}));
+    //% endfor
     return x;
 }
 
 fn weigh_rows(p: RowNumbers, reference: RowNumbers) -> RowNumbers {
     var x: RowNumbers;
-    x.r0 = weight(p.r0 - reference.r0);
-    x.r1 = weight(p.r1 - reference.r1);
+    //% for r in range(N)
+    x.r${r} = weight(p.r${r} - reference.r${r});
+    //% endfor
     return x;
 }
 
 // What results relative to `before` are multiplied by to be relative to `after`.
 fn shrink_factors(before: RowNumbers, after: RowNumbers) -> RowNumbers {
     var x: RowNumbers;
-    x.r0 = weight(before.r0 - after.r0);
-    x.r1 = weight(before.r1 - after.r1);
+    //% for r in range(N)
+    x.r${r} = weight(before.r${r} - after.r${r});
+    //% endfor
     return x;
 }
 
 fn scale_numbers(numbers: RowNumbers, factor: RowNumbers) -> RowNumbers {
     var x: RowNumbers;
-    x.r0 = numbers.r0 * factor.r0;
-    x.r1 = numbers.r1 * factor.r1;
+    //% for r in range(N)
+    x.r${r} = numbers.r${r} * factor.r${r};
+    //% endfor
     return x;
 }
 
 fn add_numbers(numbers: RowNumbers, y: RowNumbers) -> RowNumbers {
     var x: RowNumbers;
-    x.r0 = numbers.r0 + y.r0;
-    x.r1 = numbers.r1 + y.r1;
+    //% for r in range(N)
+    x.r${r} = numbers.r${r} + y.r${r};
+    //% endfor
     return x;
 }
 
 // Puts a group's results into workgroup memory.
 fn store_rows(group: u32, lane: u32, o: RowSlices, reference: RowNumbers, sum: RowNumbers) {
-    store_slice(group_row(0u, group) * COLUMNS4, o.r0);
-    store_slice(group_row(1u, group) * COLUMNS4, o.r1);
-    let sum0 = quad_sum(sum.r0);
-    let sum1 = quad_sum(sum.r1);
+    //% for r in range(N)
+    store_slice(group_row(${r}u, group) * COLUMNS4, o.r${r});
+    //% endfor
+    //% for r in range(N)
+    let sum${r} = quad_sum(sum.r${r});
+    //% endfor
     if lane == 0u {
-        group_stats[group_row(0u, group)] = vec2<f32>(reference.r0, sum0);
-        group_stats[group_row(1u, group)] = vec2<f32>(reference.r1, sum1);
+        //% for r in range(N)
+        group_stats[group_row(${r}u, group)] = vec2<f32>(reference.r${r}, sum${r});
+        //% endfor
     }
 }

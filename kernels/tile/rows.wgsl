@@ -1,30 +1,42 @@
-// The query rows of a group of lanes: 1. Named members, because an array that is indexed in a loop lands in memory
+// The query rows of a group of lanes: N. Named members, because an array that is indexed in a loop lands in memory
 // wherever a compiler chooses not to unroll.
-const ROWS: u32 = 1u;
+const ROWS: u32 = ${N}u;
 
 // A vec4 for each row: of columns, or of the four keys of a block.
 struct RowVectors {
-    r0: vec4<f32>,
+    //% for r in range(N)
+    r${r}: vec4<f32>,
+    //% endfor
 }
 
 // The scores or weights that a lane owns, of each row.
 struct OwnedRows {
-    r0: Owned,
+    //% for r in range(N)
+    r${r}: Owned,
+    //% endfor
 }
 
 // A number for each row.
 struct RowNumbers {
-    r0: f32,
+    //% for r in range(N)
+    r${r}: f32,
+    //% endfor
 }
 
 fn same_numbers(x: f32) -> RowNumbers {
-    return RowNumbers(x);
+    return RowNumbers(
+        //% for r in range(N)
+        x,
+        //% endfor
+    );
 }
 
 // Columns of the rows from `first` on, times `factor`; for rows from `end` on, those of the last.
 fn load_part(b: u32, n: u32, first: u32, end: u32, part: u32, lane: u32, factor: f32) -> RowVectors {
     return RowVectors(
-        query_part(b, n, min(first, end - 1u), part, lane) * factor,
+        //% for r in range(N)
+        query_part(b, n, min(first${plus(r)}, end - 1u), part, lane) * factor,
+        //% endfor
     );
 }
 
@@ -32,10 +44,11 @@ fn load_part(b: u32, n: u32, first: u32, end: u32, part: u32, lane: u32, factor:
 // it is ready.
 fn key_scores(s: RowNumbers, q: RowVectors, k: vec4<f32>) -> RowNumbers {
     var x = s;
-    x.r0 = fma(q.r0.x, k.x, x.r0);
-    x.r0 = fma(q.r0.y, k.y, x.r0);
-    x.r0 = fma(q.r0.z, k.z, x.r0);
-    x.r0 = fma(q.r0.w, k.w, x.r0);
+    //% for column in ["x", "y", "z", "w"]
+    //% for r in range(N)
+    x.r${r} = fma(q.r${r}.${column}, k.${column}, x.r${r});
+    //% endfor
+    //% endfor
     return x;
 }
 
@@ -51,7 +64,9 @@ fn part_scores(s: RowVectors, q: RowVectors, at: vec4<u32>) -> RowVectors {
     let s2 = key_scores(before.k2, q, k2);
     let s3 = key_scores(before.k3, q, k3);
     return RowVectors(
-        vec4<f32>(s0.r0, s1.r0, s2.r0, s3.r0),
+        //% for r in range(N)
+        vec4<f32>(s0.r${r}, s1.r${r}, s2.r${r}, s3.r${r}),
+        //% endfor
     );
 }
 
@@ -65,22 +80,29 @@ struct KeyNumbers {
 
 fn by_key(x: RowVectors) -> KeyNumbers {
     return KeyNumbers(
-        RowNumbers(x.r0.x),
-        RowNumbers(x.r0.y),
-        RowNumbers(x.r0.z),
-        RowNumbers(x.r0.w),
+        //% for key in ["x", "y", "z", "w"]
+        RowNumbers(
+            //% for r in range(N)
+            x.r${r}.${key},
+            //% endfor
+        ),
+        //% endfor
     );
 }
 
 // This lane's columns of each row of O.
 struct Outputs {
-    r0: Slice,
+    //% for r in range(N)
+    r${r}: Slice,
+    //% endfor
 }
 
 // o plus a value, weighted.
 fn add_value(o: Outputs, w: RowNumbers, v: Slice) -> Outputs {
     return Outputs(
-        add_weighted(o.r0, w.r0, v),
+        //% for r in range(N)
+        add_weighted(o.r${r}, w.r${r}, v),
+        //% endfor
     );
 }
 
@@ -97,74 +119,132 @@ fn add_values(o: Outputs, w: RowVectors, at: vec4<u32>) -> Outputs {
 
 fn scale_outputs(o: Outputs, factor: RowNumbers) -> Outputs {
     return Outputs(
-        scaled(o.r0, factor.r0),
+        //% for r in range(N)
+        scaled(o.r${r}, factor.r${r}),
+        //% endfor
     );
 }
 
 fn scatter_rows(s: RowVectors) -> OwnedRows {
-    return OwnedRows(scatter_rotated(s.r0));
+    return OwnedRows(
+        //% for r in range(N)
+        scatter_rotated(s.r${r}),
+        //% endfor
+    );
 }
 
 fn gather_rows(p: OwnedRows) -> RowVectors {
-    return RowVectors(gather_rotated(p.r0));
+    return RowVectors(
+        //% for r in range(N)
+        gather_rotated(p.r${r}),
+        //% endfor
+    );
 }
 
 // The operator's scores of keys t to t + 3. Rows from `end` and keys past `last` take the terms of the last that exist.
 fn mask_rows(p: OwnedRows, b: u32, n: u32, first: u32, end: u32, t: u32, last: u32, lane: u32) -> OwnedRows {
-    return OwnedRows(owned_masked(p.r0, b, n, min(first, end - 1u), t, lane, last));
+    return OwnedRows(
+        //% for r in range(N)
+        owned_masked(p.r${r}, b, n, min(first${plus(r)}, end - 1u), t, lane, last),
+        //% endfor
+    );
 }
 
 // p for keys below `end`, else `outside`.
 fn rows_below(p: OwnedRows, end: u32, t: u32, lane: u32, outside: f32) -> OwnedRows {
-    return OwnedRows(owned_below(end, t, lane, p.r0, outside));
+    return OwnedRows(
+        //% for r in range(N)
+        owned_below(end, t, lane, p.r${r}, outside),
+        //% endfor
+    );
 }
 
 // Whether a score passes its row's reference by more than the slack.
 fn rows_grew(p: OwnedRows, reference: RowNumbers) -> bool {
-    return owned_max(p.r0) > reference.r0 + SLACK;
+    //% for r in range(N)
+    ${"return " if loop.first else "    || "}owned_max(p.r${r}) > reference.r${r} + SLACK${";" if loop.last else ""}
+    //% endfor
 }
 
 // The larger score of each that a lane owns.
 fn larger_rows(a: OwnedRows, b: OwnedRows) -> OwnedRows {
-    return OwnedRows(max(a.r0, b.r0));
+    return OwnedRows(
+        //% for r in range(N)
+        max(a.r${r}, b.r${r}),
+        //% endfor
+    );
 }
 
 // Whether a number grew by more than `most`.
 fn numbers_passed(before: RowNumbers, after: RowNumbers, most: f32) -> bool {
-    return after.r0 - before.r0 > most;
+    //% for r in range(N)
+    ${"return " if loop.first else "    || "}after.r${r} - before.r${r} > most${";" if loop.last else ""}
+    //% endfor
 }
 
 fn same_owned(x: f32) -> OwnedRows {
-    return OwnedRows(Owned(x));
+    return OwnedRows(
+        //% for r in range(N)
+        Owned(x),
+        //% endfor
+    );
 }
 
 fn rows_max(p: OwnedRows, reference: RowNumbers) -> RowNumbers {
-    return RowNumbers(max(reference.r0, group_max(owned_max(p.r0))));
+    return RowNumbers(
+        //% for r in range(N)
+        max(reference.r${r}, group_max(owned_max(p.r${r}))),
+        //% endfor
+    );
 }
 
 fn weigh_rows(p: OwnedRows, reference: RowNumbers) -> OwnedRows {
-    return OwnedRows(owned_weight(p.r0, reference.r0));
+    return OwnedRows(
+        //% for r in range(N)
+        owned_weight(p.r${r}, reference.r${r}),
+        //% endfor
+    );
 }
 
 // What results relative to `before` are multiplied by to be relative to `after`.
 fn shrink_factors(before: RowNumbers, after: RowNumbers) -> RowNumbers {
-    return RowNumbers(weight(before.r0 - after.r0));
+    return RowNumbers(
+        //% for r in range(N)
+        weight(before.r${r} - after.r${r}),
+        //% endfor
+    );
 }
 
 fn scale_numbers(x: RowNumbers, factor: RowNumbers) -> RowNumbers {
-    return RowNumbers(x.r0 * factor.r0);
+    return RowNumbers(
+        //% for r in range(N)
+        x.r${r} * factor.r${r},
+        //% endfor
+    );
 }
 
 fn add_weights(sum: RowNumbers, p: OwnedRows) -> RowNumbers {
-    return RowNumbers(sum.r0 + owned_sum(p.r0));
+    return RowNumbers(
+        //% for r in range(N)
+        sum.r${r} + owned_sum(p.r${r}),
+        //% endfor
+    );
 }
 
 fn group_sums(sum: RowNumbers) -> RowNumbers {
-    return RowNumbers(group_sum(sum.r0));
+    return RowNumbers(
+        //% for r in range(N)
+        group_sum(sum.r${r}),
+        //% endfor
+    );
 }
 
 // Divides and stores rows `first` on, as far as they exist; where results are partial, with their references and sums.
 fn store_rows(b: u32, n: u32, first: u32, end: u32, split: u32, lane: u32, o: Outputs, reference: RowNumbers, sum: RowNumbers) {
-    store_row_stats(b, n, first, end, split, lane, reference.r0, sum.r0);
-    store_slice(b, n, first, end, split, lane, o.r0, sum.r0);
+    //% for r in range(N)
+    store_row_stats(b, n, first${plus(r)}, end, split, lane, reference.r${r}, sum.r${r});
+    //% endfor
+    //% for r in range(N)
+    store_slice(b, n, first${plus(r)}, end, split, lane, o.r${r}, sum.r${r});
+    //% endfor
 }

@@ -1,0 +1,34 @@
+// What a lane loads ahead of the next tile of keys, or of values: N pieces.
+struct Ahead {
+    //% for i in range(N)
+    x${i}: Piece,
+    //% endfor
+}
+
+fn load_keys(place: Place, t0: u32) -> Ahead {
+    return Ahead(
+        //% for i in range(N)
+        next_key(place, t0, place.local_index${plus(i, "WORKGROUP_SIZE")}),
+        //% endfor
+    );
+}
+
+fn store_keys(place: Place, ahead: Ahead) {
+    //% for i in range(N)
+    store_key(place.local_index${plus(i, "WORKGROUP_SIZE")}, ahead.x${i});
+    //% endfor
+}
+
+fn load_values(place: Place, t0: u32) -> Ahead {
+    return Ahead(
+        //% for i in range(N)
+        next_value(place, t0, place.local_index${plus(i, "WORKGROUP_SIZE")}),
+        //% endfor
+    );
+}
+
+fn store_values(place: Place, ahead: Ahead) {
+    //% for i in range(N)
+    store_value(place.local_index${plus(i, "WORKGROUP_SIZE")}, ahead.x${i});
+    //% endfor
+}
