@@ -38,7 +38,7 @@ impl OutputFile {
     /// [`BenchError::Write`]; the file then is what it was.
     pub fn write(&self, text: &str) -> Result<(), BenchError> {
         let written = || {
-            let mut builder = tempfile::Builder::new();
+            let builder = &mut tempfile::Builder::new();
             #[cfg(unix)]
             builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
             let mut file = builder.tempfile_in(folder(&self.0))?;

@@ -2,46 +2,15 @@
 //! expected ones, and the text itself as a snapshot to be read when it changes.
 //! `RECORD_METAL=1 cargo test -p mha-kernels --test metal` rewrites the snapshots.
 
+#[allow(dead_code)]
+mod common;
+
 use std::path::Path;
 
 use mha_kernels::{KERNELS, KernelId, KernelInfo};
-use naga::back::msl;
-use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
-use naga::valid::{Capabilities, ValidationFlags, Validator};
 
 /// Kernels whose text is kept: one per lane and dtype is enough to read, as the others differ in numbers of members.
 const SNAPSHOTS: [&str; 3] = ["apple_f32_vec4_l4_r1s4", "apple_f16_vec4_l4_r1s4h", "matrix_f16_vec8_l32_m8r2c8k4a2"];
-
-/// As wgpu compiles a trusted module: no run-time checks.
-fn metal(kernel: &KernelInfo) -> String {
-    let module = naga::front::wgsl::parse_str(kernel.source).unwrap();
-    let info = Validator::new(ValidationFlags::all(), Capabilities::all()).validate(&module).unwrap();
-    let value = |name: &str| match name {
-        "WORKGROUP_SIZE" => 128.0,
-        "KEY_TILE" => 16.0,
-        _ => 0.0,
-    };
-    let constants = kernel.overrides.iter().map(|name| ((*name).to_owned(), value(name))).collect();
-    let stage = Some((naga::ShaderStage::Compute, kernel.entry_point));
-    let (module, info) = naga::back::pipeline_constants::process_overrides(&module, &info, stage, &constants).unwrap();
-    let options = msl::Options {
-        lang_version: (2, 4),
-        fake_missing_bindings: true,
-        bounds_check_policies: BoundsCheckPolicies {
-            index: BoundsCheckPolicy::Unchecked,
-            buffer: BoundsCheckPolicy::Unchecked,
-            image_load: BoundsCheckPolicy::Unchecked,
-            binding_array: BoundsCheckPolicy::Unchecked,
-        },
-        zero_initialize_workgroup_memory: false,
-        force_loop_bounding: false,
-        ..msl::Options::default()
-    };
-    let mut text = String::new();
-    let mut writer = msl::Writer::new(&mut text);
-    writer.write(&module, &info, &options, &msl::PipelineOptions::default()).unwrap();
-    text
-}
 
 fn apple_kernels() -> impl Iterator<Item = &'static KernelInfo> {
     KERNELS.iter().filter(|kernel| kernel.name.starts_with("apple_"))
@@ -50,7 +19,7 @@ fn apple_kernels() -> impl Iterator<Item = &'static KernelInfo> {
 #[test]
 fn no_lane_keeps_an_array_in_thread_memory() {
     for kernel in apple_kernels() {
-        let text = metal(kernel);
+        let text = common::metal(kernel);
         // Arrays in structs of threadgroup memory and of buffers are fine: they are reached through references.
         for line in text.lines().map(str::trim) {
             let declares_local = line.starts_with("type_") && line.contains(" = ") && line.contains("inner");
@@ -64,7 +33,7 @@ fn no_lane_keeps_an_array_in_thread_memory() {
 #[test]
 fn float16_kernels_compute_in_float32() {
     for kernel in apple_kernels().filter(|kernel| kernel.uses_f16) {
-        let text = metal(kernel);
+        let text = common::metal(kernel);
         for line in text.lines() {
             let arithmetic = line.contains("fma(") || line.contains("exp2(");
             assert!(!(arithmetic && line.contains("half")), "{}: {}", kernel.name, line.trim());
@@ -77,7 +46,7 @@ fn metal_text_is_as_recorded() {
     for name in SNAPSHOTS {
         let kernel = KernelId::named(name).unwrap().info();
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/metal").join(format!("{name}.metal"));
-        let now = metal(kernel);
+        let now = common::metal(kernel);
         if std::env::var_os("RECORD_METAL").is_some() {
             std::fs::write(&path, &now).unwrap();
             continue;

@@ -219,7 +219,7 @@ fn random(port: &Port, shape: Vec<usize>, seed: u64) -> Result<Tensor, String> {
         ElementType::F16 => Data::F16(normals(count, seed).map(f16::from_f32).collect()),
         ElementType::I32 => Data::I32((0..count).map(|_| bit().into()).collect()),
         ElementType::I64 => Data::I64((0..count).map(|_| bit().into()).collect()),
-        ElementType::U8 => Data::U8((0..count).map(|_| bit().into()).collect()),
+        ElementType::U8 => Data::U8((0..count).map(|_| u8::from(bit())).collect()),
         ElementType::Bool => Data::Bool((0..count).map(|_| bit()).collect()),
     };
     Ok(Tensor { shape, data })
