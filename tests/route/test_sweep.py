@@ -82,6 +82,20 @@ def test_what_takes_too_long_is_given_up_early():
     assert Calls(stock=0.1, gpu=10.0, auto=0.1).measured(5, left=230)
 
 
+def test_sets_that_there_is_time_for_count():
+    def until(last):
+        def one(index):
+            if index == last:
+                raise rounds.OutOfTime("a call takes too long")
+            return 10 * index
+
+        return one
+
+    assert rounds.as_many(4, until(9)) == [0, 10, 20, 30] and rounds.as_many(4, until(3)) == [0, 10, 20]
+    with pytest.raises(rounds.OutOfTime, match="takes too long"):
+        rounds.as_many(4, until(2))
+
+
 STEADY = {"stock": [(3.0, 5)] * 8, "control": [(3.0, 5)] * 8, "gpu": [(2.0, 9)] * 8, "auto": [(2.1, 9)] * 8}
 SAME = [pytest.approx(1.0)] * 3
 

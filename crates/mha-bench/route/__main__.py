@@ -172,25 +172,28 @@ def measured(chosen, known):
     quiet, settle = run_options(ERROR), waiter(chosen.plugin_file)
     for index, (size, kind, dtype) in enumerate(cells):
         row = {"kind": kind.name, "title": kind.title, "dtype": dtype, "size": size}
-        device, sets, answers = None, [], {}
+        devices, answers = [], {}
+
+        def one_set(done):
+            several, device = sessions(chosen, kind, dtype, done % len(WAYS))
+            devices.append(device)
+            calls = {name: lambda session=session: session.run(None, feeds, quiet) for name, session in several.items()}
+            left = deadline - time.monotonic()
+            # Sizes that come later are slower: a fair share of the time, and what it takes them is not yet known.
+            times = rounds.measure(calls, left / ((len(cells) - index) * chosen.sets - done), left, settle)
+            answers.update([answered(several["auto"], feeds)])
+            return times
+
         try:
-            for done in range(chosen.sets):
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise rounds.OutOfTime("no time was left")
-                feeds = problems.feeds(kind, dtype, size)
-                several, device = sessions(chosen, kind, dtype, done % len(WAYS))
-                calls = {name: lambda session=session: session.run(None, feeds, quiet) for name, session in several.items()}
-                # Sizes that come later are slower: a fair share of the time, and what it takes them is not yet known.
-                share = left / ((len(cells) - index) * chosen.sets - done)
-                sets.append(rounds.measure(calls, share, left, settle))
-                answers |= dict([answered(several["auto"], feeds)])
-            row |= rounds.summary(sets)
+            if time.monotonic() > deadline:
+                raise rounds.OutOfTime("no time was left")
+            feeds = problems.feeds(kind, dtype, size)
+            row |= rounds.summary(rounds.as_many(chosen.sets, one_set))
             row["answered"], row["reason"] = " or ".join(sorted(answers)), "; ".join(answers.values())
         except rounds.OutOfTime as reason:
             row["left_out"] = str(reason)
         print(report.line(row), file=sys.stderr, flush=True)
-        yield device, row
+        yield devices, row
 
 
 def earlier_sweep(chosen, data, option):
@@ -236,8 +239,8 @@ def main():
             same(what, earlier[what], results[what])
         results = earlier | {"command": f"{earlier['command']}\n{results['command']}"}
     before, rows = results["seconds"], {key(row): row for row in results["rows"]}
-    for device, row in measured(chosen, {key(row) for row in report.measured(results)}):
-        if device:
+    for devices, row in measured(chosen, {key(row) for row in report.measured(results)}):
+        for device in devices:
             same("device", results["device"] or device, device)
             results["device"] = device
         rows[key(row)] = row

@@ -11,9 +11,9 @@ SHOWN = ("stock", "gpu", "auto")
 # How a sweep is made, kept with its figures.
 METHOD = """Whole calls through ONNX Runtime with tensors in host memory, of four sessions in turn: two without this library, one with
 `route=gpu` and one with `route=auto`, after a second and a half in which that learns; and again, with sessions made anew in another
-order, as often as `--sets` says, as sessions of a kind differ for as long as they live. A turn is some calls one after the other, the
-first of which don't count: sessions share caches and cores. A turn is worth the mean of its calls, and a session's time is the mean of
-its turns without the least and the greatest sixth. Each session's turns follow on each other one's equally often. In each set
+order, as often as `--sets` says or as there is time for, three times at the least, as sessions of a kind differ for as long as they
+live. A turn is some calls one after the other, the first of which don't count: sessions share caches and cores. A turn is worth the
+mean of its calls, and a session's time is the mean of its turns without the least and the greatest sixth. Each session's turns follow on each other one's equally often. In each set
 `route=auto` is compared with what is faster over all sets, `route=gpu` or the mean of both sessions without this library, and the
 second of those with the first; the geometric mean over sets is shown with its 95 % confidence interval by Student's t. Times are means
 over all turns, so that their ratio may be another one."""
@@ -89,8 +89,8 @@ def markdown(name, results):
 
 {verdict(results)}
 
-{results["method"]} A ratio is bold where its whole interval exceeds {PROMISED}. For float16 ONNX Runtime has no CPU kernel of
-its own, and puts casts to float32 around its float32 one; `route=auto` uses the same casts.
+{results["method"]} A ratio is bold where its whole interval exceeds {PROMISED}. For
+float16 ONNX Runtime has no CPU kernel of its own, and puts casts to float32 around its float32 one; `route=auto` uses the same casts.
 """]
     for kind, dtype in dict.fromkeys((row["kind"], row["dtype"]) for row in results["rows"]):
         rows = [row for row in results["rows"] if (row["kind"], row["dtype"]) == (kind, dtype)]
