@@ -82,8 +82,12 @@ def failure(library, file):
 
 
 def main():
+    if len(sys.argv) != 3:
+        raise SystemExit(f"usage: python ci/dxc.py LIBRARY FOLDER; got {len(sys.argv) - 1} arguments")
     library, folder = map(pathlib.Path, sys.argv[1:])
     files = sorted(file for file in folder.glob("*.hlsl") if ("_scalar" in file.name) == (".plain." in file.name))
+    if not files:
+        raise SystemExit(f"error: the folder holds NAME.FEATURES.MODEL.hlsl, as ci/dx12 makes them; got {folder} without any")
     with concurrent.futures.ProcessPoolExecutor(os.cpu_count()) as pool:
         found = dict(zip(files, pool.map(failure, [library] * len(files), files)))
     failed = {file: said for file, said in found.items() if said is not None}

@@ -245,9 +245,10 @@ def test_a_sweep_goes_on_where_it_ended(tmp_path):
     resumed = json.loads(data.read_text())
     assert resumed["rows"][0] == left_out["rows"][0] and [(r["kind"], "left_out" in r) for r in resumed["rows"]] == [
         ("self", True), ("decode", False)]
-    assert run(*options, *of_self, "--resume", "--max-seconds", 30).returncode == 0
+    assert run(*options, *of_self, "--resume", "--note", "A quiet day.", "--max-seconds", 30).returncode == 0
     whole = json.loads(data.read_text())
     assert [(r["kind"], "left_out" in r) for r in whole["rows"]] == [("self", False), ("decode", False)]
+    assert (resumed["note"], whole["note"]) == ("", "A quiet day.")
     # What is there is not measured again, and every command that made the table is told.
     assert whole["rows"][1] == resumed["rows"][1] and whole["seconds"] > resumed["seconds"]
     assert [line.split()[-2:] for line in whole["command"].splitlines()] == [["--max-seconds", "0.000001"]] + [["--max-seconds", "30"]] * 2
@@ -265,6 +266,8 @@ def test_a_sweep_goes_on_where_it_ended(tmp_path):
 @pytest.mark.parametrize("arguments, rule", [
     (["--dtypes", "f64"], "--dtypes takes f32, f16, got f64"),
     (["--sets", "2"], "--sets takes 3 or more, got 2"),
+    (["--resume", "--render"], "argument --render: not allowed with argument --resume"),
+    (["--resume"], "--resume takes the name of a sweep in"),
     (["--largest", "0"], "--largest takes 1 or more, got 0"),
     (["--library", "nothing.so"], "--library takes a file that exists, got nothing.so: cargo build --release makes it"),
     (["--render"], "--render takes the name of a sweep in"),

@@ -49,9 +49,10 @@ def arguments():
     options.add_argument("--largest", type=int, default=4096, help="length or cache")
     options.add_argument("--max-seconds", type=float, default=1500, help="sizes that would take longer are left out")
     options.add_argument("--sets", type=int, default=4, help="of sessions, made anew for each")
-    options.add_argument("--resume", action="store_true", help="measure what an existing sweep did not")
     options.add_argument("--note", default="", help="a sentence for the head of the tables")
-    options.add_argument("--render", action="store_true")
+    existing = options.add_mutually_exclusive_group()
+    existing.add_argument("--resume", action="store_true", help="measure what an existing sweep did not")
+    existing.add_argument("--render", action="store_true", help="make the tables of an existing sweep again")
     return options
 
 
@@ -237,7 +238,7 @@ def main():
         earlier = earlier_sweep(chosen, data, "--resume")
         for what in ("host", "onnxruntime", "path", "adapter", "sets"):
             same(what, earlier[what], results[what])
-        results = earlier | {"command": f"{earlier['command']}\n{results['command']}"}
+        results = earlier | {"command": f"{earlier['command']}\n{results['command']}", "note": chosen.note or earlier["note"]}
     before, rows = results["seconds"], {key(row): row for row in results["rows"]}
     for devices, row in measured(chosen, {key(row) for row in report.measured(results)}):
         for device in devices:
