@@ -3,27 +3,20 @@
 // through workgroup memory, where LANES_A_ROW lanes make weights of each row. Every tile takes two turns between
 // barriers, so that matrices and softmax have something to do at the same time: in the first, weights are made of the
 // tile's scores while the next tile is multiplied by Q; in the second, weights are multiplied by values.
-override WORKGROUP_SIZE: u32;
-override CAUSAL_SKIP: bool;
-override PARTIAL: bool;
 
 // Weights are float16, of which 65504 is the largest. A row bets that its scores exceed those of its first tile by little;
 // past this sum of a lane's weights of a tile the bet is lost, and the row is scaled down.
 const LARGEST_SUM: f32 = 32768.0;
 
-const LANES_A_ROW: u32 = LANES / SIDE;
 // Two vec4 of keys for each lane of a row.
 const KEY_TILE: u32 = LANES_A_ROW * 8u;
-const COLUMNS: u32 = COLUMN_BLOCKS * SIDE;
-const PIECES: u32 = COLUMNS / PIECE;
-const TILE_LENGTH: u32 = KEY_TILE * PIECES;
+// Keys in workgroup memory.
+const HELD_KEYS: u32 = KEY_TILE;
 // Rows in workgroup memory are padded so that neighbours are on different banks. In scores, row i of every block of query rows
 // stands side by side with those of the others.
 const TILE_ROW: u32 = COLUMNS + 8u;
 
 // Named, as naga 30 cannot process the override of an unnamed array length. All in numbers.
-override SUBGROUPS: u32 = WORKGROUP_SIZE / LANES;
-override ROWS: u32 = SUBGROUPS * ROW_BLOCKS * SIDE;
 override SCORES_ROW: u32 = SUBGROUPS * ROW_BLOCKS * KEY_TILE + 8u;
 override SCORES_LENGTH: u32 = SIDE * SCORES_ROW / UNIT;
 override WEIGHTS_LENGTH: u32 = PARTS * SCORES_LENGTH;
@@ -39,74 +32,10 @@ var<workgroup> flags: array<atomic<u32>, 4>;
 const LOST: u32 = 0u;
 const BEYOND: u32 = 1u;
 
-// Where a lane stands in the problem and in the workgroup.
-struct Place {
-    b: u32,
-    n: u32,
-    // Rows of the workgroup, and the end of its keys.
-    rows_begin: u32,
-    rows_end: u32,
-    t_end: u32,
-    // A key that there is, even where the range is empty.
-    last: u32,
-    split: u32,
-    local_index: u32,
-    // Of the subgroup, in scores and weights, and of this lane's row in each block.
-    area: u32,
-    row_area: u32,
-    // Which of the row's lanes this is.
-    part: u32,
-}
-
-// A lane's part in the softmax of one row.
-struct Row {
-    s: u32,
-    // Weights are relative to it.
-    reference: f32,
-    // Of this lane's keys: before this tile, and of this tile.
-    sum: f32,
-    total: f32,
-    // What O has yet to be multiplied by.
-    shrink: f32,
-}
-
 // A lane's scores, or weights, of one row in a tile.
 struct LaneKeys {
     low: vec4<f32>,
     high: vec4<f32>,
-}
-
-// Piece i of the key tile at key t0. Loaded on every path, so that nothing waits for it before it is stored: past the last
-// key it is some other key, whose weights are 0; past the last column it is zeroed when stored.
-fn next_key(place: Place, t0: u32, i: u32) -> Piece {
-    let t = min(t0 + i / PIECES, place.last);
-    let h = min(i % PIECES, (params.head_size - 1u) / PIECE) * PIECE;
-    if PAST || KV_BIAS {
-        return source_key_piece(place.b, place.n, t, h);
-    }
-    return key_piece(element(params.key, place.b, place.n, t) + h, params.head_size - h);
-}
-
-fn next_value(place: Place, t0: u32, i: u32) -> Piece {
-    let t = min(t0 + i / PIECES, place.last);
-    let h = min(i % PIECES, (params.v_head_size - 1u) / PIECE) * PIECE;
-    if PAST || KV_BIAS {
-        return source_value_piece(place.b, place.n, t, h);
-    }
-    return value_piece(element(params.value, place.b, place.n, t) + h, params.v_head_size - h);
-}
-
-fn store_key(i: u32, piece: Piece) {
-    if i < TILE_LENGTH {
-        put_key_piece(i / PIECES * TILE_ROW + i % PIECES * PIECE, select(Piece(), piece, i % PIECES * PIECE < params.head_size));
-    }
-}
-
-// Columns past the last make columns of O that are not stored.
-fn store_value(i: u32, piece: Piece) {
-    if i < TILE_LENGTH {
-        put_value_piece(i / PIECES * TILE_ROW + i % PIECES * PIECE, piece);
-    }
 }
 
 fn put_sum(sum: SumMatrix, place: Place, row_block: u32, key_block: u32) {
@@ -135,16 +64,6 @@ fn scale_staged(row: Row, place: Place, row_block: u32) {
     for (var c = place.part * 4u; c < SIDE; c += LANES_A_ROW * 4u) {
         let at = place.row_area + row_block * KEY_TILE + c;
         put_scores(at, get_scores(at) * row.shrink);
-    }
-}
-
-// Stores four columns of a row of O, which is not divided by the sum yet.
-fn store_row4(row: Row, place: Place, h: u32, x: vec4<f32>) {
-    if PARTIAL {
-        store_partial4(partial_index(place.split, place.b, place.n, row.s), h, x);
-    } else {
-        let at = element(params.output, place.b, place.n, row.s) + h;
-        store_output4(at, params.v_head_size - h, x / row.sum);
     }
 }
 
@@ -212,14 +131,6 @@ fn masked_weights(x: LaneKeys, row: Row, place: Place, t0: u32) -> LaneKeys {
     return LaneKeys(weight4(x.low, row, place, t), weight4(x.high, row, place, t + LANES_A_ROW * 4u));
 }
 
-// Whether masks or the end of the keys matter in the tile at key t0. Causality hides nothing before the first row's own key.
-fn is_masked(place: Place, t0: u32) -> bool {
-    if ATTENTION_BIAS || PADDING_MASK != 0u || t0 + KEY_TILE > place.t_end {
-        return true;
-    }
-    return CAUSAL && t0 + KEY_TILE > place.rows_begin + params.past_len + 1u;
-}
-
 // Gives a row a reference that no score of the tile at key t0 exceeds by more than HEADROOM, and makes its weights anew.
 fn weigh_again(row_before: Row, place: Place, t0: u32, row_block: u32) -> Row {
     var row = row_before;
@@ -233,21 +144,6 @@ fn weigh_again(row_before: Row, place: Place, t0: u32, row_block: u32) -> Row {
     row.total = lane_total(w);
     put_lane_weights(w, place, row_block);
     return row;
-}
-
-// The sum of a number over the lanes of a row, which are neighbours.
-fn row_sum(x: f32) -> f32 {
-    var sum = x;
-    for (var i = 1u; i < LANES_A_ROW; i *= 2u) {
-        sum += subgroupShuffleXor(sum, i);
-    }
-    return sum;
-}
-
-fn store_stats(row: Row, place: Place) {
-    if PARTIAL && place.part == 0u && row.s < place.rows_end {
-        partial_stats[partial_index(place.split, place.b, place.n, row.s)] = vec2<f32>(row.reference, row.sum);
-    }
 }
 
 // What the first turn of a tile makes: the next tile's scores, the rows with this tile's totals, its weights, and whether some
@@ -274,7 +170,7 @@ fn first_turn(q: Queries, rows: Rows, values: Ahead, place: Place, t0: u32) -> T
     if has_lost(turn.rows) {
         atomicStore(&flags[LOST], 1u);
     }
-    store_values(place, values);
+    store_values(place, values, 0u);
     workgroupBarrier();
     turn.is_lost = atomicLoad(&flags[LOST]) != 0u;
     turn.weights = load_weights(place);
@@ -288,23 +184,8 @@ fn main(
     @builtin(subgroup_id) subgroup: u32,
     @builtin(subgroup_invocation_id) lane: u32,
 ) {
-    let tiles_of_rows = (params.end.z - params.origin.z + ROWS - 1u) / ROWS;
-    let tile = place_of(workgroup, tiles_of_rows, CAUSAL_SKIP);
-    let split = tile.slice % params.splits;
-    let t_begin = params.origin.w + split * params.keys_per_split;
-    var place = Place();
-    place.b = params.origin.x + tile.slice / params.splits;
-    place.n = params.origin.y + tile.head;
-    place.rows_begin = params.origin.z + tile.row_tile * ROWS;
-    place.rows_end = min(place.rows_begin + ROWS, params.end.z);
-    place.t_end = min(t_begin + params.keys_per_split, params.end.w);
-    if CAUSAL_SKIP && place.rows_end < params.q_len {
-        place.t_end = min(place.t_end, place.rows_end + params.past_len);
-    }
-    place.last = max(place.t_end, t_begin + 1u) - 1u;
-    place.split = params.first_split + split;
-    place.local_index = local_index;
-    place.part = lane % LANES_A_ROW;
+    var place = place_of_lane(workgroup, local_index, subgroup, lane);
+    let t_begin = place.t_begin;
     place.area = subgroup * ROW_BLOCKS * KEY_TILE;
     place.row_area = place.area + lane / LANES_A_ROW * SCORES_ROW;
     let tiles = (max(place.t_end, t_begin) - t_begin + KEY_TILE - 1u) / KEY_TILE;
@@ -315,8 +196,8 @@ fn main(
     workgroupBarrier();
     var rows = first_rows(place.rows_begin + subgroup * ROW_BLOCKS * SIDE + lane / LANES_A_ROW);
     let q = load_queries(rows, place);
-    store_keys(place, load_keys(place, t_begin));
-    store_values(place, load_values(place, t_begin));
+    store_keys(place, load_keys(place, t_begin), 0u);
+    store_values(place, load_values(place, t_begin), 0u);
     var first_keys = load_keys(place, t_begin + KEY_TILE);
     var second_keys = load_keys(place, t_begin + 2u * KEY_TILE);
     var first_values = load_values(place, t_begin + KEY_TILE);
@@ -327,7 +208,7 @@ fn main(
     next.rows = rows;
     put_tile_scores(next.scores, place);
     workgroupBarrier();
-    store_keys(place, first_keys);
+    store_keys(place, first_keys, 0u);
     first_keys = second_keys;
     second_keys = load_keys(place, t_begin + 3u * KEY_TILE);
     workgroupBarrier();
@@ -357,7 +238,7 @@ fn main(
             next.rows = with_totals(next.rows);
             o = add_values(o, next.weights);
             put_tile_scores(next.scores, place);
-            store_keys(place, first_keys);
+            store_keys(place, first_keys, 0u);
             first_keys = load_keys(place, t_begin + (i + 4u) * KEY_TILE);
             second_values = load_values(place, t_begin + (i + 2u) * KEY_TILE);
             i++;
@@ -377,7 +258,7 @@ fn main(
             next.rows = with_totals(next.rows);
             o = add_values(o, next.weights);
             put_tile_scores(next.scores, place);
-            store_keys(place, second_keys);
+            store_keys(place, second_keys, 0u);
             second_keys = load_keys(place, t_begin + (i + 4u) * KEY_TILE);
             first_values = load_values(place, t_begin + (i + 2u) * KEY_TILE);
             i++;

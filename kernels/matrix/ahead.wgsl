@@ -13,9 +13,10 @@ fn load_keys(place: Place, t0: u32) -> Ahead {
     );
 }
 
-fn store_keys(place: Place, ahead: Ahead) {
+// `at` is where the tile begins.
+fn store_keys(place: Place, ahead: Ahead, at: u32) {
     //% for i in range(N)
-    store_key(place.local_index${plus(i, "WORKGROUP_SIZE")}, ahead.x${i});
+    store_key(place.local_index${plus(i, "WORKGROUP_SIZE")}, ahead.x${i}, at);
     //% endfor
 }
 
@@ -27,8 +28,8 @@ fn load_values(place: Place, t0: u32) -> Ahead {
     );
 }
 
-fn store_values(place: Place, ahead: Ahead) {
+fn store_values(place: Place, ahead: Ahead, at: u32) {
     //% for i in range(N)
-    store_value(place.local_index${plus(i, "WORKGROUP_SIZE")}, ahead.x${i});
+    store_value(place.local_index${plus(i, "WORKGROUP_SIZE")}, ahead.x${i}, at);
     //% endfor
 }

@@ -30,15 +30,6 @@ fn add_block(before: Outputs, w: LeftBlocks, key_block: u32) -> Outputs {
     return o;
 }
 
-fn scale_outputs(before: Outputs, rows: Rows, place: Place) -> Outputs {
-    var o = before;
-    //% for c in range(N)
-    o[${c}] = scaled(o[${c}], rows, place);
-    //% endfor
-    workgroupBarrier();
-    return o;
-}
-
 fn store_outputs(o: Outputs, rows: Rows, place: Place) {
     //% for c in range(N)
     store_block(o[${c}], rows, place, ${c}u);

@@ -14,13 +14,6 @@ fn put_scores(at: u32, x: vec4<f32>) {
     scores[at + 3u] = x.w;
 }
 
-fn put_weights(at: u32, x: vec4<f16>) {
-    weights[at] = x.x;
-    weights[at + 1u] = x.y;
-    weights[at + 2u] = x.z;
-    weights[at + 3u] = x.w;
-}
-
 fn put_keys(at: u32, x: vec4<f16>) {
     keys[at] = x.x;
     keys[at + 1u] = x.y;

@@ -11,10 +11,6 @@ fn put_scores(at: u32, x: vec4<f32>) {
     scores[at / 4u] = x;
 }
 
-fn put_weights(at: u32, x: vec4<f16>) {
-    weights[at / 4u] = x;
-}
-
 fn put_keys(at: u32, x: vec4<f16>) {
     keys[at / 4u] = x;
 }

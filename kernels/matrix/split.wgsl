@@ -7,8 +7,6 @@ const SPREAD: f32 = 32.0;
 const LARGEST: f32 = 65504.0;
 const PRODUCT_FACTOR: f32 = 1.0 / (SPREAD * SPREAD);
 const OUTPUT_FACTOR: f32 = 1.0 / SPREAD;
-// Small weights of a row whose largest are e^5 lose nothing that shows.
-const HEADROOM: f32 = 5.0;
 
 struct Left {
     high: LeftMatrix,
@@ -34,7 +32,7 @@ fn key_matrix(key_block: u32, column_block: u32) -> Right {
     let at = key_block * SIDE * TILE_ROW + column_block * SIDE;
     return Right(
         coopLoad<RightMatrix>(&keys[at / UNIT], TILE_ROW / UNIT),
-        coopLoad<RightMatrix>(&keys[(at + KEY_TILE * TILE_ROW) / UNIT], TILE_ROW / UNIT),
+        coopLoad<RightMatrix>(&keys[(at + HELD_KEYS * TILE_ROW) / UNIT], TILE_ROW / UNIT),
     );
 }
 
@@ -42,22 +40,8 @@ fn value_matrix(key_block: u32, column_block: u32) -> Right {
     let at = key_block * SIDE * TILE_ROW + column_block * SIDE;
     return Right(
         coopLoadT<RightMatrix>(&values[at / UNIT], TILE_ROW / UNIT),
-        coopLoadT<RightMatrix>(&values[(at + KEY_TILE * TILE_ROW) / UNIT], TILE_ROW / UNIT),
+        coopLoadT<RightMatrix>(&values[(at + HELD_KEYS * TILE_ROW) / UNIT], TILE_ROW / UNIT),
     );
-}
-
-fn left_matrix(place: Place, row_block: u32, key_block: u32) -> Left {
-    let at = place.area + row_block * KEY_TILE + key_block * SIDE;
-    return Left(
-        coopLoadT<LeftMatrix>(&weights[at / UNIT], SCORES_ROW / UNIT),
-        coopLoadT<LeftMatrix>(&weights[at / UNIT + SCORES_LENGTH], SCORES_ROW / UNIT),
-    );
-}
-
-fn put_weights4(at: u32, x: vec4<f32>) {
-    let high = high_part(x);
-    put_weights(at, vec4<f16>(high));
-    put_weights(at + SCORES_LENGTH * UNIT, vec4<f16>(x - high));
 }
 
 fn in_range(x: vec4<f32>) -> vec4<f32> {
@@ -67,22 +51,18 @@ fn in_range(x: vec4<f32>) -> vec4<f32> {
     return x;
 }
 
-fn put_query4(at: u32, x: vec4<f32>) {
-    put_weights4(at, in_range(x * SPREAD));
-}
-
 fn put_key_piece(at: u32, piece: Piece) {
     let x = in_range(piece * SPREAD);
     let high = high_part(x);
     put_keys(at, vec4<f16>(high));
-    put_keys(at + KEY_TILE * TILE_ROW, vec4<f16>(x - high));
+    put_keys(at + HELD_KEYS * TILE_ROW, vec4<f16>(x - high));
 }
 
 fn put_value_piece(at: u32, piece: Piece) {
     let x = in_range(piece * SPREAD);
     let high = high_part(x);
     put_values(at, vec4<f16>(high));
-    put_values(at + KEY_TILE * TILE_ROW, vec4<f16>(x - high));
+    put_values(at + HELD_KEYS * TILE_ROW, vec4<f16>(x - high));
 }
 
 // The score of a row and a key, in the units of references.

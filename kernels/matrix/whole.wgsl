@@ -2,7 +2,6 @@
 const PARTS: u32 = 1u;
 const PRODUCT_FACTOR: f32 = 1.0;
 const OUTPUT_FACTOR: f32 = 1.0;
-const HEADROOM: f32 = 0.0;
 
 alias Left = LeftMatrix;
 alias Right = RightMatrix;
@@ -17,19 +16,6 @@ fn key_matrix(key_block: u32, column_block: u32) -> Right {
 
 fn value_matrix(key_block: u32, column_block: u32) -> Right {
     return coopLoadT<RightMatrix>(&values[(key_block * SIDE * TILE_ROW + column_block * SIDE) / UNIT], TILE_ROW / UNIT);
-}
-
-fn left_matrix(place: Place, row_block: u32, key_block: u32) -> Left {
-    let at = place.area + row_block * KEY_TILE + key_block * SIDE;
-    return coopLoadT<LeftMatrix>(&weights[at / UNIT], SCORES_ROW / UNIT);
-}
-
-fn put_query4(at: u32, x: vec4<f32>) {
-    put_weights(at, vec4<f16>(x));
-}
-
-fn put_weights4(at: u32, x: vec4<f32>) {
-    put_weights(at, vec4<f16>(x));
 }
 
 fn put_key_piece(at: u32, piece: Piece) {

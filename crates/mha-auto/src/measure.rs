@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use mha_gpu::{Gpu, GpuError, Staged};
-use mha_plan::{Candidate, Candidates, Lane, Plan, PlanOptions, Preference, Tensor, candidates};
+use mha_plan::{Candidate, Candidates, Plan, PlanOptions, Preference, Tensor, candidates};
 use mha_spec::{AttentionProblem, PathChoice, PresentOutputs};
 use mha_tune::Race;
 
@@ -234,7 +234,7 @@ fn prepare<'a>(
 
 /// The plan of a candidate, unless it needs a kernel that the device does not vouch for.
 fn trusted_plan(gpu: &Gpu, problem: &AttentionProblem, candidate: &Candidate) -> Option<Plan> {
-    plan(gpu, problem, candidate).filter(|plan| candidate.lane != Lane::Matrix || gpu.vouches_for(plan))
+    plan(gpu, problem, candidate).filter(|plan| !candidate.lane.on_matrices() || gpu.vouches_for(plan))
 }
 
 fn plan(gpu: &Gpu, problem: &AttentionProblem, candidate: &Candidate) -> Option<Plan> {

@@ -120,6 +120,11 @@ fn facts(caps: &DeviceCaps, out: &mut impl Write) -> std::io::Result<()> {
         "  cooperative matrices: {}",
         if matrices.is_empty() { "none".to_owned() } else { matrices.join(", ") }
     )?;
+    if !matrices.is_empty() {
+        let sides: Vec<String> = caps.element_sides.iter().map(|side| format!("{side}x{side}")).collect();
+        let sides = if sides.is_empty() { "none".to_owned() } else { sides.join(", ") };
+        writeln!(out, "  matrices whose elements kernels may go through: {sides}")?;
+    }
     writeln!(
         out,
         "  largest binding: {} bytes, largest buffer: {} bytes",

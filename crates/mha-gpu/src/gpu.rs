@@ -235,7 +235,7 @@ impl Gpu {
         let directory = settings.pipeline_cache.as_deref();
         let disk_cache = directory.and_then(|directory| DiskCache::open(&context, &adapter.get_info(), directory));
         let placeholders = Placeholders::new(&context).map_err(|error| error.to_string())?;
-        Ok(Gpu {
+        let mut gpu = Gpu {
             summary: candidate.summary.clone(),
             identity: AdapterIdentity::of(&adapter.get_info()),
             pipelines: Pipelines::new(Arc::clone(&context), caps.clone(), settings.checks, disk_cache),
@@ -247,7 +247,9 @@ impl Gpu {
             verdicts: Mutex::default(),
             warnings: Warnings::default(),
             calls: AtomicUsize::new(0),
-        })
+        };
+        gpu.caps.element_sides = gpu.sides_with_elements();
+        Ok(gpu)
     }
 }
 

@@ -12,6 +12,8 @@ mod buffers;
 mod context;
 mod copies;
 mod disk_cache;
+mod elements;
+mod elementwise;
 mod error;
 mod gpu;
 mod launch;

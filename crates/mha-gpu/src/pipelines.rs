@@ -1,6 +1,7 @@
 //! Compiled pipelines, one for each [`Blueprint`], kept as long as the device.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::num::NonZeroU64;
@@ -12,6 +13,7 @@ use mha_plan::{Blueprint, DeviceCaps};
 
 use crate::context::Context;
 use crate::disk_cache::DiskCache;
+use crate::elementwise;
 use crate::error::GpuError;
 
 /// Binding of the parameter block; storage bindings follow.
@@ -26,7 +28,8 @@ pub(crate) struct Pipeline {
 
 /// The parts of a kernel that all its blueprints share.
 struct Module {
-    shader: wgpu::ShaderModule,
+    /// None where it takes a blueprint's constants to translate the kernel.
+    shader: Option<wgpu::ShaderModule>,
     group_layout: wgpu::BindGroupLayout,
     layout: wgpu::PipelineLayout,
 }
@@ -69,13 +72,15 @@ impl Pipelines {
             if self.checks { wgpu::ShaderRuntimeChecks::checked() } else { wgpu::ShaderRuntimeChecks::unchecked() };
         let entries: Vec<_> = layout_entries(kernel).collect();
         self.compiling(kernel, || {
-            let descriptor = wgpu::ShaderModuleDescriptor {
-                label: Some(kernel.name),
-                source: wgpu::ShaderSource::Wgsl(kernel.source.into()),
-            };
-            // SAFETY: kernels keep every index within its array and every loop finite for the plans they are given;
-            // the tests run each of them with the checks on as well.
-            let shader = unsafe { device.create_shader_module_trusted(descriptor, checks) };
+            let shader = (!kernel.uses_elements).then(|| {
+                let descriptor = wgpu::ShaderModuleDescriptor {
+                    label: Some(kernel.name),
+                    source: wgpu::ShaderSource::Wgsl(kernel.source.into()),
+                };
+                // SAFETY: kernels keep every index within its array and every loop finite for the plans they are given;
+                // the tests run each of them with the checks on as well.
+                unsafe { device.create_shader_module_trusted(descriptor, checks) }
+            });
             let group_layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
                 label: Some(kernel.name),
                 entries: &entries,
@@ -96,11 +101,17 @@ impl Pipelines {
         blueprint: &Blueprint,
     ) -> Result<Pipeline, GpuError> {
         let constants = override_constants(blueprint);
+        let translated = match &module.shader {
+            Some(_) => None,
+            None => Some(self.translated(kernel, &constants)?),
+        };
+        // Constants are part of a translated kernel.
+        let constants = if translated.is_some() { Vec::new() } else { constants };
         let pipeline = self.compiling(kernel, || {
             self.context.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
                 label: Some(kernel.name),
                 layout: Some(&module.layout),
-                module: &module.shader,
+                module: translated.as_ref().or(module.shader.as_ref()).expect("one of them is there"),
                 entry_point: Some(kernel.entry_point),
                 compilation_options: wgpu::PipelineCompilationOptions {
                     constants: &constants,
@@ -113,6 +124,31 @@ impl Pipelines {
             disk_cache.changed();
         }
         Ok(Pipeline { kernel, pipeline, group_layout: module.group_layout.clone() })
+    }
+
+    /// A kernel that goes through the elements of matrices, as SPIR-V.
+    fn translated(
+        &self,
+        kernel: &'static KernelInfo,
+        constants: &[(&'static str, f64)],
+    ) -> Result<wgpu::ShaderModule, GpuError> {
+        // wgpu numbers bindings in their order.
+        let bindings: Vec<u32> = layout_entries(kernel).map(|entry| entry.binding).collect();
+        let spirv = elementwise::translate(kernel, constants, &bindings, self.checks)
+            .map_err(|message| GpuError::Shader { kernel: kernel.name, message })?;
+        self.compiling(kernel, || {
+            let descriptor = wgpu::ShaderModuleDescriptorPassthrough {
+                label: Some(kernel.name),
+                entry_points: Cow::Owned(vec![wgpu::PassthroughShaderEntryPoint {
+                    name: kernel.entry_point.into(),
+                    workgroup_size: (0, 0, 0),
+                }]),
+                spirv: Some(spirv.into()),
+                ..Default::default()
+            };
+            // SAFETY: as above; naga made it of WGSL that it validated, but for loops over elements.
+            unsafe { self.context.device.create_shader_module_passthrough(descriptor) }
+        })
     }
 
     /// Runs a step of compilation; what the compiler refuses becomes an error that names the kernel.
@@ -231,6 +267,7 @@ mod tests {
             uses_f16: false,
             uses_subgroups: false,
             uses_coop: false,
+            uses_elements: false,
         }))
     }
 

@@ -16,7 +16,7 @@ pub(crate) fn wanted_features(offered: wgpu::Features, kind: DeviceKind) -> wgpu
     let mappable = if shares_memory { wgpu::Features::MAPPABLE_PRIMARY_BUFFERS } else { wgpu::Features::empty() };
     // Experimental in wgpu: asked for only where a kernel of the catalogue is written for it.
     let coop = match KERNELS.iter().any(|kernel| kernel.uses_coop) {
-        true => wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX,
+        true => wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX | wgpu::Features::PASSTHROUGH_SHADERS,
         false => wgpu::Features::empty(),
     };
     offered & (WANTED | mappable | coop)
@@ -52,6 +52,8 @@ pub(crate) fn device_caps(
         min_subgroup_size: if subgroups { info.subgroup_min_size } else { 1 },
         max_subgroup_size: if subgroups { info.subgroup_max_size } else { 1 },
         coop_matrices: listed,
+        // Found out by trying, once the device is open.
+        element_sides: Vec::new(),
         max_binding_size: limits.max_storage_buffer_binding_size,
         max_buffer_size: limits.max_buffer_size,
         max_storage_buffers: limits.max_storage_buffers_per_shader_stage,

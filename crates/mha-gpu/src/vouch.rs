@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 
 use half::f16;
 use mha_kernels::KernelId;
-use mha_plan::profile::{MATRIX, TuningRow};
+use mha_plan::profile::{FRAGMENT, MATRIX, TuningRow};
 use mha_plan::{Lane, Plan, PlanOptions, Refusal, Tensor, plan};
 use mha_spec::{AttentionProblem, DType, Layout, PaddingMask, Past, PresentOutputs, ProjectionBias};
 
@@ -54,7 +54,8 @@ impl Gpu {
     }
 
     fn look_at(&self, kernel: KernelId, problem: &AttentionProblem) -> Result<(), String> {
-        let matrix = self.answer(problem, Lane::Matrix, Some(kernel))?;
+        let lane = if kernel.info().uses_elements { Lane::Fragment } else { Lane::Matrix };
+        let matrix = self.answer(problem, lane, Some(kernel))?;
         let wide = self.answer(problem, Lane::Wide, None)?;
         agree(problem.dtype, &matrix, &wide)
     }
@@ -87,7 +88,8 @@ impl Gpu {
 fn row_of(kernel: KernelId, dtype: DType) -> Option<TuningRow> {
     let of =
         |row: &&TuningRow| row.dtype == dtype && kernel.info().name.ends_with(&format!("_l{}_{}", row.lanes, row.tile));
-    MATRIX.rows.iter().find(of).cloned()
+    let table = if kernel.info().uses_elements { &FRAGMENT } else { &MATRIX };
+    table.rows.iter().find(of).cloned()
 }
 
 fn problem(dtype: DType, head_size: u32, v_head_size: u32) -> AttentionProblem {

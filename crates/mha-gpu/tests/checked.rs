@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use common::{DTYPES, Failures, LANES, check_on, lane, matrices, run, test};
+use common::{DTYPES, Failures, LANES, check_on, elements, lane, matrices, run, test};
 use half::f16;
 use mha_gpu::{Gpu, GpuSettings};
 use mha_kernels::KERNELS;
@@ -34,8 +34,10 @@ fn main() -> ExitCode {
         tests.push(test(format!("around_attention_{}", dtype.name()), dtype, move |gpu| around(gpu, dtype)));
     }
     for dtype in DTYPES {
-        let run = move |gpu: &Arc<Gpu>| tuning_rows(gpu, Lane::Matrix, dtype, gpu.caps().min_subgroup_size);
-        tests.push(test(format!("matrix_{}", dtype.name()), dtype, run).needing(matrices));
+        for (choice, needs) in [(Lane::Matrix, matrices as fn(&DeviceCaps) -> _), (Lane::Fragment, elements)] {
+            let run = move |gpu: &Arc<Gpu>| tuning_rows(gpu, choice, dtype, gpu.caps().min_subgroup_size);
+            tests.push(test(format!("{}_{}", choice.name(), dtype.name()), dtype, run).needing(needs));
+        }
     }
     for choice in [Lane::SeedBefore, Lane::SeedAfter] {
         for dtype in DTYPES {
@@ -91,7 +93,7 @@ fn tuning_rows(gpu: &Gpu, choice: Lane, dtype: DType, lanes: u32) -> Result<(), 
     let of_size = |name: &&str| match choice {
         Lane::Wide => true,
         // A kernel on matrices is for one size of each.
-        Lane::Matrix => {
+        Lane::Matrix | Lane::Fragment => {
             let listed = |side: u32| name.contains(&format!("_m{side}r"));
             has_part(name, format!("l{lanes}")) && caps.coop_matrices.iter().any(|shape| listed(shape.m))
         }
@@ -216,7 +218,7 @@ fn bare(dtype: DType, head_size: u32, choice: Lane) -> AttentionProblem {
 fn full(dtype: DType, head_size: u32, choice: Lane) -> AttentionProblem {
     AttentionProblem {
         past: Past::Growing { len: 33 },
-        projection_bias: if choice == Lane::Matrix && dtype == DType::F16 {
+        projection_bias: if choice.on_matrices() && dtype == DType::F16 {
             ProjectionBias::None
         } else {
             ProjectionBias::QueryKeyValue

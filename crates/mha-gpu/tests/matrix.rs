@@ -1,4 +1,4 @@
-//! Contract: the lane on cooperative matrices answers what it accepts as every other lane does: any head size, any mask,
+//! Contract: each lane on cooperative matrices answers what it accepts as every other lane does: any head size, any mask,
 //! any length, and scores of any size, though its weights are float16 and it bets that scores do not grow.
 
 mod common;
@@ -6,9 +6,9 @@ mod common;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use common::{DTYPES, Failures, check, lane, matrices, test};
+use common::{DTYPES, Failures, check, elements, lane, matrices, test};
 use mha_gpu::{Gpu, GpuSettings};
-use mha_plan::profile::MATRIX;
+use mha_plan::profile::{FRAGMENT, MATRIX};
 use mha_plan::{DeviceKind, Lane, PlanOptions};
 use mha_spec::{AttentionProblem, DType, Past};
 use mha_testkit::shapes::{HEAD_SIZES, LENGTHS};
@@ -23,7 +23,7 @@ const STEP_OF_SOFTWARE: usize = 21;
 const PAIRS: [(u32, u32); 8] = [(8, 20), (16, 5), (1, 64), (64, 1), (40, 128), (128, 40), (72, 65), (33, 34)];
 
 /// A contract in one type.
-type Contract = fn(&Gpu, DType) -> Result<(), String>;
+type Contract = fn(&Gpu, Lane, DType) -> Result<(), String>;
 
 fn main() -> ExitCode {
     let contracts: [(&str, Contract); 9] = [
@@ -39,23 +39,24 @@ fn main() -> ExitCode {
     ];
     let mut tests = Vec::new();
     for (name, run) in contracts {
-        for dtype in DTYPES {
-            let name = format!("{name}_{}", dtype.name());
-            tests.push(test(name, dtype, move |gpu: &Arc<Gpu>| run(gpu, dtype)).needing(matrices));
+        for (dtype, on) in DTYPES.into_iter().flat_map(|dtype| [(dtype, Lane::Matrix), (dtype, Lane::Fragment)]) {
+            let name = format!("{}_{name}_{}", on.name(), dtype.name());
+            let needs = if on == Lane::Fragment { elements } else { matrices };
+            tests.push(test(name, dtype, move |gpu: &Arc<Gpu>| run(gpu, on, dtype)).needing(needs));
         }
     }
     common::main(GpuSettings::default(), tests)
 }
 
 /// Checks those of some problems that the lane accepts, which must be most.
-fn check_all(gpu: &Gpu, cases: impl IntoIterator<Item = Case>) -> Result<(), String> {
+fn check_all(gpu: &Gpu, on: Lane, cases: impl IntoIterator<Item = Case>) -> Result<(), String> {
     let mut failures = Failures::default();
     let (mut accepted, mut refused) = (0, Vec::new());
     for case in cases {
-        match mha_plan::plan(&case.problem, gpu.caps(), &lane(Lane::Matrix)) {
+        match mha_plan::plan(&case.problem, gpu.caps(), &lane(on)) {
             Ok(_) => {
                 accepted += 1;
-                failures.take(check(gpu, &case, &lane(Lane::Matrix)));
+                failures.take(check(gpu, &case, &lane(on)));
             }
             Err(refusal) => refused.push(refusal.to_string()),
         }
@@ -65,19 +66,20 @@ fn check_all(gpu: &Gpu, cases: impl IntoIterator<Item = Case>) -> Result<(), Str
 }
 
 /// What the library asks of a device before it leaves an answer to matrices.
-fn vouched_for(gpu: &Gpu, dtype: DType) -> Result<(), String> {
+fn vouched_for(gpu: &Gpu, on: Lane, dtype: DType) -> Result<(), String> {
     let problem = AttentionProblem { dtype, ..plain(1, 2, 300, 300, 64) };
-    let plan = mha_plan::plan(&problem, gpu.caps(), &lane(Lane::Matrix)).map_err(|refusal| refusal.to_string())?;
+    let plan = mha_plan::plan(&problem, gpu.caps(), &lane(on)).map_err(|refusal| refusal.to_string())?;
     if gpu.vouches_for(&plan) { Ok(()) } else { Err("the device does not agree with lane wide".to_owned()) }
 }
 
 /// Tuning rows of the device's matrices, of which small problems leave some out: rows that end within a workgroup's, keys
 /// within a tile, growing scores, and in float32 a number beyond float16 among the values.
-fn every_row(gpu: &Gpu, dtype: DType) -> Result<(), String> {
+fn every_row(gpu: &Gpu, on: Lane, dtype: DType) -> Result<(), String> {
     let mut failures = Failures::default();
     let mut accepted = 0;
-    for row in MATRIX.rows.iter().filter(|row| row.dtype == dtype) {
-        let options = PlanOptions { row: Some(row.clone()), ..lane(Lane::Matrix) };
+    let table = if on == Lane::Fragment { &FRAGMENT } else { &MATRIX };
+    for row in table.rows.iter().filter(|row| row.dtype == dtype) {
+        let options = PlanOptions { row: Some(row.clone()), ..lane(on) };
         let bare = AttentionProblem { dtype, ..plain(1, 2, 150, 141, row.max_head_size) };
         let Ok(plan) = mha_plan::plan(&bare, gpu.caps(), &options) else { continue };
         if !gpu.vouches_for(&plan) {
@@ -99,26 +101,26 @@ fn every_row(gpu: &Gpu, dtype: DType) -> Result<(), String> {
     if accepted == 0 { Err("the device takes no row".to_owned()) } else { Ok(()) }
 }
 
-fn head_sizes(gpu: &Gpu, dtype: DType) -> Result<(), String> {
+fn head_sizes(gpu: &Gpu, on: Lane, dtype: DType) -> Result<(), String> {
     let square = HEAD_SIZES.into_iter().map(|size| (size, size));
     let problems = square.chain(PAIRS).flat_map(|(head_size, v_head_size)| {
         let bare = AttentionProblem { dtype, v_head_size, ..plain(1, 2, 35, 41, head_size) };
         let past = Past::Growing { len: 21 };
         [bare.clone(), AttentionProblem { past, causal: true, ..bare }]
     });
-    check_all(gpu, problems.enumerate().map(|(seed, problem)| Case::new(problem, seed as u64)))
+    check_all(gpu, on, problems.enumerate().map(|(seed, problem)| Case::new(problem, seed as u64)))
 }
 
-fn lengths(gpu: &Gpu, dtype: DType) -> Result<(), String> {
+fn lengths(gpu: &Gpu, on: Lane, dtype: DType) -> Result<(), String> {
     let problems = LENGTHS.into_iter().zip(LENGTHS.into_iter().rev()).flat_map(|(q_len, kv_len)| {
         let bare = AttentionProblem { dtype, ..plain(2, 1, q_len, kv_len, 64) };
         [bare.clone(), AttentionProblem { causal: q_len > 1, ..bare }]
     });
-    check_all(gpu, problems.enumerate().map(|(seed, problem)| Case::new(problem, seed as u64)))
+    check_all(gpu, on, problems.enumerate().map(|(seed, problem)| Case::new(problem, seed as u64)))
 }
 
 /// Scores of standard deviation 9 and 40 among hundreds of keys: a row's first keys are far from its largest.
-fn large_scores(gpu: &Gpu, dtype: DType) -> Result<(), String> {
+fn large_scores(gpu: &Gpu, on: Lane, dtype: DType) -> Result<(), String> {
     let problems = [8, 40, 64, 128].into_iter().flat_map(|head_size| {
         [9.0, 40.0].map(|deviation| AttentionProblem {
             dtype,
@@ -126,11 +128,11 @@ fn large_scores(gpu: &Gpu, dtype: DType) -> Result<(), String> {
             ..plain(1, 2, 70, 500, head_size)
         })
     });
-    check_all(gpu, problems.enumerate().map(|(seed, problem)| Case::new(problem, seed as u64)))
+    check_all(gpu, on, problems.enumerate().map(|(seed, problem)| Case::new(problem, seed as u64)))
 }
 
 /// Keys that grow from first to last, so that almost every tile has larger scores than all before.
-fn growing_scores(gpu: &Gpu, dtype: DType) -> Result<(), String> {
+fn growing_scores(gpu: &Gpu, on: Lane, dtype: DType) -> Result<(), String> {
     let cases = [(64, false), (128, true)].into_iter().map(|(head_size, causal)| {
         let scale = 20.0 / (head_size as f32).sqrt();
         let problem = AttentionProblem { dtype, causal, scale, ..plain(1, 1, 300, 300, head_size) };
@@ -142,11 +144,11 @@ fn growing_scores(gpu: &Gpu, dtype: DType) -> Result<(), String> {
         }
         case
     });
-    check_all(gpu, cases)
+    check_all(gpu, on, cases)
 }
 
 /// A number in a query, a key or a value that float16 does not hold, and values far below what it holds.
-fn out_of_range(gpu: &Gpu, dtype: DType) -> Result<(), String> {
+fn out_of_range(gpu: &Gpu, on: Lane, dtype: DType) -> Result<(), String> {
     let most = if dtype == DType::F32 { 1e6 } else { 60_000.0 };
     let cases = [40, 64].into_iter().flat_map(|head_size| (0..6).map(move |seed| (head_size, seed))).map(
         |(head_size, seed)| {
@@ -163,23 +165,23 @@ fn out_of_range(gpu: &Gpu, dtype: DType) -> Result<(), String> {
             case
         },
     );
-    check_all(gpu, cases)
+    check_all(gpu, on, cases)
 }
 
 /// Few rows and many keys, which the planner splits where a device is large.
-fn key_splits(gpu: &Gpu, dtype: DType) -> Result<(), String> {
+fn key_splits(gpu: &Gpu, on: Lane, dtype: DType) -> Result<(), String> {
     let cases = [(17, 3000, 64), (33, 1025, 40), (50, 700, 128)].into_iter().map(|(q_len, kv_len, head_size)| {
         Case::new(AttentionProblem { dtype, ..plain(1, 1, q_len, kv_len, head_size) }, u64::from(q_len))
     });
-    check_all(gpu, cases)
+    check_all(gpu, on, cases)
 }
 
-fn random(gpu: &Gpu, dtype: DType) -> Result<(), String> {
+fn random(gpu: &Gpu, on: Lane, dtype: DType) -> Result<(), String> {
     let asked = std::env::var("ORT_WEBGPU_ATTENTION_SEEDS").ok().map(|text| text.parse::<u64>());
     let asked = asked.transpose().map_err(|error| format!("ORT_WEBGPU_ATTENTION_SEEDS must be a number: {error}"))?;
     let step = match (asked, gpu.caps().kind) {
         (None, DeviceKind::Software) => STEP_OF_SOFTWARE,
         _ => 1,
     };
-    check_all(gpu, (0..asked.unwrap_or(SEEDS)).step_by(step).map(|seed| Case::random(seed, dtype)))
+    check_all(gpu, on, (0..asked.unwrap_or(SEEDS)).step_by(step).map(|seed| Case::random(seed, dtype)))
 }

@@ -12,6 +12,7 @@ pub struct Facts {
     pub uses_f16: bool,
     pub uses_subgroups: bool,
     pub uses_coop: bool,
+    pub uses_elements: bool,
 }
 
 /// Parses, validates and reflects a kernel.
@@ -45,7 +46,16 @@ pub fn facts(source: &str) -> Result<Facts, String> {
         uses_f16: needs(Capabilities::SHADER_FLOAT16),
         uses_subgroups: needs(Capabilities::SUBGROUP),
         uses_coop: needs(Capabilities::COOPERATIVE_MATRIX),
+        uses_elements: module
+            .functions
+            .iter()
+            .any(|(_, function)| function.name.as_ref().is_some_and(|name| is_elementwise(name))),
     })
+}
+
+/// Whether a function goes through the elements of matrices: what mha-gpu's elementwise.rs gives a body.
+fn is_elementwise(name: &str) -> bool {
+    name.starts_with("each_") || name.starts_with("fold_")
 }
 
 /// The kernel's entry in the generated table.
@@ -59,7 +69,7 @@ pub fn catalogue_row(name: &str, source: &str, facts: &Facts) -> String {
         .collect();
     format!(
         "    KernelInfo {{ name: {name:?}, source: {source:?}, entry_point: \"main\", bindings: &[{bindings}], \
-         overrides: &{:?}, uses_f16: {}, uses_subgroups: {}, uses_coop: {} }},\n",
-        facts.overrides, facts.uses_f16, facts.uses_subgroups, facts.uses_coop
+         overrides: &{:?}, uses_f16: {}, uses_subgroups: {}, uses_coop: {}, uses_elements: {} }},\n",
+        facts.overrides, facts.uses_f16, facts.uses_subgroups, facts.uses_coop, facts.uses_elements
     )
 }

@@ -30,6 +30,8 @@ pub struct KernelInfo {
     pub uses_subgroups: bool,
     /// Needs cooperative matrices.
     pub uses_coop: bool,
+    /// Goes through the elements of cooperative matrices, for which its WGSL has stand-ins only.
+    pub uses_elements: bool,
 }
 
 mod generated {

@@ -78,7 +78,9 @@ fn bindings_are_the_contracts() {
         // Operands of matrices are float16 in both types.
         let halves = kernel.name.contains("_f16") || kernel.uses_coop;
         assert_eq!(halves, kernel.uses_f16, "{}", kernel.name);
-        assert_eq!(kernel.name.starts_with("matrix_"), kernel.uses_coop, "{}", kernel.name);
+        let on_matrices = |lanes: &[&str]| lanes.iter().any(|lane| kernel.name.starts_with(lane));
+        assert_eq!(on_matrices(&["matrix_", "fragment_", "elements_"]), kernel.uses_coop, "{}", kernel.name);
+        assert_eq!(on_matrices(&["fragment_", "elements_"]), kernel.uses_elements, "{}", kernel.name);
         let exchanges =
             ["_l2_", "_l4_", "_l8_", "_l16_", "_l32_", "seed_before"].iter().any(|part| kernel.name.contains(part));
         assert_eq!(exchanges, kernel.uses_subgroups, "{}", kernel.name);

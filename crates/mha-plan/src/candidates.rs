@@ -35,7 +35,7 @@ impl Candidate {
     /// # Errors
     /// What there is none of.
     pub fn named(lane: &str, row: Option<&str>) -> Result<Candidate, String> {
-        let known = [Lane::Rows, Lane::Apple, Lane::Short, Lane::Wide, Lane::Matrix];
+        let known = [Lane::Rows, Lane::Apple, Lane::Short, Lane::Wide, Lane::Fragment, Lane::Matrix];
         let found = known.into_iter().find(|known| known.name() == lane);
         let lane = found.ok_or_else(|| format!("a lane of this version is expected, got `{lane}`"))?;
         let wrong = |row: &str| format!("a row of lane {} is expected, got `{row}`", lane.name());
@@ -49,6 +49,7 @@ impl Candidate {
         let tables: &[&Profile] = match lane {
             Lane::Apple => &[&profile::APPLE_M1, &profile::APPLE_M3, &profile::APPLE_WIDE],
             Lane::Short => &[&profile::SHORT],
+            Lane::Fragment => &[&profile::FRAGMENT],
             Lane::Matrix => &[&profile::MATRIX],
             Lane::Rows => &[&profile::ROWS, &profile::ROWS_SOFTWARE],
             _ => &[],
@@ -88,9 +89,12 @@ pub fn candidates(problem: &AttentionProblem, caps: &DeviceCaps) -> Option<Candi
     };
     add(baseline.clone());
     let short = problem.q_len <= SHORT_QUERY;
-    let lanes: &[Lane] =
-        if short { &[Lane::Short, Lane::Rows, Lane::Matrix] } else { &[Lane::Matrix, Lane::Rows, Lane::Apple] };
-    for &lane in lanes.iter().filter(|lane| **lane != Lane::Matrix || select::has_matrix_units(caps)) {
+    let lanes: &[Lane] = if short {
+        &[Lane::Short, Lane::Rows, Lane::Fragment, Lane::Matrix]
+    } else {
+        &[Lane::Fragment, Lane::Matrix, Lane::Rows, Lane::Apple]
+    };
+    for &lane in lanes.iter().filter(|lane| !lane.on_matrices() || select::has_matrix_units(caps)) {
         let rows = rows(lane, problem, caps);
         for row in &rows {
             add(Candidate { lane, row: Some(row.clone()) });

@@ -51,6 +51,9 @@ pub struct DeviceCaps {
     pub max_subgroup_size: u32,
     /// Cooperative-matrix shapes, empty where there are none.
     pub coop_matrices: Vec<CoopMatrix>,
+    /// Sides of those square ones, of float16 with float32 sums, whose elements kernels may go through: element i of an invocation's part
+    /// of a sum stands where element i of its part of a left operand does.
+    pub element_sides: Vec<u32>,
     /// Largest storage binding.
     pub max_binding_size: u64,
     /// Largest buffer.
@@ -72,6 +75,6 @@ pub struct DeviceCaps {
 impl DeviceCaps {
     /// The same device as if it listed no cooperative matrices.
     pub fn without_matrices(&self) -> DeviceCaps {
-        DeviceCaps { coop_matrices: Vec::new(), ..self.clone() }
+        DeviceCaps { coop_matrices: Vec::new(), element_sides: Vec::new(), ..self.clone() }
     }
 }

@@ -13,6 +13,7 @@ fn device(name: &str, backend: &str, kind: DeviceKind, subgroups: (u32, u32)) ->
         min_subgroup_size: subgroups.0,
         max_subgroup_size: subgroups.1,
         coop_matrices: Vec::new(),
+        element_sides: Vec::new(),
         max_binding_size: (1 << 32) - 4,
         max_buffer_size: 1 << 34,
         max_storage_buffers: 31,
@@ -59,6 +60,7 @@ pub fn h100() -> DeviceCaps {
     DeviceCaps {
         vendor: 0x10de,
         coop_matrices: vec![coop(false), coop(true)],
+        element_sides: vec![16],
         max_workgroup_memory: 48 << 10,
         max_storage_buffers: 1 << 20,
         ..device("NVIDIA H100 80GB HBM3", "vulkan", DeviceKind::Discrete, (32, 32))

@@ -40,6 +40,10 @@ pub(crate) const FEW_KEYS_TO_SPLIT: u32 = 128;
 /// Longest query that the short-query lane takes.
 pub const SHORT_QUERY: u32 = 16;
 
+/// Keys below which lane fragment, whose first tile costs more, does not pay in float16: on an H100 77 keys of heads of 40 take it
+/// 0.029 ms and lane matrix 0.026, 577 of heads of 64 both 0.025. In float32 77 keys take it 0.040 ms and lane matrix 0.046.
+const LEAST_KEYS_OF_FRAGMENTS: u32 = 128;
+
 /// One algorithm for attention in WGSL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Lane {
@@ -51,6 +55,8 @@ pub enum Lane {
     Short,
     /// `attention_wide.wgsl`: any head size, any adapter.
     Wide,
+    /// `attention_fragment.wgsl`: prefill on cooperative matrices whose elements can be reached.
+    Fragment,
     /// `attention_matrix.wgsl`: prefill on cooperative matrices.
     Matrix,
     /// `attention_seed_before.wgsl`: the kernel that the original report found slow. Pinned only, for benchmarks.
@@ -67,6 +73,7 @@ impl Lane {
             Lane::Apple => "apple",
             Lane::Short => "short",
             Lane::Wide => "wide",
+            Lane::Fragment => "fragment",
             Lane::Matrix => "matrix",
             Lane::SeedBefore => "seed-before",
             Lane::SeedAfter => "seed-after",
@@ -74,8 +81,21 @@ impl Lane {
     }
 
     /// All lanes.
-    pub const ALL: [Lane; 7] =
-        [Lane::Rows, Lane::Apple, Lane::Short, Lane::Wide, Lane::Matrix, Lane::SeedBefore, Lane::SeedAfter];
+    pub const ALL: [Lane; 8] = [
+        Lane::Rows,
+        Lane::Apple,
+        Lane::Short,
+        Lane::Wide,
+        Lane::Fragment,
+        Lane::Matrix,
+        Lane::SeedBefore,
+        Lane::SeedAfter,
+    ];
+
+    /// Whether it runs on cooperative matrices.
+    pub const fn on_matrices(self) -> bool {
+        matches!(self, Lane::Fragment | Lane::Matrix)
+    }
 }
 
 /// What the caller asks of the planner.
@@ -159,9 +179,16 @@ pub(crate) fn choose(problem: &AttentionProblem, caps: &DeviceCaps, options: &Pl
         return first_of(&[Lane::Short, Lane::Wide], problem, caps, why);
     }
     let why = format!("path {path}, q_len {} > {SHORT_QUERY}{passed_over}", problem.q_len);
-    let matrix =
-        (pays_on_matrices(problem) && (path == PathChoice::Apple || has_matrix_units(caps))).then_some(Lane::Matrix);
-    let lanes = |others: [Lane; 2]| matrix.into_iter().chain(others).collect::<Vec<_>>();
+    let matrices: &[Lane] = match path {
+        _ if !pays_on_matrices(problem) => &[],
+        PathChoice::Apple => &[Lane::Matrix],
+        _ if !has_matrix_units(caps) => &[],
+        // Where elements can't be reached, its refusal would say no more than that.
+        _ if caps.element_sides.is_empty() => &[Lane::Matrix],
+        _ if problem.dtype == DType::F16 && problem.total_len() < LEAST_KEYS_OF_FRAGMENTS => &[Lane::Matrix],
+        _ => &[Lane::Fragment, Lane::Matrix],
+    };
+    let lanes = |others: [Lane; 2]| matrices.iter().copied().chain(others).collect::<Vec<_>>();
     match path {
         PathChoice::Baseline => first_of(&[Lane::Rows, Lane::Wide], problem, caps, why),
         PathChoice::Apple => {
@@ -237,7 +264,7 @@ pub(crate) fn lane_choice(
         return Err(Refusal::new(format!("cache_indirection needs the lane short or wide, got {}", lane.name())));
     }
     // Operands of float16 tensors are float16, so a sum with a bias would be rounded once more than the operator does.
-    if lane == Lane::Matrix && problem.dtype == DType::F16 && problem.projection_bias != ProjectionBias::None {
+    if lane.on_matrices() && problem.dtype == DType::F16 && problem.projection_bias != ProjectionBias::None {
         let bias = problem.projection_bias;
         return Err(Refusal::new(format!("cooperative matrices take float16 without a projection bias, got {bias:?}")));
     }
@@ -285,10 +312,10 @@ pub(crate) fn lane_choice(
         };
         return Err(Refusal::new(refusal));
     };
-    let packs = matches!(lane, Lane::Short | Lane::Matrix) && problem.dtype == DType::F16;
+    let packs = (lane == Lane::Short || lane.on_matrices()) && problem.dtype == DType::F16;
     let access = if packs && problem.head_size.is_multiple_of(8) && problem.v_head_size.is_multiple_of(8) {
         "vec8"
-    } else if lane == Lane::Matrix && problem.dtype == DType::F16 {
+    } else if lane.on_matrices() && problem.dtype == DType::F16 {
         "scalar"
     } else {
         access(problem)
@@ -313,6 +340,7 @@ pub(crate) fn table(lane: Lane, caps: &DeviceCaps) -> (&'static Profile, String)
     match lane {
         Lane::Apple => profile::apple(caps),
         Lane::Short => (&*profile::SHORT, String::new()),
+        Lane::Fragment => (&*profile::FRAGMENT, String::new()),
         Lane::Matrix => (&*profile::MATRIX, String::new()),
         _ if caps.kind == DeviceKind::Software => (&*profile::ROWS_SOFTWARE, String::new()),
         _ => (&*profile::ROWS, String::new()),
@@ -355,8 +383,8 @@ fn seed_choice(lane: Lane, problem: &AttentionProblem, caps: &DeviceCaps, why: S
 
 /// Why a row can't run on a device.
 pub(crate) fn fits(lane: Lane, row: &TuningRow, problem: &AttentionProblem, caps: &DeviceCaps) -> Result<(), String> {
-    if lane == Lane::Matrix {
-        fits_matrices(row, caps)?;
+    if lane.on_matrices() {
+        fits_matrices(lane, row, caps)?;
     }
     if row.lanes > 1 && !caps.subgroups {
         return Err(format!(
@@ -382,6 +410,12 @@ pub(crate) fn fits(lane: Lane, row: &TuningRow, problem: &AttentionProblem, caps
     if let Some((ahead, loads)) = loads_ahead(lane, row).filter(|(ahead, loads)| ahead < loads) {
         return Err(format!("tile {} loads {ahead} pieces a lane ahead, where its keys take {loads}", row.tile));
     }
+    // Lane fragment puts a matrix of each subgroup's queries where keys will be.
+    let held = row.matrix().map_or(0, |tile| 2 * (tile.column_blocks * tile.side + 8) / tile.side);
+    if lane == Lane::Fragment && row.workgroup_size / row.lanes > held {
+        let subgroups = row.workgroup_size / row.lanes;
+        return Err(format!("tile {} has room for the queries of {held} subgroups, got {subgroups}", row.tile));
+    }
     let memory = workgroup_memory(lane, row, problem);
     if memory > caps.max_workgroup_memory {
         return Err(format!("{memory} bytes of workgroup memory are needed, got {}", caps.max_workgroup_memory));
@@ -392,13 +426,13 @@ pub(crate) fn fits(lane: Lane, row: &TuningRow, problem: &AttentionProblem, caps
 /// Pieces of keys that each lane of a row loads ahead, and those that a tile of keys takes; None where it loads none ahead.
 fn loads_ahead(lane: Lane, row: &TuningRow) -> Option<(u32, u32)> {
     let ahead = row.ahead();
-    let packs = lane == Lane::Matrix && row.dtype == DType::F16;
+    let packs = lane.on_matrices() && row.dtype == DType::F16;
     let columns = row.columns4() / if packs { 2 } else { 1 };
     (ahead > 0).then(|| (ahead, (row.key_tile * columns).div_ceil(row.workgroup_size)))
 }
 
 /// Why a device's cooperative matrices can't run a row: its shape must be listed, and a subgroup be what the row is for.
-fn fits_matrices(row: &TuningRow, caps: &DeviceCaps) -> Result<(), String> {
+fn fits_matrices(lane: Lane, row: &TuningRow, caps: &DeviceCaps) -> Result<(), String> {
     let side = row.matrix().map_or(0, |tile| tile.side);
     if !caps.f16 {
         return Err(format!("operands in float16 are needed, which `{}` lacks", caps.name));
@@ -407,6 +441,12 @@ fn fits_matrices(row: &TuningRow, caps: &DeviceCaps) -> Result<(), String> {
     if !caps.coop_matrices.contains(&shape) {
         return Err(format!(
             "cooperative matrices of {side}x{side}, f16 with f32 sums, are needed, which `{}` does not list",
+            caps.name
+        ));
+    }
+    if lane == Lane::Fragment && !caps.element_sides.contains(&side) {
+        return Err(format!(
+            "elements of {side}x{side} matrices have to be in reach, with those of sums where those of operands are, which they are not on `{}`",
             caps.name
         ));
     }
@@ -428,6 +468,15 @@ fn matrix_memory(row: &TuningRow) -> u32 {
     scores * (4 + 2 * parts) + 2 * row.key_tile * (row.columns4() * 4 + 8) * 2 * parts + 16
 }
 
+/// The same of the fragment lane: a matrix for each subgroup, and two tiles of keys and of values.
+fn fragment_memory(row: &TuningRow) -> u32 {
+    let Some(tile) = row.matrix() else { return 0 };
+    let parts = if row.dtype == DType::F32 { 2 } else { 1 };
+    row.workgroup_size / row.lanes * tile.side * tile.side * 4
+        + 4 * row.key_tile * (row.columns4() * 4 + 8) * 2 * parts
+        + 16
+}
+
 /// Bytes of workgroup memory that a lane's workgroup takes at a tuning row.
 pub fn workgroup_memory(lane: Lane, row: &TuningRow, problem: &AttentionProblem) -> u32 {
     let tile = row.key_tile * row.columns4();
@@ -437,6 +486,7 @@ pub fn workgroup_memory(lane: Lane, row: &TuningRow, problem: &AttentionProblem)
         Lane::Apple => 2 * tile * 4 * row.tile_element(adds_bias(problem)),
         Lane::Short => row.workgroup_size / row.lanes * row.rows * (8 + row.columns4() * 16),
         Lane::Wide => 64 * 4,
+        Lane::Fragment => fragment_memory(row),
         Lane::Matrix => matrix_memory(row),
         // Never chosen by a row: 16 KiB by design.
         Lane::SeedBefore | Lane::SeedAfter => 16 << 10,
@@ -479,7 +529,9 @@ pub(crate) fn splits(lane: Lane, problem: &AttentionProblem, row: &TuningRow, ca
             (workgroups, 2 * wanted_lanes(caps), 2 * row.workgroup_size / row.lanes * 4)
         }
         // Measured on an H100: 132 workgroups of 128 lanes gain from two splits in f32, 160 lose in either type.
-        Lane::Matrix => (row_workgroups(problem, row), wanted_lanes(caps).min(28 << 10), 4 * row.key_tile.max(1)),
+        Lane::Fragment | Lane::Matrix => {
+            (row_workgroups(problem, row), wanted_lanes(caps).min(28 << 10), 4 * row.key_tile.max(1))
+        }
         _ => (row_workgroups(problem, row), wanted_lanes(caps), 4 * row.key_tile.max(1)),
     };
     let most = problem.total_len().div_ceil(least_keys).max(1);

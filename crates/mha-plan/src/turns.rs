@@ -44,7 +44,7 @@ fn tile_turns(choice: &Choice, problem: &AttentionProblem) -> (u32, u32) {
         // The columns of each key twice, and of some besides.
         (Some(_), Lane::SeedBefore | Lane::SeedAfter) => (1, 4 + 3 * columns4(problem.head_size)),
         // Where each tile's rows have to be weighed again, and O be scaled.
-        (Some(row), Lane::Matrix) => (row.key_tile, 4 + 2 * row.key_tile + 2 * row.columns4()),
+        (Some(row), Lane::Fragment | Lane::Matrix) => (row.key_tile, 4 + 2 * row.key_tile + 2 * row.columns4()),
         // Lane rows starts over where a bet is lost.
         (Some(row), Lane::Rows | Lane::Apple | Lane::Wide) => {
             let staging = (row.key_tile * row.columns4()).div_ceil(row.workgroup_size);

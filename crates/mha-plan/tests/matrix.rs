@@ -1,5 +1,5 @@
-//! Contract: the lane on cooperative matrices runs where an adapter lists its shape, whatever the adapter's name, and is
-//! refused with the reason elsewhere.
+//! Contract: the lanes on cooperative matrices run where an adapter lists their shape, whatever the adapter's name, and are
+//! refused with the reason elsewhere; the one that goes through elements only where these are in reach.
 
 use mha_plan::{DeviceCaps, Lane, PlanOptions, devices, plan};
 use mha_spec::{AttentionProblem, DType, PathChoice};
@@ -12,8 +12,12 @@ fn pinned(dtype: DType, head_size: u32, caps: &DeviceCaps) -> Result<String, Str
 }
 
 fn pinned_shape(dtype: DType, shape: Shape, caps: &DeviceCaps) -> Result<String, String> {
+    pinned_lane(Lane::Matrix, dtype, shape, caps)
+}
+
+fn pinned_lane(lane: Lane, dtype: DType, shape: Shape, caps: &DeviceCaps) -> Result<String, String> {
     let problem = AttentionProblem { dtype, ..problem(shape) };
-    let options = PlanOptions { lane: Some(Lane::Matrix), ..PlanOptions::default() };
+    let options = PlanOptions { lane: Some(lane), ..PlanOptions::default() };
     plan(&problem, caps, &options).map(|plan| plan.decision).map_err(|refusal| refusal.to_string())
 }
 
@@ -56,7 +60,48 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
+fn elements_are_asked_for_by_their_lane_alone() {
+    let shape = Shape { q_len: 300, kv_len: 300, ..Shape::default() };
+    let out_of_reach = DeviceCaps { element_sides: Vec::new(), ..devices::h100() };
+    let of_others = DeviceCaps { element_sides: vec![8], ..devices::h100() };
+    for dtype in [DType::F32, DType::F16] {
+        let decision = pinned_lane(Lane::Fragment, dtype, shape, &devices::h100()).unwrap();
+        assert!(decision.starts_with(&format!("fragment_{}_", dtype.name())), "{decision}");
+        for caps in [&out_of_reach, &of_others] {
+            let refusal = pinned_lane(Lane::Fragment, dtype, shape, caps).unwrap_err();
+            assert!(refusal.contains("elements of 16x16 matrices"), "{refusal}");
+            assert!(pinned_lane(Lane::Matrix, dtype, shape, caps).is_ok());
+        }
+    }
+}
+
+/// A workgroup's queries pass through where two tiles of keys will be.
+#[test]
+fn queries_must_fit_where_keys_will_be() {
+    let problem =
+        AttentionProblem { dtype: DType::F32, ..problem(Shape { head_size: 40, v_head_size: 40, ..Shape::default() }) };
+    let with = |workgroup_size: u32| {
+        let row = mha_plan::profile::parse(&format!("f32 | 48 | 32 | m16r2c3k1a2 | 16 | {workgroup_size}"))
+            .unwrap()
+            .remove(0);
+        let options = PlanOptions { lane: Some(Lane::Fragment), row: Some(row), ..PlanOptions::default() };
+        plan(&problem, &devices::h100(), &options).map(drop).map_err(|refusal| refusal.to_string())
+    };
+    assert_eq!(with(224), Ok(()));
+    assert!(with(256).unwrap_err().contains("room for the queries of 7 subgroups, got 8"));
+}
+
+#[test]
 fn path_auto_takes_matrices_where_they_pay() {
+    let out_of_reach = DeviceCaps { element_sides: Vec::new(), ..devices::h100() };
+    let f16 = |(q_len, kv_len), caps: &DeviceCaps| {
+        let problem = AttentionProblem { dtype: DType::F16, ..problem(Shape { q_len, kv_len, ..Shape::default() }) };
+        plan(&problem, caps, &PlanOptions { path: PathChoice::Auto, ..PlanOptions::default() }).unwrap().decision
+    };
+    assert!(f16((2048, 128), &devices::h100()).starts_with("fragment_"));
+    // Few keys in float16 stay with the lane whose first tile costs less.
+    assert!(f16((2048, 127), &devices::h100()).starts_with("matrix_"));
+    assert!(f16((2048, 128), &out_of_reach).starts_with("matrix_"));
     let starts_with = |path, (q_len, kv_len), caps: &DeviceCaps| {
         let problem = problem(Shape { q_len, kv_len, ..Shape::default() });
         let options = PlanOptions { path, ..PlanOptions::default() };
@@ -64,11 +109,12 @@ fn path_auto_takes_matrices_where_they_pay() {
     };
     let (auto, apple) = (PathChoice::Auto, PathChoice::Apple);
     for (path, lengths, caps, lane) in [
-        (auto, (300, 300), devices::h100(), "matrix"),
-        (auto, (2048, 64), devices::h100(), "matrix"),
+        (auto, (300, 300), devices::h100(), "fragment"),
+        (auto, (2048, 64), devices::h100(), "fragment"),
+        (auto, (300, 300), out_of_reach.clone(), "matrix"),
         // Few rows over few keys have a row of lane rows.
         (auto, (32, 64), devices::h100(), "rows"),
-        (auto, (32, 129), devices::h100(), "matrix"),
+        (auto, (32, 129), devices::h100(), "fragment"),
         (auto, (300, 63), devices::h100(), "rows"),
         (auto, (31, 300), devices::h100(), "rows"),
         (apple, (300, 63), devices::m4_max(), "apple"),

@@ -32,6 +32,15 @@ pub fn matrices(caps: &DeviceCaps) -> Result<(), String> {
     }
 }
 
+/// Whether kernels may go through the elements of a device's matrices.
+pub fn elements(caps: &DeviceCaps) -> Result<(), String> {
+    matrices(caps)?;
+    match caps.element_sides[..] {
+        [] => Err(format!("elements of matrices are not in reach on {}", caps.name)),
+        _ => Ok(()),
+    }
+}
+
 /// What a device lacks for a test, if anything.
 type Needs = Box<dyn Fn(&DeviceCaps) -> Result<(), String>>;
 

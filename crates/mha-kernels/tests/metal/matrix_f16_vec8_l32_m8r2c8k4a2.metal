@@ -73,27 +73,14 @@ struct type_16 {
     Score inner[2112];
 };
 struct type_17 {
-    Half inner[2112];
+    Half inner[2304];
 };
 struct type_18 {
-    Half inner[2304];
+    Half inner[2112];
 };
 typedef metal::simdgroup_half8x8 LeftMatrix;
 typedef metal::simdgroup_half8x8 RightMatrix;
 typedef metal::simdgroup_float8x8 SumMatrix;
-struct Place {
-    uint b;
-    uint n;
-    uint rows_begin;
-    uint rows_end;
-    uint t_end;
-    uint last;
-    uint split;
-    uint local_index;
-    uint area;
-    uint row_area;
-    uint part;
-};
 struct Row {
     uint s;
     float reference;
@@ -104,6 +91,21 @@ struct Row {
 struct Rows {
     Row r0_;
     Row r1_;
+};
+struct Place {
+    uint b;
+    uint n;
+    uint rows_begin;
+    uint rows_end;
+    uint t_begin;
+    uint t_end;
+    uint last;
+    uint split;
+    uint local_index;
+    uint row;
+    uint area;
+    uint row_area;
+    uint part;
 };
 struct Ahead {
     Piece x0_;
@@ -170,6 +172,7 @@ constant float HEADROOM = 0.0;
 constant uint PIECES = 8u;
 constant uint TILE_LENGTH = 256u;
 constant float LARGEST_SUM = 32768.0;
+constant uint HELD_KEYS = 32u;
 constant uint LOST = 0u;
 constant uint BEYOND = 1u;
 constant bool KV_BIAS = false;
@@ -272,14 +275,14 @@ metal::float4 with_key_bias(
     device type_7 const& bias,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    bool local_1 = {};
+    bool local = {};
     if (KV_BIAS) {
         uint _e9 = params.past_len;
-        local_1 = t >= _e9;
+        local = t >= _e9;
     } else {
-        local_1 = false;
+        local = false;
     }
-    bool _e12 = local_1;
+    bool _e12 = local;
     if (_e12) {
         uint _e15 = params.key_bias_offset;
         uint _e18 = params.head_size;
@@ -329,16 +332,16 @@ Elem4_ stored_key4_(
     device type_7 const& key,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    bool local_2 = {};
+    bool local_1 = {};
     uint _e6 = params.head_size;
     uint columns_9 = _e6 - h_1;
     if (PAST) {
         uint _e13 = params.past_len;
-        local_2 = t_2 < _e13;
+        local_1 = t_2 < _e13;
     } else {
-        local_2 = false;
+        local_1 = false;
     }
-    bool _e16 = local_2;
+    bool _e16 = local_1;
     if (_e16) {
         Strides _e19 = params.past_key;
         uint _e20 = past_batch(b_3, t_2);
@@ -401,14 +404,14 @@ metal::float4 with_value_bias(
     device type_7 const& bias,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    bool local_3 = {};
+    bool local_2 = {};
     if (KV_BIAS) {
         uint _e9 = params.past_len;
-        local_3 = t_5 >= _e9;
+        local_2 = t_5 >= _e9;
     } else {
-        local_3 = false;
+        local_2 = false;
     }
-    bool _e12 = local_3;
+    bool _e12 = local_2;
     if (_e12) {
         uint _e15 = params.value_bias_offset;
         uint _e18 = params.v_head_size;
@@ -451,16 +454,16 @@ Elem4_ stored_value4_(
     device type_7 const& value,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    bool local_4 = {};
+    bool local_3 = {};
     uint _e6 = params.v_head_size;
     uint columns_10 = _e6 - h_5;
     if (PAST) {
         uint _e13 = params.past_len;
-        local_4 = t_6 < _e13;
+        local_3 = t_6 < _e13;
     } else {
-        local_4 = false;
+        local_3 = false;
     }
-    bool _e16 = local_4;
+    bool _e16 = local_3;
     if (_e16) {
         Strides _e19 = params.past_value;
         uint _e20 = past_batch(b_6, t_6);
@@ -618,15 +621,15 @@ bool is_causally_hidden(
     uint t_10,
     constant AttentionParams& params
 ) {
-    bool local_5 = {};
+    bool local_4 = {};
     uint _e4 = params.past_len;
     if (t_10 > (s_3 + _e4)) {
         uint _e13 = params.q_len;
-        local_5 = (s_3 + 1u) < _e13;
+        local_4 = (s_3 + 1u) < _e13;
     } else {
-        local_5 = false;
+        local_4 = false;
     }
-    bool _e16 = local_5;
+    bool _e16 = local_4;
     return _e16;
 }
 
@@ -642,7 +645,7 @@ float masked_score(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     float x_4 = {};
-    bool local_6 = {};
+    bool local_5 = {};
     float term = 0.0;
     x_4 = scaled_1;
     if (ATTENTION_BIAS) {
@@ -654,11 +657,11 @@ float masked_score(
         x_4 = _e7 + static_cast<float>(_e19);
     }
     if (true) {
-        local_6 = CAUSAL;
+        local_5 = CAUSAL;
     } else {
-        local_6 = true;
+        local_5 = true;
     }
-    bool _e31 = local_6;
+    bool _e31 = local_5;
     if (_e31) {
         if (false) {
             float _e40 = params.mask_filter_value;
@@ -770,39 +773,39 @@ void put_scores(
     return;
 }
 
-void put_weights(
+void put_keys(
     uint at_2,
     metal::half4 x_7,
-    threadgroup type_17& weights
+    threadgroup type_17& keys
 ) {
-    weights.inner[at_2] = x_7.x;
-    weights.inner[at_2 + 1u] = x_7.y;
-    weights.inner[at_2 + 2u] = x_7.z;
-    weights.inner[at_2 + 3u] = x_7.w;
-    return;
-}
-
-void put_keys(
-    uint at_3,
-    metal::half4 x_8,
-    threadgroup type_18& keys
-) {
-    keys.inner[at_3] = x_8.x;
-    keys.inner[at_3 + 1u] = x_8.y;
-    keys.inner[at_3 + 2u] = x_8.z;
-    keys.inner[at_3 + 3u] = x_8.w;
+    keys.inner[at_2] = x_7.x;
+    keys.inner[at_2 + 1u] = x_7.y;
+    keys.inner[at_2 + 2u] = x_7.z;
+    keys.inner[at_2 + 3u] = x_7.w;
     return;
 }
 
 void put_values(
+    uint at_3,
+    metal::half4 x_8,
+    threadgroup type_17& values_1
+) {
+    values_1.inner[at_3] = x_8.x;
+    values_1.inner[at_3 + 1u] = x_8.y;
+    values_1.inner[at_3 + 2u] = x_8.z;
+    values_1.inner[at_3 + 3u] = x_8.w;
+    return;
+}
+
+void put_weights(
     uint at_4,
     metal::half4 x_9,
-    threadgroup type_18& values_1
+    threadgroup type_18& weights
 ) {
-    values_1.inner[at_4] = x_9.x;
-    values_1.inner[at_4 + 1u] = x_9.y;
-    values_1.inner[at_4 + 2u] = x_9.z;
-    values_1.inner[at_4 + 3u] = x_9.w;
+    weights.inner[at_4] = x_9.x;
+    weights.inner[at_4 + 1u] = x_9.y;
+    weights.inner[at_4 + 2u] = x_9.z;
+    weights.inner[at_4 + 3u] = x_9.w;
     return;
 }
 
@@ -829,7 +832,7 @@ metal::simdgroup_half8x8 NagaCooperativeLoad(const threadgroup half* ptr, int st
 RightMatrix key_matrix(
     uint key_block,
     uint column_block,
-    threadgroup type_18& keys
+    threadgroup type_17& keys
 ) {
     return NagaCooperativeLoad(&keys.inner[naga_div(((key_block * SIDE) * TILE_ROW) + (column_block * SIDE), UNIT)], 72u, true);
 }
@@ -837,68 +840,68 @@ RightMatrix key_matrix(
 RightMatrix value_matrix(
     uint key_block_1,
     uint column_block_1,
-    threadgroup type_18& values_1
+    threadgroup type_17& values_1
 ) {
     return NagaCooperativeLoad(&values_1.inner[naga_div(((key_block_1 * SIDE) * TILE_ROW) + (column_block_1 * SIDE), UNIT)], 72u, false);
 }
 
-LeftMatrix left_matrix(
-    Place place_1,
-    uint row_block,
-    uint key_block_2,
-    threadgroup type_17& weights
-) {
-    uint at_9 = (place_1.area + (row_block * KEY_TILE)) + (key_block_2 * SIDE);
-    return NagaCooperativeLoad(&weights.inner[naga_div(at_9, UNIT)], 264u, false);
-}
-
-void put_query4_(
-    uint at_5,
-    metal::float4 x_10,
-    threadgroup type_17& weights
-) {
-    put_weights(at_5, static_cast<metal::half4>(x_10), weights);
-    return;
-}
-
-void put_weights4_(
-    uint at_6,
-    metal::float4 x_11,
-    threadgroup type_17& weights
-) {
-    put_weights(at_6, static_cast<metal::half4>(x_11), weights);
-    return;
-}
-
 void put_key_piece(
-    uint at_7,
+    uint at_5,
     Piece piece_1,
-    threadgroup type_18& keys
+    threadgroup type_17& keys
 ) {
     metal::half4 _e3 = halves(piece_1.xy);
-    put_keys(at_7, _e3, keys);
+    put_keys(at_5, _e3, keys);
     metal::half4 _e7 = halves(piece_1.zw);
-    put_keys(at_7 + 4u, _e7, keys);
+    put_keys(at_5 + 4u, _e7, keys);
     return;
 }
 
 void put_value_piece(
-    uint at_8,
+    uint at_6,
     Piece piece_2,
-    threadgroup type_18& values_1
+    threadgroup type_17& values_1
 ) {
     metal::half4 _e3 = halves(piece_2.xy);
-    put_values(at_8, _e3, values_1);
+    put_values(at_6, _e3, values_1);
     metal::half4 _e7 = halves(piece_2.zw);
-    put_values(at_8 + 4u, _e7, values_1);
+    put_values(at_6 + 4u, _e7, values_1);
     return;
 }
 
 void answer_beyond(
     Rows rows_1,
-    Place place_2,
+    Place place_1,
     uint t_begin
 ) {
+    return;
+}
+
+LeftMatrix left_matrix(
+    Place place_2,
+    uint row_block,
+    uint key_block_2,
+    threadgroup type_18& weights
+) {
+    uint at_13 = (place_2.area + (row_block * KEY_TILE)) + (key_block_2 * SIDE);
+    return NagaCooperativeLoad(&weights.inner[naga_div(at_13, UNIT)], 264u, false);
+}
+
+void put_query4_(
+    uint at_7,
+    metal::float4 x_10,
+    threadgroup type_18& weights
+) {
+    put_weights(at_7, static_cast<metal::half4>(x_10), weights);
+    return;
+}
+
+void put_weights4_(
+    uint at_8,
+    metal::float4 x_11,
+    threadgroup type_18& weights
+) {
+    put_weights(at_8, static_cast<metal::half4>(x_11), weights);
     return;
 }
 
@@ -912,16 +915,16 @@ Piece next_key(
     device type_7 const& key,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    bool local_7 = {};
+    bool local_6 = {};
     uint t_14 = metal::min(t0_ + naga_div(i_1, PIECES), place_3.last);
     uint _e12 = params.head_size;
     uint h_11 = metal::min(naga_mod(i_1, PIECES), naga_div(_e12 - 1u, PIECE)) * PIECE;
     if (true) {
-        local_7 = KV_BIAS;
+        local_6 = KV_BIAS;
     } else {
-        local_7 = true;
+        local_6 = true;
     }
-    bool _e27 = local_7;
+    bool _e27 = local_6;
     if (_e27) {
         Piece _e30 = source_key_piece(place_3.b, place_3.n, t_14, h_11, params, bias, past_key, key, _buffer_sizes);
         return _e30;
@@ -950,12 +953,13 @@ Ahead load_keys(
 void store_key(
     uint i_2,
     Piece piece_3,
+    uint at_9,
     constant AttentionParams& params,
-    threadgroup type_18& keys
+    threadgroup type_17& keys
 ) {
     if (i_2 < TILE_LENGTH) {
-        uint _e20 = params.head_size;
-        put_key_piece((naga_div(i_2, PIECES) * TILE_ROW) + (naga_mod(i_2, PIECES) * PIECE), ((naga_mod(i_2, PIECES) * PIECE) < _e20) ? piece_3 : Piece {}, keys);
+        uint _e22 = params.head_size;
+        put_key_piece((at_9 + (naga_div(i_2, PIECES) * TILE_ROW)) + (naga_mod(i_2, PIECES) * PIECE), ((naga_mod(i_2, PIECES) * PIECE) < _e22) ? piece_3 : Piece {}, keys);
         return;
     } else {
         return;
@@ -965,11 +969,12 @@ void store_key(
 void store_keys(
     Place place_5,
     Ahead ahead,
+    uint at_10,
     constant AttentionParams& params,
-    threadgroup type_18& keys
+    threadgroup type_17& keys
 ) {
-    store_key(place_5.local_index, ahead.x0_, params, keys);
-    store_key(place_5.local_index + WORKGROUP_SIZE, ahead.x1_, params, keys);
+    store_key(place_5.local_index, ahead.x0_, at_10, params, keys);
+    store_key(place_5.local_index + WORKGROUP_SIZE, ahead.x1_, at_10, params, keys);
     return;
 }
 
@@ -983,16 +988,16 @@ Piece next_value(
     device type_7 const& value,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    bool local_8 = {};
+    bool local_7 = {};
     uint t_15 = metal::min(t0_2 + naga_div(i_3, PIECES), place_6.last);
     uint _e12 = params.v_head_size;
     uint h_12 = metal::min(naga_mod(i_3, PIECES), naga_div(_e12 - 1u, PIECE)) * PIECE;
     if (true) {
-        local_8 = KV_BIAS;
+        local_7 = KV_BIAS;
     } else {
-        local_8 = true;
+        local_7 = true;
     }
-    bool _e27 = local_8;
+    bool _e27 = local_7;
     if (_e27) {
         Piece _e30 = source_value_piece(place_6.b, place_6.n, t_15, h_12, params, bias, past_value, value, _buffer_sizes);
         return _e30;
@@ -1021,10 +1026,11 @@ Ahead load_values(
 void store_value(
     uint i_4,
     Piece piece_4,
-    threadgroup type_18& values_1
+    uint at_11,
+    threadgroup type_17& values_1
 ) {
     if (i_4 < TILE_LENGTH) {
-        put_value_piece((naga_div(i_4, PIECES) * TILE_ROW) + (naga_mod(i_4, PIECES) * PIECE), piece_4, values_1);
+        put_value_piece((at_11 + (naga_div(i_4, PIECES) * TILE_ROW)) + (naga_mod(i_4, PIECES) * PIECE), piece_4, values_1);
         return;
     } else {
         return;
@@ -1034,10 +1040,11 @@ void store_value(
 void store_values(
     Place place_8,
     Ahead ahead_1,
-    threadgroup type_18& values_1
+    uint at_12,
+    threadgroup type_17& values_1
 ) {
-    store_value(place_8.local_index, ahead_1.x0_, values_1);
-    store_value(place_8.local_index + WORKGROUP_SIZE, ahead_1.x1_, values_1);
+    store_value(place_8.local_index, ahead_1.x0_, at_12, values_1);
+    store_value(place_8.local_index + WORKGROUP_SIZE, ahead_1.x1_, at_12, values_1);
     return;
 }
 
@@ -1079,7 +1086,7 @@ SumBlocks add_weighted(
 LeftBlocks left_blocks(
     Place place_9,
     uint key_block_3,
-    threadgroup type_17& weights
+    threadgroup type_18& weights
 ) {
     LeftMatrix _e3 = left_matrix(place_9, 0u, key_block_3, weights);
     LeftMatrix _e5 = left_matrix(place_9, 1u, key_block_3, weights);
@@ -1093,8 +1100,8 @@ void put_sum(
     uint key_block_4,
     threadgroup type_16& scores
 ) {
-    uint at_10 = (place_10.area + (row_block_1 * KEY_TILE)) + (key_block_4 * SIDE);
-    simdgroup_store(sum_2, &scores.inner[naga_div(at_10, UNIT)], 264u);
+    uint at_14 = (place_10.area + (row_block_1 * KEY_TILE)) + (key_block_4 * SIDE);
+    simdgroup_store(sum_2, &scores.inner[naga_div(at_14, UNIT)], 264u);
     return;
 }
 
@@ -1114,9 +1121,9 @@ LaneKeys lane_scores(
     uint row_block_2,
     threadgroup type_16& scores
 ) {
-    uint at_11 = (place_12.row_area + (row_block_2 * KEY_TILE)) + (place_12.part * 4u);
-    metal::float4 _e10 = get_scores(at_11, scores);
-    metal::float4 _e13 = get_scores(at_11 + 16u, scores);
+    uint at_15 = (place_12.row_area + (row_block_2 * KEY_TILE)) + (place_12.part * 4u);
+    metal::float4 _e10 = get_scores(at_15, scores);
+    metal::float4 _e13 = get_scores(at_15 + 16u, scores);
     return LaneKeys {_e10, _e13};
 }
 
@@ -1146,11 +1153,11 @@ void put_lane_weights(
     LaneKeys w_1,
     Place place_13,
     uint row_block_3,
-    threadgroup type_17& weights
+    threadgroup type_18& weights
 ) {
-    uint at_12 = (place_13.row_area + (row_block_3 * KEY_TILE)) + (place_13.part * 4u);
-    put_weights4_(at_12, w_1.low, weights);
-    put_weights4_(at_12 + 16u, w_1.high, weights);
+    uint at_16 = (place_13.row_area + (row_block_3 * KEY_TILE)) + (place_13.part * 4u);
+    put_weights4_(at_16, w_1.low, weights);
+    put_weights4_(at_16 + 16u, w_1.high, weights);
     return;
 }
 
@@ -1159,7 +1166,7 @@ Rows weigh(
     Place place_14,
     constant AttentionParams& params,
     threadgroup type_16& scores,
-    threadgroup type_17& weights
+    threadgroup type_18& weights
 ) {
     Rows rows_2 = {};
     rows_2 = before;
@@ -1190,22 +1197,22 @@ metal::float4 score4_(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     metal::float4 s_7 = {};
+    bool local_8 = {};
     bool local_9 = {};
-    bool local_10 = {};
     float _e4 = score_factor(params);
     s_7 = x_13 * (_e4 * PRODUCT_FACTOR);
     if (true) {
-        local_9 = false;
+        local_8 = false;
+    } else {
+        local_8 = true;
+    }
+    bool _e19 = local_8;
+    if (!(_e19)) {
+        local_9 = CAUSAL;
     } else {
         local_9 = true;
     }
-    bool _e19 = local_9;
-    if (!(_e19)) {
-        local_10 = CAUSAL;
-    } else {
-        local_10 = true;
-    }
-    bool _e25 = local_10;
+    bool _e25 = local_9;
     if (_e25) {
         uint row_s = metal::min(row_1.s, place_15.rows_end - 1u);
         float _e32 = s_7.x;
@@ -1262,7 +1269,7 @@ Rows weigh_masked(
     device type_10 const& padding_mask,
     device type_11 const& attention_bias,
     threadgroup type_16& scores,
-    threadgroup type_17& weights,
+    threadgroup type_18& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Rows rows_3 = {};
@@ -1292,7 +1299,7 @@ Row weigh_again(
     device type_10 const& padding_mask,
     device type_11 const& attention_bias,
     threadgroup type_16& scores,
-    threadgroup type_17& weights,
+    threadgroup type_18& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Row row_4 = {};
@@ -1344,7 +1351,7 @@ Rows weigh_rows_again(
     device type_10 const& padding_mask,
     device type_11 const& attention_bias,
     threadgroup type_16& scores,
-    threadgroup type_17& weights,
+    threadgroup type_18& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Row _e5 = weigh_again(rows_4.r0_, place_20, t0_7, 0u, params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
@@ -1415,20 +1422,20 @@ void store_stats(
     device type_14& partial_stats,
     constant _mslBufferSizes& _buffer_sizes
 ) {
+    bool local_10 = {};
     bool local_11 = {};
-    bool local_12 = {};
     if (PARTIAL) {
-        local_11 = place_21.part == 0u;
+        local_10 = place_21.part == 0u;
+    } else {
+        local_10 = false;
+    }
+    bool _e9 = local_10;
+    if (_e9) {
+        local_11 = row_5.s < place_21.rows_end;
     } else {
         local_11 = false;
     }
-    bool _e9 = local_11;
-    if (_e9) {
-        local_12 = row_5.s < place_21.rows_end;
-    } else {
-        local_12 = false;
-    }
-    bool _e16 = local_12;
+    bool _e16 = local_11;
     if (_e16) {
         uint _e22 = partial_index(place_21.split, place_21.b, place_21.n, row_5.s, params);
         partial_stats[_e22] = metal::float2(row_5.reference, row_5.sum);
@@ -1469,12 +1476,12 @@ void stage_query(
     constant AttentionParams& params,
     device type_7 const& bias,
     device type_7 const& query,
-    threadgroup type_17& weights,
+    threadgroup type_18& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint c = {};
     metal::float4 x_17 = {};
-    bool local_13 = {};
+    bool local_12 = {};
     c = place_23.part * 4u;
     bool loop_init_2 = true;
     while(true) {
@@ -1494,11 +1501,11 @@ void stage_query(
             x_17 = metal::float4 {};
             if (row_6.s < place_23.rows_end) {
                 uint _e24 = params.head_size;
-                local_13 = h_13 < _e24;
+                local_12 = h_13 < _e24;
             } else {
-                local_13 = false;
+                local_12 = false;
             }
-            bool _e27 = local_13;
+            bool _e27 = local_12;
             if (_e27) {
                 metal::float4 _e31 = source_query4_(place_23.b, place_23.n, row_6.s, h_13, params, bias, query, _buffer_sizes);
                 x_17 = _e31;
@@ -1518,7 +1525,7 @@ LeftBlocks staged_query(
     constant AttentionParams& params,
     device type_7 const& bias,
     device type_7 const& query,
-    threadgroup type_17& weights,
+    threadgroup type_18& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
@@ -1551,9 +1558,9 @@ void scale_staged(
         }
         {
             uint _e14 = c_1;
-            uint at_13 = (place_25.row_area + (row_block_6 * KEY_TILE)) + _e14;
-            metal::float4 _e16 = get_scores(at_13, scores);
-            put_scores(at_13, _e16 * row_7.shrink, scores);
+            uint at_17 = (place_25.row_area + (row_block_6 * KEY_TILE)) + _e14;
+            metal::float4 _e16 = get_scores(at_17, scores);
+            put_scores(at_17, _e16 * row_7.shrink, scores);
         }
     }
     return;
@@ -1607,9 +1614,9 @@ void store_row4_(
     } else {
         Strides _e12 = params.output;
         uint _e16 = element(_e12, place_28.b, place_28.n, row_8.s);
-        uint at_14 = _e16 + h_10;
+        uint at_18 = _e16 + h_10;
         uint _e20 = params.v_head_size;
-        store_output4_(at_14, _e20 - h_10, x_18 / metal::float4(row_8.sum), output, _buffer_sizes);
+        store_output4_(at_18, _e20 - h_10, x_18 / metal::float4(row_8.sum), output, _buffer_sizes);
         return;
     }
 }
@@ -1626,7 +1633,7 @@ void store_staged(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint c_2 = {};
-    bool local_14 = {};
+    bool local_13 = {};
     c_2 = place_29.part * 4u;
     bool loop_init_4 = true;
     while(true) {
@@ -1645,11 +1652,11 @@ void store_staged(
             uint h_14 = (column_block_4 * SIDE) + _e13;
             if (row_9.s < place_29.rows_end) {
                 uint _e22 = params.v_head_size;
-                local_14 = h_14 < _e22;
+                local_13 = h_14 < _e22;
             } else {
-                local_14 = false;
+                local_13 = false;
             }
-            bool _e25 = local_14;
+            bool _e25 = local_13;
             if (_e25) {
                 uint _e30 = c_2;
                 metal::float4 _e32 = get_scores((place_29.row_area + (row_block_8 * KEY_TILE)) + _e30, scores);
@@ -1685,7 +1692,7 @@ Queries load_queries(
     constant AttentionParams& params,
     device type_7 const& bias,
     device type_7 const& query,
-    threadgroup type_17& weights,
+    threadgroup type_18& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Queries q = {};
@@ -1736,7 +1743,7 @@ SumBlocks whole_sums(
 SumBlocks block_scores(
     Queries q_1,
     uint key_block_6,
-    threadgroup type_18& keys
+    threadgroup type_17& keys
 ) {
     SumBlocks s_8 = SumBlocks {};
     RightMatrix _e6 = key_matrix(key_block_6, 0u, keys);
@@ -1780,7 +1787,7 @@ Outputs add_block(
     Outputs before_4,
     LeftBlocks w_2,
     uint key_block_7,
-    threadgroup type_18& values_1
+    threadgroup type_17& values_1
 ) {
     Outputs o_1 = {};
     o_1 = before_4;
@@ -1820,67 +1827,67 @@ Outputs add_block(
     return _e52;
 }
 
-Outputs scale_outputs(
-    Outputs before_5,
+void store_outputs(
+    Outputs o_2,
     Rows rows_12,
     Place place_32,
-    threadgroup type_16& scores
-) {
-    Outputs o_2 = {};
-    o_2 = before_5;
-    SumBlocks _e6 = o_2.inner[0];
-    SumBlocks _e7 = scaled_2(_e6, rows_12, place_32, scores);
-    o_2.inner[0] = _e7;
-    SumBlocks _e10 = o_2.inner[1];
-    SumBlocks _e11 = scaled_2(_e10, rows_12, place_32, scores);
-    o_2.inner[1] = _e11;
-    SumBlocks _e14 = o_2.inner[2];
-    SumBlocks _e15 = scaled_2(_e14, rows_12, place_32, scores);
-    o_2.inner[2] = _e15;
-    SumBlocks _e18 = o_2.inner[3];
-    SumBlocks _e19 = scaled_2(_e18, rows_12, place_32, scores);
-    o_2.inner[3] = _e19;
-    SumBlocks _e22 = o_2.inner[4];
-    SumBlocks _e23 = scaled_2(_e22, rows_12, place_32, scores);
-    o_2.inner[4] = _e23;
-    SumBlocks _e26 = o_2.inner[5];
-    SumBlocks _e27 = scaled_2(_e26, rows_12, place_32, scores);
-    o_2.inner[5] = _e27;
-    SumBlocks _e30 = o_2.inner[6];
-    SumBlocks _e31 = scaled_2(_e30, rows_12, place_32, scores);
-    o_2.inner[6] = _e31;
-    SumBlocks _e34 = o_2.inner[7];
-    SumBlocks _e35 = scaled_2(_e34, rows_12, place_32, scores);
-    o_2.inner[7] = _e35;
-    metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    Outputs _e36 = o_2;
-    return _e36;
-}
-
-void store_outputs(
-    Outputs o_3,
-    Rows rows_13,
-    Place place_33,
     constant AttentionParams& params,
     device type_8& output,
     device type_12& partial_values,
     threadgroup type_16& scores,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    store_block(o_3.inner[0], rows_13, place_33, 0u, params, output, partial_values, scores, _buffer_sizes);
-    store_block(o_3.inner[1], rows_13, place_33, 1u, params, output, partial_values, scores, _buffer_sizes);
-    store_block(o_3.inner[2], rows_13, place_33, 2u, params, output, partial_values, scores, _buffer_sizes);
-    store_block(o_3.inner[3], rows_13, place_33, 3u, params, output, partial_values, scores, _buffer_sizes);
-    store_block(o_3.inner[4], rows_13, place_33, 4u, params, output, partial_values, scores, _buffer_sizes);
-    store_block(o_3.inner[5], rows_13, place_33, 5u, params, output, partial_values, scores, _buffer_sizes);
-    store_block(o_3.inner[6], rows_13, place_33, 6u, params, output, partial_values, scores, _buffer_sizes);
-    store_block(o_3.inner[7], rows_13, place_33, 7u, params, output, partial_values, scores, _buffer_sizes);
+    store_block(o_2.inner[0], rows_12, place_32, 0u, params, output, partial_values, scores, _buffer_sizes);
+    store_block(o_2.inner[1], rows_12, place_32, 1u, params, output, partial_values, scores, _buffer_sizes);
+    store_block(o_2.inner[2], rows_12, place_32, 2u, params, output, partial_values, scores, _buffer_sizes);
+    store_block(o_2.inner[3], rows_12, place_32, 3u, params, output, partial_values, scores, _buffer_sizes);
+    store_block(o_2.inner[4], rows_12, place_32, 4u, params, output, partial_values, scores, _buffer_sizes);
+    store_block(o_2.inner[5], rows_12, place_32, 5u, params, output, partial_values, scores, _buffer_sizes);
+    store_block(o_2.inner[6], rows_12, place_32, 6u, params, output, partial_values, scores, _buffer_sizes);
+    store_block(o_2.inner[7], rows_12, place_32, 7u, params, output, partial_values, scores, _buffer_sizes);
     return;
+}
+
+Outputs scale_outputs(
+    Outputs before_5,
+    Rows rows_13,
+    Place place_33,
+    threadgroup type_16& scores
+) {
+    Outputs o_3 = {};
+    o_3 = before_5;
+    SumBlocks _e6 = o_3.inner[0];
+    SumBlocks _e7 = scaled_2(_e6, rows_13, place_33, scores);
+    o_3.inner[0] = _e7;
+    SumBlocks _e10 = o_3.inner[1];
+    SumBlocks _e11 = scaled_2(_e10, rows_13, place_33, scores);
+    o_3.inner[1] = _e11;
+    SumBlocks _e14 = o_3.inner[2];
+    SumBlocks _e15 = scaled_2(_e14, rows_13, place_33, scores);
+    o_3.inner[2] = _e15;
+    SumBlocks _e18 = o_3.inner[3];
+    SumBlocks _e19 = scaled_2(_e18, rows_13, place_33, scores);
+    o_3.inner[3] = _e19;
+    SumBlocks _e22 = o_3.inner[4];
+    SumBlocks _e23 = scaled_2(_e22, rows_13, place_33, scores);
+    o_3.inner[4] = _e23;
+    SumBlocks _e26 = o_3.inner[5];
+    SumBlocks _e27 = scaled_2(_e26, rows_13, place_33, scores);
+    o_3.inner[5] = _e27;
+    SumBlocks _e30 = o_3.inner[6];
+    SumBlocks _e31 = scaled_2(_e30, rows_13, place_33, scores);
+    o_3.inner[6] = _e31;
+    SumBlocks _e34 = o_3.inner[7];
+    SumBlocks _e35 = scaled_2(_e34, rows_13, place_33, scores);
+    o_3.inner[7] = _e35;
+    metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+    Outputs _e36 = o_3;
+    return _e36;
 }
 
 TileScores tile_scores(
     Queries q_2,
-    threadgroup type_18& keys
+    threadgroup type_17& keys
 ) {
     SumBlocks _e2 = block_scores(q_2, 0u, keys);
     SumBlocks _e4 = block_scores(q_2, 1u, keys);
@@ -1903,7 +1910,7 @@ void put_tile_scores(
 
 TileWeights load_weights(
     Place place_35,
-    threadgroup type_17& weights
+    threadgroup type_18& weights
 ) {
     LeftBlocks _e2 = left_blocks(place_35, 0u, weights);
     LeftBlocks _e4 = left_blocks(place_35, 1u, weights);
@@ -1915,7 +1922,7 @@ TileWeights load_weights(
 Outputs add_values(
     Outputs before_6,
     TileWeights w_3,
-    threadgroup type_18& values_1
+    threadgroup type_17& values_1
 ) {
     Outputs o_4 = {};
     o_4 = before_6;
@@ -1935,8 +1942,64 @@ Outputs add_values(
     return _e19;
 }
 
+Place place_of_lane(
+    metal::uint3 workgroup_2,
+    uint local_index_1,
+    uint subgroup_1,
+    uint lane_1,
+    constant AttentionParams& params
+) {
+    Place place_36 = Place {};
+    bool local_14 = {};
+    uint _e7 = params.end.z;
+    uint _e11 = params.origin.z;
+    uint tiles_of_rows = naga_div(((_e7 - _e11) + ROWS) - 1u, ROWS);
+    TilePlace _e20 = place_of(workgroup_2, tiles_of_rows, CAUSAL_SKIP, params);
+    uint _e24 = params.splits;
+    uint split_1 = naga_mod(_e20.slice, _e24);
+    uint _e29 = params.origin.w;
+    uint _e32 = params.keys_per_split;
+    uint t_begin_1 = _e29 + (split_1 * _e32);
+    uint _e41 = params.origin.x;
+    uint _e45 = params.splits;
+    place_36.b = _e41 + naga_div(_e20.slice, _e45);
+    uint _e52 = params.origin.y;
+    place_36.n = _e52 + _e20.head;
+    uint _e59 = params.origin.z;
+    place_36.rows_begin = _e59 + (_e20.row_tile * ROWS);
+    uint _e66 = place_36.rows_begin;
+    uint _e72 = params.end.z;
+    place_36.rows_end = metal::min(_e66 + ROWS, _e72);
+    place_36.t_begin = t_begin_1;
+    uint _e78 = params.keys_per_split;
+    uint _e83 = params.end.w;
+    place_36.t_end = metal::min(t_begin_1 + _e78, _e83);
+    if (CAUSAL_SKIP) {
+        uint _e89 = place_36.rows_end;
+        uint _e92 = params.q_len;
+        local_14 = _e89 < _e92;
+    } else {
+        local_14 = false;
+    }
+    bool _e95 = local_14;
+    if (_e95) {
+        uint _e98 = place_36.t_end;
+        uint _e100 = place_36.rows_end;
+        uint _e103 = params.past_len;
+        place_36.t_end = metal::min(_e98, _e100 + _e103);
+    }
+    uint _e108 = place_36.t_end;
+    place_36.last = metal::max(_e108, t_begin_1 + 1u) - 1u;
+    uint _e117 = params.first_split;
+    place_36.split = _e117 + split_1;
+    place_36.local_index = local_index_1;
+    place_36.part = naga_mod(lane_1, LANES_A_ROW);
+    Place _e123 = place_36;
+    return _e123;
+}
+
 bool is_masked(
-    Place place_36,
+    Place place_37,
     uint t0_8,
     constant AttentionParams& params
 ) {
@@ -1950,7 +2013,7 @@ bool is_masked(
     }
     bool _e12 = local_15;
     if (!(_e12)) {
-        local_16 = (t0_8 + KEY_TILE) > place_36.t_end;
+        local_16 = (t0_8 + KEY_TILE) > place_37.t_end;
     } else {
         local_16 = true;
     }
@@ -1960,7 +2023,7 @@ bool is_masked(
     }
     if (CAUSAL) {
         uint _e31 = params.past_len;
-        local_17 = (t0_8 + KEY_TILE) > ((place_36.rows_begin + _e31) + 1u);
+        local_17 = (t0_8 + KEY_TILE) > ((place_37.rows_begin + _e31) + 1u);
     } else {
         local_17 = false;
     }
@@ -1972,30 +2035,30 @@ Turn first_turn(
     Queries q_3,
     Rows rows_14,
     Ahead values,
-    Place place_37,
+    Place place_38,
     uint t0_9,
     constant AttentionParams& params,
     device type_10 const& padding_mask,
     device type_11 const& attention_bias,
     threadgroup type_16& scores,
-    threadgroup type_17& weights,
-    threadgroup type_18& keys,
-    threadgroup type_18& values_1,
+    threadgroup type_17& keys,
+    threadgroup type_17& values_1,
+    threadgroup type_18& weights,
     threadgroup type_20& flags,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Turn turn = {};
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    bool _e6 = is_masked(place_37, t0_9, params);
+    bool _e6 = is_masked(place_38, t0_9, params);
     if (_e6) {
         TileScores _e8 = tile_scores(q_3, keys);
         turn.scores = _e8;
-        Rows _e10 = weigh_masked(rows_14, place_37, t0_9, params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
+        Rows _e10 = weigh_masked(rows_14, place_38, t0_9, params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
         turn.rows = _e10;
     } else {
         TileScores _e12 = tile_scores(q_3, keys);
         turn.scores = _e12;
-        Rows _e14 = weigh(rows_14, place_37, params, scores, weights);
+        Rows _e14 = weigh(rows_14, place_38, params, scores, weights);
         turn.rows = _e14;
     }
     Rows _e16 = turn.rows;
@@ -2003,14 +2066,14 @@ Turn first_turn(
     if (_e17) {
         metal::atomic_store_explicit(&flags.inner[0], 1u, metal::memory_order_relaxed);
     }
-    store_values(place_37, values, values_1);
+    store_values(place_38, values, 0u, values_1);
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    uint _e24 = metal::atomic_load_explicit(&flags.inner[0], metal::memory_order_relaxed);
-    turn.is_lost = _e24 != 0u;
-    TileWeights _e28 = load_weights(place_37, weights);
-    turn.weights = _e28;
-    Turn _e29 = turn;
-    return _e29;
+    uint _e25 = metal::atomic_load_explicit(&flags.inner[0], metal::memory_order_relaxed);
+    turn.is_lost = _e25 != 0u;
+    TileWeights _e29 = load_weights(place_38, weights);
+    turn.weights = _e29;
+    Turn _e30 = turn;
+    return _e30;
 }
 
 struct main_Input {
@@ -2033,14 +2096,13 @@ struct main_Input {
 , device type_12& partial_values [[user(fake0)]]
 , device type_14& partial_stats [[user(fake0)]]
 , threadgroup type_16& scores
-, threadgroup type_17& weights
-, threadgroup type_18& keys
-, threadgroup type_18& values_1
+, threadgroup type_17& keys
+, threadgroup type_17& values_1
+, threadgroup type_18& weights
 , threadgroup type_20& flags
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
-    Place place = Place {};
-    bool local = {};
+    Place place = {};
     Rows rows = {};
     Ahead first_keys = {};
     Ahead second_keys = {};
@@ -2050,237 +2112,198 @@ struct main_Input {
     Outputs o = Outputs {};
     uint i = 0u;
     uint scaled = {};
-    uint _e7 = params.end.z;
-    uint _e11 = params.origin.z;
-    uint tiles_of_rows = naga_div(((_e7 - _e11) + ROWS) - 1u, ROWS);
-    TilePlace _e20 = place_of(workgroup, tiles_of_rows, CAUSAL_SKIP, params);
-    uint _e24 = params.splits;
-    uint split_1 = naga_mod(_e20.slice, _e24);
-    uint _e29 = params.origin.w;
-    uint _e32 = params.keys_per_split;
-    uint t_begin_1 = _e29 + (split_1 * _e32);
-    uint _e41 = params.origin.x;
-    uint _e45 = params.splits;
-    place.b = _e41 + naga_div(_e20.slice, _e45);
-    uint _e52 = params.origin.y;
-    place.n = _e52 + _e20.head;
-    uint _e59 = params.origin.z;
-    place.rows_begin = _e59 + (_e20.row_tile * ROWS);
-    uint _e66 = place.rows_begin;
-    uint _e72 = params.end.z;
-    place.rows_end = metal::min(_e66 + ROWS, _e72);
-    uint _e77 = params.keys_per_split;
-    uint _e82 = params.end.w;
-    place.t_end = metal::min(t_begin_1 + _e77, _e82);
-    if (CAUSAL_SKIP) {
-        uint _e88 = place.rows_end;
-        uint _e91 = params.q_len;
-        local = _e88 < _e91;
-    } else {
-        local = false;
-    }
-    bool _e94 = local;
-    if (_e94) {
-        uint _e97 = place.t_end;
-        uint _e99 = place.rows_end;
-        uint _e102 = params.past_len;
-        place.t_end = metal::min(_e97, _e99 + _e102);
-    }
-    uint _e107 = place.t_end;
-    place.last = metal::max(_e107, t_begin_1 + 1u) - 1u;
-    uint _e116 = params.first_split;
-    place.split = _e116 + split_1;
-    place.local_index = local_index;
-    place.part = naga_mod(lane, LANES_A_ROW);
+    Place _e4 = place_of_lane(workgroup, local_index, subgroup, lane, params);
+    place = _e4;
+    uint t_begin_2 = place.t_begin;
     place.area = (subgroup * ROW_BLOCKS) * KEY_TILE;
-    uint _e129 = place.area;
-    place.row_area = _e129 + (naga_div(lane, LANES_A_ROW) * SCORES_ROW);
-    uint _e136 = place.t_end;
-    uint tiles_1 = naga_div(((metal::max(_e136, t_begin_1) - t_begin_1) + KEY_TILE) - 1u, KEY_TILE);
+    uint _e15 = place.area;
+    place.row_area = _e15 + (naga_div(lane, LANES_A_ROW) * SCORES_ROW);
+    uint _e22 = place.t_end;
+    uint tiles_1 = naga_div(((metal::max(_e22, t_begin_2) - t_begin_2) + KEY_TILE) - 1u, KEY_TILE);
     if (local_index < 2u) {
         metal::atomic_store_explicit(&flags.inner[local_index], 0u, metal::memory_order_relaxed);
     }
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    uint _e151 = place.rows_begin;
-    Rows _e160 = first_rows((_e151 + ((subgroup * ROW_BLOCKS) * SIDE)) + naga_div(lane, LANES_A_ROW));
-    rows = _e160;
-    Rows _e162 = rows;
-    Place _e163 = place;
-    Queries _e164 = load_queries(_e162, _e163, params, bias, query, weights, _buffer_sizes);
-    Place _e165 = place;
-    Place _e166 = place;
-    Ahead _e167 = load_keys(_e166, t_begin_1, params, bias, past_key, key, _buffer_sizes);
-    store_keys(_e165, _e167, params, keys);
-    Place _e168 = place;
-    Place _e169 = place;
-    Ahead _e170 = load_values(_e169, t_begin_1, params, bias, past_value, value, _buffer_sizes);
-    store_values(_e168, _e170, values_1);
-    Place _e171 = place;
-    Ahead _e174 = load_keys(_e171, t_begin_1 + KEY_TILE, params, bias, past_key, key, _buffer_sizes);
-    first_keys = _e174;
-    Place _e176 = place;
-    Ahead _e179 = load_keys(_e176, t_begin_1 + 64u, params, bias, past_key, key, _buffer_sizes);
-    second_keys = _e179;
-    Place _e181 = place;
-    Ahead _e184 = load_values(_e181, t_begin_1 + KEY_TILE, params, bias, past_value, value, _buffer_sizes);
-    first_values = _e184;
+    uint _e37 = place.rows_begin;
+    Rows _e46 = first_rows((_e37 + ((subgroup * ROW_BLOCKS) * SIDE)) + naga_div(lane, LANES_A_ROW));
+    rows = _e46;
+    Rows _e48 = rows;
+    Place _e49 = place;
+    Queries _e50 = load_queries(_e48, _e49, params, bias, query, weights, _buffer_sizes);
+    Place _e51 = place;
+    Place _e52 = place;
+    Ahead _e53 = load_keys(_e52, t_begin_2, params, bias, past_key, key, _buffer_sizes);
+    store_keys(_e51, _e53, 0u, params, keys);
+    Place _e55 = place;
+    Place _e56 = place;
+    Ahead _e57 = load_values(_e56, t_begin_2, params, bias, past_value, value, _buffer_sizes);
+    store_values(_e55, _e57, 0u, values_1);
+    Place _e59 = place;
+    Ahead _e62 = load_keys(_e59, t_begin_2 + KEY_TILE, params, bias, past_key, key, _buffer_sizes);
+    first_keys = _e62;
+    Place _e64 = place;
+    Ahead _e67 = load_keys(_e64, t_begin_2 + 64u, params, bias, past_key, key, _buffer_sizes);
+    second_keys = _e67;
+    Place _e69 = place;
+    Ahead _e72 = load_values(_e69, t_begin_2 + KEY_TILE, params, bias, past_value, value, _buffer_sizes);
+    first_values = _e72;
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    TileScores _e191 = tile_scores(_e164, keys);
-    next.scores = _e191;
-    Rows _e193 = rows;
-    next.rows = _e193;
-    TileScores _e195 = next.scores;
-    Place _e196 = place;
-    put_tile_scores(_e195, _e196, scores);
+    TileScores _e79 = tile_scores(_e50, keys);
+    next.scores = _e79;
+    Rows _e81 = rows;
+    next.rows = _e81;
+    TileScores _e83 = next.scores;
+    Place _e84 = place;
+    put_tile_scores(_e83, _e84, scores);
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    Place _e197 = place;
-    Ahead _e198 = first_keys;
-    store_keys(_e197, _e198, params, keys);
-    Ahead _e199 = second_keys;
-    first_keys = _e199;
-    Place _e200 = place;
-    Ahead _e203 = load_keys(_e200, t_begin_1 + 96u, params, bias, past_key, key, _buffer_sizes);
-    second_keys = _e203;
+    Place _e85 = place;
+    Ahead _e86 = first_keys;
+    store_keys(_e85, _e86, 0u, params, keys);
+    Ahead _e88 = second_keys;
+    first_keys = _e88;
+    Place _e89 = place;
+    Ahead _e92 = load_keys(_e89, t_begin_2 + 96u, params, bias, past_key, key, _buffer_sizes);
+    second_keys = _e92;
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    TileScores _e205 = tile_scores(_e164, keys);
-    next.scores = _e205;
+    TileScores _e94 = tile_scores(_e50, keys);
+    next.scores = _e94;
     while(true) {
-        uint _e210 = i;
-        if (_e210 < tiles_1) {
+        uint _e99 = i;
+        if (_e99 < tiles_1) {
         } else {
             break;
         }
         {
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-            Rows _e214 = next.rows;
-            Place _e215 = place;
-            uint _e216 = i;
-            Rows _e220 = weigh_rows_again(_e214, _e215, t_begin_1 + (_e216 * KEY_TILE), params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
-            next.rows = _e220;
+            Rows _e103 = next.rows;
+            Place _e104 = place;
+            uint _e105 = i;
+            Rows _e109 = weigh_rows_again(_e103, _e104, t_begin_2 + (_e105 * KEY_TILE), params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
+            next.rows = _e109;
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
             if (local_index == 0u) {
                 metal::atomic_store_explicit(&flags.inner[0], 0u, metal::memory_order_relaxed);
             }
-            uint _e226 = i;
-            scaled = _e226;
+            uint _e115 = i;
+            scaled = _e115;
             bool loop_init_5 = true;
             while(true) {
                 if (!loop_init_5) {
                     scaled = 0u;
                 }
                 loop_init_5 = false;
-                uint _e228 = scaled;
-                if (_e228 != 0u) {
+                uint _e117 = scaled;
+                if (_e117 != 0u) {
                 } else {
                     break;
                 }
                 {
-                    Outputs _e231 = o;
-                    Rows _e233 = next.rows;
-                    Place _e234 = place;
-                    Outputs _e235 = scale_outputs(_e231, _e233, _e234, scores);
-                    o = _e235;
+                    Outputs _e120 = o;
+                    Rows _e122 = next.rows;
+                    Place _e123 = place;
+                    Outputs _e124 = scale_outputs(_e120, _e122, _e123, scores);
+                    o = _e124;
                 }
             }
-            Place _e238 = place;
-            TileWeights _e239 = load_weights(_e238, weights);
-            next.weights = _e239;
+            Place _e127 = place;
+            TileWeights _e128 = load_weights(_e127, weights);
+            next.weights = _e128;
             while(true) {
-                Rows _e242 = next.rows;
-                Rows _e243 = with_totals(_e242);
-                next.rows = _e243;
-                Outputs _e244 = o;
-                TileWeights _e246 = next.weights;
-                Outputs _e247 = add_values(_e244, _e246, values_1);
-                o = _e247;
-                TileScores _e249 = next.scores;
-                Place _e250 = place;
-                put_tile_scores(_e249, _e250, scores);
-                Place _e251 = place;
-                Ahead _e252 = first_keys;
-                store_keys(_e251, _e252, params, keys);
-                Place _e253 = place;
-                uint _e254 = i;
-                Ahead _e260 = load_keys(_e253, t_begin_1 + ((_e254 + 4u) * KEY_TILE), params, bias, past_key, key, _buffer_sizes);
-                first_keys = _e260;
-                Place _e261 = place;
-                uint _e262 = i;
-                Ahead _e268 = load_values(_e261, t_begin_1 + ((_e262 + 2u) * KEY_TILE), params, bias, past_value, value, _buffer_sizes);
-                second_values = _e268;
-                uint _e270 = i;
-                i = _e270 + 1u;
-                uint _e272 = i;
-                if (_e272 >= tiles_1) {
+                Rows _e131 = next.rows;
+                Rows _e132 = with_totals(_e131);
+                next.rows = _e132;
+                Outputs _e133 = o;
+                TileWeights _e135 = next.weights;
+                Outputs _e136 = add_values(_e133, _e135, values_1);
+                o = _e136;
+                TileScores _e138 = next.scores;
+                Place _e139 = place;
+                put_tile_scores(_e138, _e139, scores);
+                Place _e140 = place;
+                Ahead _e141 = first_keys;
+                store_keys(_e140, _e141, 0u, params, keys);
+                Place _e143 = place;
+                uint _e144 = i;
+                Ahead _e150 = load_keys(_e143, t_begin_2 + ((_e144 + 4u) * KEY_TILE), params, bias, past_key, key, _buffer_sizes);
+                first_keys = _e150;
+                Place _e151 = place;
+                uint _e152 = i;
+                Ahead _e158 = load_values(_e151, t_begin_2 + ((_e152 + 2u) * KEY_TILE), params, bias, past_value, value, _buffer_sizes);
+                second_values = _e158;
+                uint _e160 = i;
+                i = _e160 + 1u;
+                uint _e162 = i;
+                if (_e162 >= tiles_1) {
                     break;
                 }
-                Rows _e275 = next.rows;
-                Ahead _e276 = first_values;
-                Place _e277 = place;
-                uint _e278 = i;
-                Turn _e282 = first_turn(_e164, _e275, _e276, _e277, t_begin_1 + (_e278 * KEY_TILE), params, padding_mask, attention_bias, scores, weights, keys, values_1, flags, _buffer_sizes);
-                next = _e282;
-                bool _e284 = next.is_lost;
-                if (_e284) {
+                Rows _e165 = next.rows;
+                Ahead _e166 = first_values;
+                Place _e167 = place;
+                uint _e168 = i;
+                Turn _e172 = first_turn(_e50, _e165, _e166, _e167, t_begin_2 + (_e168 * KEY_TILE), params, padding_mask, attention_bias, scores, keys, values_1, weights, flags, _buffer_sizes);
+                next = _e172;
+                bool _e174 = next.is_lost;
+                if (_e174) {
                     Ahead keys_1 = first_keys;
-                    Ahead _e286 = second_keys;
-                    first_keys = _e286;
+                    Ahead _e176 = second_keys;
+                    first_keys = _e176;
                     second_keys = keys_1;
-                    Ahead _e287 = second_values;
-                    first_values = _e287;
+                    Ahead _e177 = second_values;
+                    first_values = _e177;
                     break;
                 }
-                Rows _e290 = next.rows;
-                Rows _e291 = with_totals(_e290);
-                next.rows = _e291;
-                Outputs _e292 = o;
-                TileWeights _e294 = next.weights;
-                Outputs _e295 = add_values(_e292, _e294, values_1);
-                o = _e295;
-                TileScores _e297 = next.scores;
-                Place _e298 = place;
-                put_tile_scores(_e297, _e298, scores);
-                Place _e299 = place;
-                Ahead _e300 = second_keys;
-                store_keys(_e299, _e300, params, keys);
-                Place _e301 = place;
-                uint _e302 = i;
-                Ahead _e308 = load_keys(_e301, t_begin_1 + ((_e302 + 4u) * KEY_TILE), params, bias, past_key, key, _buffer_sizes);
-                second_keys = _e308;
-                Place _e309 = place;
-                uint _e310 = i;
-                Ahead _e316 = load_values(_e309, t_begin_1 + ((_e310 + 2u) * KEY_TILE), params, bias, past_value, value, _buffer_sizes);
-                first_values = _e316;
-                uint _e318 = i;
-                i = _e318 + 1u;
-                uint _e320 = i;
-                if (_e320 >= tiles_1) {
+                Rows _e180 = next.rows;
+                Rows _e181 = with_totals(_e180);
+                next.rows = _e181;
+                Outputs _e182 = o;
+                TileWeights _e184 = next.weights;
+                Outputs _e185 = add_values(_e182, _e184, values_1);
+                o = _e185;
+                TileScores _e187 = next.scores;
+                Place _e188 = place;
+                put_tile_scores(_e187, _e188, scores);
+                Place _e189 = place;
+                Ahead _e190 = second_keys;
+                store_keys(_e189, _e190, 0u, params, keys);
+                Place _e192 = place;
+                uint _e193 = i;
+                Ahead _e199 = load_keys(_e192, t_begin_2 + ((_e193 + 4u) * KEY_TILE), params, bias, past_key, key, _buffer_sizes);
+                second_keys = _e199;
+                Place _e200 = place;
+                uint _e201 = i;
+                Ahead _e207 = load_values(_e200, t_begin_2 + ((_e201 + 2u) * KEY_TILE), params, bias, past_value, value, _buffer_sizes);
+                first_values = _e207;
+                uint _e209 = i;
+                i = _e209 + 1u;
+                uint _e211 = i;
+                if (_e211 >= tiles_1) {
                     break;
                 }
-                Rows _e323 = next.rows;
-                Ahead _e324 = second_values;
-                Place _e325 = place;
-                uint _e326 = i;
-                Turn _e330 = first_turn(_e164, _e323, _e324, _e325, t_begin_1 + (_e326 * KEY_TILE), params, padding_mask, attention_bias, scores, weights, keys, values_1, flags, _buffer_sizes);
-                next = _e330;
-                bool _e332 = next.is_lost;
-                if (_e332) {
+                Rows _e214 = next.rows;
+                Ahead _e215 = second_values;
+                Place _e216 = place;
+                uint _e217 = i;
+                Turn _e221 = first_turn(_e50, _e214, _e215, _e216, t_begin_2 + (_e217 * KEY_TILE), params, padding_mask, attention_bias, scores, keys, values_1, weights, flags, _buffer_sizes);
+                next = _e221;
+                bool _e223 = next.is_lost;
+                if (_e223) {
                     break;
                 }
             }
         }
     }
-    Rows _e334 = next.rows;
-    rows = _e334;
-    Rows _e335 = rows;
-    Place _e336 = place;
-    Rows _e337 = with_row_sums(_e335, _e336, params, partial_stats, _buffer_sizes);
-    rows = _e337;
-    Outputs _e338 = o;
-    Rows _e339 = rows;
-    Place _e340 = place;
-    store_outputs(_e338, _e339, _e340, params, output, partial_values, scores, _buffer_sizes);
-    Rows _e341 = rows;
-    Place _e342 = place;
-    answer_beyond(_e341, _e342, t_begin_1);
+    Rows _e225 = next.rows;
+    rows = _e225;
+    Rows _e226 = rows;
+    Place _e227 = place;
+    Rows _e228 = with_row_sums(_e226, _e227, params, partial_stats, _buffer_sizes);
+    rows = _e228;
+    Outputs _e229 = o;
+    Rows _e230 = rows;
+    Place _e231 = place;
+    store_outputs(_e229, _e230, _e231, params, output, partial_values, scores, _buffer_sizes);
+    Rows _e232 = rows;
+    Place _e233 = place;
+    answer_beyond(_e232, _e233, t_begin_2);
     return;
 }

@@ -196,6 +196,8 @@ tables! {
     APPLE_M3 = "apple_m3";
     /// The Apple lane on other makers' discrete GPUs.
     APPLE_WIDE = "apple_wide";
+    /// The lane on cooperative matrices whose elements can be reached.
+    FRAGMENT = "fragment";
     /// The lane on cooperative matrices.
     MATRIX = "matrix";
 }

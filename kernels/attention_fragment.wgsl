@@ -1,0 +1,215 @@
+// The prefill lane on cooperative matrices whose elements can be reached. A subgroup takes ROW_BLOCKS blocks of query rows and
+// keeps Q, O, scores and weights in matrices; keys and values alone pass through workgroup memory, in two halves, one of which is
+// filled while the other is in use. Three things of different tiles are made between two barriers, none of which waits for
+// another: the products of a tile's keys, the weights of the tile before, and the weighted values of the one before that.
+
+// Weights are float16, of which 65504 is the largest: scores may exceed their row's reference by this, in units of log2 or of e.
+const LARGEST_LOG2: f32 = 15.0;
+const LARGEST_NATURAL: f32 = 10.0;
+
+const KEY_TILE: u32 = SIDE;
+// Keys in workgroup memory.
+const HELD_KEYS: u32 = 2u * KEY_TILE;
+// Rows in workgroup memory are padded so that neighbours are on different banks.
+const TILE_ROW: u32 = COLUMNS + 8u;
+const HALF: u32 = KEY_TILE * TILE_ROW;
+const TILE_AREA: u32 = PARTS * HELD_KEYS * TILE_ROW / UNIT;
+// A matrix of each subgroup, for what rows need to know of their elements.
+override SCORES_LENGTH: u32 = SUBGROUPS * SIDE * SIDE / UNIT;
+
+var<workgroup> scores: array<Score, SCORES_LENGTH>;
+var<workgroup> keys: array<Half, TILE_AREA>;
+var<workgroup> values: array<Half, TILE_AREA>;
+// Whether scores have outgrown references, a flag for each half, and whether some value was out of the range of operands.
+var<workgroup> flags: array<atomic<u32>, 4>;
+const BEYOND: u32 = 2u;
+
+// What a subgroup holds. Behind the barrier that comes before tile i's weighted values, weights are of tile i, scores of tile
+// i + 1, and products of tile i + 2 can be made.
+struct State {
+    o: Outputs,
+    // Of weights, element by element.
+    sums: SumBlocks,
+    // What a row's scores are relative to, in all elements of the row.
+    references: SumBlocks,
+    scores: SumBlocks,
+    weights: LeftBlocks,
+    // What has been loaded of the tiles that come into workgroup memory next: i + 3 of keys, i + 1 of values.
+    keys_ahead: Ahead,
+    values_ahead: Ahead,
+}
+
+// Orders what the lanes of a subgroup do in workgroup memory. mha-gpu adds that memory to what the barrier orders.
+fn order_lanes() {
+    subgroupBarrier();
+}
+
+// Puts a matrix into the subgroup's part of workgroup memory.
+fn stage(x: SumMatrix, place: Place) {
+    order_lanes();
+    coopStoreT(x, &scores[place.area / UNIT], SIDE / UNIT);
+    order_lanes();
+}
+
+fn staged(place: Place) -> SumMatrix {
+    order_lanes();
+    return coopLoadT<SumMatrix>(&scores[place.area / UNIT], SIDE / UNIT);
+}
+
+// A block of columns of the subgroup's queries, by way of where keys will be: packed as operands are, which what is made element by
+// element may not be for as long as it lives.
+fn query_block(row: Row, place: Place, column_block: u32) -> Left {
+    order_lanes();
+    for (var c = place.part * 4u; c < SIDE; c += LANES_A_ROW * 4u) {
+        let h = column_block * SIDE + c;
+        var x = vec4<f32>();
+        if row.s < place.rows_end && h < params.head_size {
+            x = source_query4(place.b, place.n, row.s, h);
+        }
+        put_query4(place.row_area + c, x);
+    }
+    order_lanes();
+    return query_matrix(place.area);
+}
+
+// Numbers the elements, row by row.
+fn positions(place: Place) -> SumMatrix {
+    order_lanes();
+    for (var c = place.part * 4u; c < SIDE; c += LANES_A_ROW * 4u) {
+        let first = place.row_area - place.area + c;
+        put_scores(place.row_area + c, vec4<f32>(vec4<u32>(first, first + 1u, first + 2u, first + 3u)));
+    }
+    return staged(place);
+}
+
+// Each row's largest score less HEADROOM, in all of the row's elements.
+fn largest_of_rows(x: SumMatrix, place: Place) -> SumMatrix {
+    stage(x, place);
+    var largest = LOWEST;
+    for (var c = 0u; c < SIDE; c += 4u) {
+        let s = get_scores(place.row_area + c);
+        let known = select(s, vec4<f32>(LOWEST), s == vec4<f32>(HIDDEN));
+        largest = max(largest, max(max(known.x, known.y), max(known.z, known.w)));
+    }
+    order_lanes();
+    for (var c = place.part * 4u; c < SIDE; c += LANES_A_ROW * 4u) {
+        put_scores(place.row_area + c, vec4<f32>(largest - HEADROOM));
+    }
+    return staged(place);
+}
+
+// The sum of this lane's part of its row.
+fn staged_sum(place: Place) -> f32 {
+    var sum = 0.0;
+    for (var c = place.part * 4u; c < SIDE; c += LANES_A_ROW * 4u) {
+        let x = get_scores(place.row_area + c);
+        sum += (x.x + x.y) + (x.z + x.w);
+    }
+    return sum;
+}
+
+// Stores a block of columns of this lane's row of O.
+fn store_staged(row: Row, place: Place, column_block: u32) {
+    for (var c = place.part * 4u; c < SIDE; c += LANES_A_ROW * 4u) {
+        let h = column_block * SIDE + c;
+        if row.s < place.rows_end && h < params.v_head_size {
+            store_row4(row, place, h, get_scores(place.row_area + c) * OUTPUT_FACTOR);
+        }
+    }
+}
+
+// Notes whether some row's scores exceed its reference by too much. Flags take turns, as lanes that are late may still ask for the
+// one of the tile before.
+fn look_at(x: SumBlocks, half: u32) {
+    if exceeds(x) {
+        atomicStore(&flags[half], 1u);
+    }
+}
+
+// Whether some lane noted that. To be asked behind a barrier.
+fn has_lost(half: u32) -> bool {
+    return atomicLoad(&flags[half]) != 0u;
+}
+
+// What comes between two barriers, for the tile of values at key t, in this half.
+fn advance(before: State, q: Queries, place: Place, half: u32, t: u32) -> State {
+    var state = before;
+    store_keys(place, state.keys_ahead, (1u - half) * HALF);
+    store_values(place, state.values_ahead, (1u - half) * HALF);
+    state.keys_ahead = load_keys(place, t + 4u * KEY_TILE);
+    state.values_ahead = load_values(place, t + 2u * KEY_TILE);
+    let scores = relative_scores(block_scores(q, half), state.references, place, t + 2u * KEY_TILE);
+    state.o = add_block(state.o, state.weights, half);
+    state = weigh(state);
+    state.scores = scores;
+    look_at(scores, half);
+    return state;
+}
+
+// Where a workgroup is: at the tile of values at key t, in this half.
+struct Turns {
+    state: State,
+    t: u32,
+    half: u32,
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(local_invocation_index) local_index: u32,
+    @builtin(subgroup_id) subgroup: u32,
+    @builtin(subgroup_invocation_id) lane: u32,
+) {
+    var place = place_of_lane(workgroup, local_index, subgroup, lane);
+    let t_begin = place.t_begin;
+    place.area = subgroup * SIDE * SIDE;
+    place.row_area = place.area + lane / LANES_A_ROW * SIDE;
+    place.row = place.rows_begin + subgroup * ROW_BLOCKS * SIDE;
+    let tiles = (max(place.t_end, t_begin) - t_begin + KEY_TILE - 1u) / KEY_TILE;
+
+    if local_index <= BEYOND {
+        atomicStore(&flags[local_index], 0u);
+    }
+    workgroupBarrier();
+    var rows = first_rows(place.row + lane / LANES_A_ROW);
+    let q = load_queries(rows, place);
+    workgroupBarrier();
+    store_keys(place, load_keys(place, t_begin), 0u);
+    store_values(place, load_values(place, t_begin), 0u);
+    store_keys(place, load_keys(place, t_begin + KEY_TILE), HALF);
+    var state: State;
+    state.keys_ahead = load_keys(place, t_begin + 2u * KEY_TILE);
+    state.values_ahead = load_values(place, t_begin + KEY_TILE);
+    workgroupBarrier();
+    state.references = lowest_references();
+    if tiles != 0u {
+        state = raise(state, q, place, 0u, t_begin);
+        state = weigh(state);
+        state.scores = relative_scores(block_scores(q, 1u), state.references, place, t_begin + KEY_TILE);
+        look_at(state.scores, 1u);
+    }
+    workgroupBarrier();
+    store_keys(place, state.keys_ahead, 0u);
+    state.keys_ahead = load_keys(place, t_begin + 3u * KEY_TILE);
+    workgroupBarrier();
+
+    var turns = Turns(state, t_begin, 0u);
+    // One round for each time that scores have outgrown references. It is apart from the loop over tiles, so that a compiler moves
+    // no matrix for its sake there.
+    while turns.t < place.t_end {
+        let other = 1u - turns.half;
+        if has_lost(other) {
+            turns.state = raise(turns.state, q, place, other, turns.t + KEY_TILE);
+            workgroupBarrier();
+            if local_index == 0u {
+                atomicStore(&flags[other], 0u);
+            }
+            workgroupBarrier();
+        }
+        turns = take_turns(turns, q, place);
+    }
+
+    rows = rows_of(rows, turns.state, place);
+    store_outputs(turns.state.o, rows, place);
+    answer_beyond(rows, place, t_begin);
+}

@@ -1,0 +1,95 @@
+// Functions of all elements of a matrix. WGSL cannot reach one, so these bodies only say which function of numbers is meant:
+// mha-gpu puts a loop in their place (elementwise.rs), which calls it for each element of a lane's part, a fragment, in turn.
+// Elements of a fragment of sums must stand for the same rows and columns as those of a left operand, which mha-gpu tries
+// before it offers these kernels.
+
+// What stands where there is no key, far below any score; its weight is 0.
+const HIDDEN: f32 = -1e30;
+
+fn lowest(x: f32) -> f32 {
+    return LOWEST;
+}
+
+fn each_lowest(x: SumMatrix) -> SumMatrix {
+    return x * lowest(0.0);
+}
+
+// A score from q·k.
+fn score(x: f32) -> f32 {
+    return x * (score_factor() * PRODUCT_FACTOR);
+}
+
+fn each_score(x: SumMatrix) -> SumMatrix {
+    return x * score(0.0);
+}
+
+// A score relative to its row's reference.
+fn relative_score(x: f32, reference: f32) -> f32 {
+    return fma(x, score_factor() * PRODUCT_FACTOR, -reference);
+}
+
+fn each_relative_score(x: SumMatrix, reference: SumMatrix) -> SumMatrix {
+    return x * relative_score(0.0, 0.0);
+}
+
+// A score by the number of its element, where masks or the end of the keys matter. `s` is the first row, `t` the first key.
+fn masked_element(x: f32, position: f32, place: Place, s: u32, t: u32) -> f32 {
+    let at = u32(position);
+    let key = t + at % SIDE;
+    let row = min(s + at / SIDE, place.rows_end - 1u);
+    return select(HIDDEN, masked_score(score(x), place.b, place.n, row, min(key, place.last)), key < place.t_end);
+}
+
+fn each_masked_element(x: SumMatrix, position: SumMatrix, place: Place, s: u32, t: u32) -> SumMatrix {
+    return x * masked_element(0.0, 0.0, place, s, t);
+}
+
+fn below(x: f32, reference: f32) -> f32 {
+    return select(x - reference, HIDDEN, x == HIDDEN);
+}
+
+fn each_below(x: SumMatrix, reference: SumMatrix) -> SumMatrix {
+    return x * below(0.0, 0.0);
+}
+
+fn each_hidden(x: SumMatrix) -> SumMatrix {
+    return x * hidden(0.0);
+}
+
+fn hidden(x: f32) -> f32 {
+    return HIDDEN;
+}
+
+fn each_weight(x: SumMatrix) -> SumMatrix {
+    return x * weight(0.0);
+}
+
+fn larger(x: f32, y: f32) -> f32 {
+    return max(x, y);
+}
+
+fn each_larger(x: SumMatrix, y: SumMatrix) -> SumMatrix {
+    return x * larger(0.0, 0.0);
+}
+
+// The largest of this lane's elements and a number.
+fn fold_larger(x: SumMatrix, largest: f32) -> f32 {
+    return larger(largest, largest);
+}
+
+// What rows shrink by when their reference is raised.
+fn shrink(before: f32, after: f32) -> f32 {
+    return weight(before - after);
+}
+
+fn each_shrink(before: SumMatrix, after: SumMatrix) -> SumMatrix {
+    return before * shrink(0.0, 0.0);
+}
+
+fn times(x: f32, y: f32) -> f32 {
+    return x * y;
+}
+
+fn each_times(x: SumMatrix, y: SumMatrix) -> SumMatrix {
+    return x * times(0.0, 0.0);
+}

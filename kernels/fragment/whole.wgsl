@@ -1,0 +1,35 @@
+// Left operands from sums, in float16.
+// References are above a row's first scores by it, so that scores may grow by more before weights leave float16's range.
+const HEADROOM: f32 = -4.0;
+
+fn half_of(x: f32) -> f16 {
+    return f16(x);
+}
+
+fn each_half_of(x: SumMatrix) -> LeftMatrix {
+    return LeftMatrix() * half_of(0.0);
+}
+
+fn left_of(x: SumMatrix) -> Left {
+    return each_half_of(x);
+}
+
+fn half_times(x: f16, y: f32) -> f16 {
+    return f16(f32(x) * y);
+}
+
+fn each_half_times(x: LeftMatrix, y: SumMatrix) -> LeftMatrix {
+    return x * half_times(0.0, 0.0);
+}
+
+fn shrunk(x: Left, factor: SumMatrix) -> Left {
+    return each_half_times(x, factor);
+}
+
+fn put_query4(at: u32, x: vec4<f32>) {
+    put_keys(at, vec4<f16>(x));
+}
+
+fn query_matrix(at: u32) -> Left {
+    return coopLoadT<LeftMatrix>(&keys[at / UNIT], SIDE / UNIT);
+}

@@ -1,0 +1,15 @@
+// Queries and weights as operands, by way of workgroup memory.
+const HEADROOM: f32 = 0.0;
+
+fn left_matrix(place: Place, row_block: u32, key_block: u32) -> Left {
+    let at = place.area + row_block * KEY_TILE + key_block * SIDE;
+    return coopLoadT<LeftMatrix>(&weights[at / UNIT], SCORES_ROW / UNIT);
+}
+
+fn put_query4(at: u32, x: vec4<f32>) {
+    put_weights(at, vec4<f16>(x));
+}
+
+fn put_weights4(at: u32, x: vec4<f32>) {
+    put_weights(at, vec4<f16>(x));
+}
