@@ -13,6 +13,7 @@ mod context;
 mod copies;
 mod disk_cache;
 mod elements;
+#[cfg(not(target_vendor = "apple"))]
 mod elementwise;
 mod error;
 mod gpu;

@@ -1,7 +1,6 @@
 //! Compiled pipelines, one for each [`Blueprint`], kept as long as the device.
 
 use std::any::Any;
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::num::NonZeroU64;
@@ -13,7 +12,6 @@ use mha_plan::{Blueprint, DeviceCaps};
 
 use crate::context::Context;
 use crate::disk_cache::DiskCache;
-use crate::elementwise;
 use crate::error::GpuError;
 
 /// Binding of the parameter block; storage bindings follow.
@@ -126,7 +124,19 @@ impl Pipelines {
         Ok(Pipeline { kernel, pipeline, group_layout: module.group_layout.clone() })
     }
 
+    /// A kernel that goes through the elements of matrices, which no device here offers.
+    #[cfg(target_vendor = "apple")]
+    fn translated(
+        &self,
+        kernel: &'static KernelInfo,
+        _constants: &[(&'static str, f64)],
+    ) -> Result<wgpu::ShaderModule, GpuError> {
+        let feature = "elements of cooperative matrices in reach, as on Vulkan";
+        Err(GpuError::Unsupported { kernel: kernel.name, feature, device: self.caps.name.clone() })
+    }
+
     /// A kernel that goes through the elements of matrices, as SPIR-V.
+    #[cfg(not(target_vendor = "apple"))]
     fn translated(
         &self,
         kernel: &'static KernelInfo,
@@ -134,12 +144,12 @@ impl Pipelines {
     ) -> Result<wgpu::ShaderModule, GpuError> {
         // wgpu numbers bindings in their order.
         let bindings: Vec<u32> = layout_entries(kernel).map(|entry| entry.binding).collect();
-        let spirv = elementwise::translate(kernel, constants, &bindings, self.checks)
+        let spirv = crate::elementwise::translate(kernel, constants, &bindings, self.checks)
             .map_err(|message| GpuError::Shader { kernel: kernel.name, message })?;
         self.compiling(kernel, || {
             let descriptor = wgpu::ShaderModuleDescriptorPassthrough {
                 label: Some(kernel.name),
-                entry_points: Cow::Owned(vec![wgpu::PassthroughShaderEntryPoint {
+                entry_points: std::borrow::Cow::Owned(vec![wgpu::PassthroughShaderEntryPoint {
                     name: kernel.entry_point.into(),
                     workgroup_size: (0, 0, 0),
                 }]),

@@ -185,7 +185,7 @@ pub(crate) fn choose(problem: &AttentionProblem, caps: &DeviceCaps, options: &Pl
         _ if !has_matrix_units(caps) => &[],
         // Where elements can't be reached, its refusal would say no more than that.
         _ if caps.element_sides.is_empty() => &[Lane::Matrix],
-        _ if problem.dtype == DType::F16 && problem.total_len() < LEAST_KEYS_OF_FRAGMENTS => &[Lane::Matrix],
+        _ if !pays_as_fragments(problem) => &[Lane::Matrix],
         _ => &[Lane::Fragment, Lane::Matrix],
     };
     let lanes = |others: [Lane; 2]| matrices.iter().copied().chain(others).collect::<Vec<_>>();
@@ -213,6 +213,13 @@ fn pays_on_matrices(problem: &AttentionProblem) -> bool {
     let is_wide = problem.head_size.max(problem.v_head_size) > WIDE_HEAD;
     let wide_pays = keys >= LEAST_KEYS_OF_WIDE_HEADS && products >= LEAST_PRODUCTS_OF_WIDE_HEADS;
     keys >= LEAST_KEYS_ON_MATRICES && problem.q_len >= LEAST_ROWS_ON_MATRICES && (!is_wide || wide_pays)
+}
+
+/// Whether lane fragment is known to be no slower than lane matrix: by its keys, and by head sizes that were measured. Others are
+/// candidates for a measurement on the device.
+fn pays_as_fragments(problem: &AttentionProblem) -> bool {
+    let is_measured = matches!(problem.head_size.max(problem.v_head_size), 33..=64 | 97..=128);
+    is_measured && (problem.dtype == DType::F32 || problem.total_len() >= LEAST_KEYS_OF_FRAGMENTS)
 }
 
 /// Whether lane rows takes a problem on a row for small ones.

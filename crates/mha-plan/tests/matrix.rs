@@ -102,6 +102,15 @@ fn path_auto_takes_matrices_where_they_pay() {
     // Few keys in float16 stay with the lane whose first tile costs less.
     assert!(f16((2048, 127), &devices::h100()).starts_with("matrix_"));
     assert!(f16((2048, 128), &out_of_reach).starts_with("matrix_"));
+    // Head sizes that nobody measured stay with lane matrix too.
+    for (head_size, lane) in
+        [(32, "matrix"), (33, "fragment"), (64, "fragment"), (80, "matrix"), (97, "fragment"), (128, "fragment")]
+    {
+        let shape = Shape { q_len: 2048, kv_len: 2048, head_size, v_head_size: head_size, ..Shape::default() };
+        let options = PlanOptions { path: PathChoice::Auto, ..PlanOptions::default() };
+        let decision = plan(&problem(shape), &devices::h100(), &options).unwrap().decision;
+        assert!(decision.starts_with(lane), "heads of {head_size}: {decision}");
+    }
     let starts_with = |path, (q_len, kv_len), caps: &DeviceCaps| {
         let problem = problem(Shape { q_len, kv_len, ..Shape::default() });
         let options = PlanOptions { path, ..PlanOptions::default() };
