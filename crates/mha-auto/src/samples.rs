@@ -105,8 +105,8 @@ mod tests {
             problem = half;
             halves += 1;
         }
-        // 2 x 64 heads of 4,096 rows, two lanes to a row on matrices, are 32 times 32,768 lanes.
-        assert_eq!((halves, problem.num_heads), (3, 8));
+        // 2 x 64 heads of 4,096 rows, a lane to a row on matrices, are 16 times 32,768 lanes.
+        assert_eq!((halves, problem.num_heads), (2, 16));
         assert_eq!(halved(&plain(1, 16, 64, 64, 64), &caps), None);
     }
 }

@@ -179,9 +179,9 @@ mod tests {
         report(&rows, &mut text).unwrap();
         let text = String::from_utf8(text).unwrap();
         let lines: Vec<&str> = text.lines().collect();
-        assert!(lines[2].starts_with("| same f32 | 2.000 ms | 0.900 ms | 0.900 ms | matrix 32 lanes"), "{text}");
+        assert!(lines[2].starts_with("| same f32 | 2.000 ms | 0.900 ms | 0.900 ms | fragment 32 lanes"), "{text}");
         assert!(lines[3].starts_with("| first f32 | 1.500 ms | 2.000 ms | 1.500 ms | rows 4 lanes"), "{text}");
-        assert!(lines[3].contains(", not matrix 32 lanes"), "{text}");
+        assert!(lines[3].contains(", not fragment 32 lanes"), "{text}");
         assert!(
             lines[4].starts_with("| again f32 | 1.500 ms | 1.500 ms | 1.500 ms | rows") && !lines[4].contains("not"),
             "{text}"
