@@ -1,13 +1,13 @@
 // The prefill lane on cooperative matrices whose elements can be reached. A subgroup takes ROW_BLOCKS blocks of query rows and
 // keeps Q, O, scores and weights in matrices; keys and values alone pass through workgroup memory, in two halves, one of which is
-// filled while the other is in use. Three things of different tiles are made between two barriers, none of which waits for
-// another: the products of a tile's keys, the weights of the tile before, and the weighted values of the one before that.
+// filled while the other is in use. Two things of different tiles are made between two barriers, neither of which waits for the
+// other: the products of a tile's keys, and the weights and weighted values of the tile before.
 
 // Weights are float16, of which 65504 is the largest: scores may exceed their row's reference by this, in units of log2 or of e.
 const LARGEST_LOG2: f32 = 15.0;
 const LARGEST_NATURAL: f32 = 10.0;
 
-const KEY_TILE: u32 = SIDE;
+const KEY_TILE: u32 = KEY_GROUPS * KEY_BLOCKS * SIDE;
 // Keys in workgroup memory.
 const HELD_KEYS: u32 = 2u * KEY_TILE;
 // Rows in workgroup memory are padded so that neighbours are on different banks.
@@ -24,17 +24,16 @@ var<workgroup> values: array<Half, TILE_AREA>;
 var<workgroup> flags: array<atomic<u32>, 4>;
 const BEYOND: u32 = 2u;
 
-// What a subgroup holds. Behind the barrier that comes before tile i's weighted values, weights are of tile i, scores of tile
-// i + 1, and products of tile i + 2 can be made.
+// What a subgroup holds. Behind the barrier that comes before tile i's weighted values, scores are of tile i, and products of tile
+// i + 1 can be made.
 struct State {
     o: Outputs,
     // Of weights, element by element.
     sums: SumBlocks,
     // What a row's scores are relative to, in all elements of the row.
     references: SumBlocks,
-    scores: SumBlocks,
-    weights: LeftBlocks,
-    // What has been loaded of the tiles that come into workgroup memory next: i + 3 of keys, i + 1 of values.
+    scores: TileSums,
+    // What has been loaded of the tiles that come into workgroup memory next: i + 2 of keys, i + 1 of values.
     keys_ahead: Ahead,
     values_ahead: Ahead,
 }
@@ -56,18 +55,32 @@ fn staged(place: Place) -> SumMatrix {
     return coopLoadT<SumMatrix>(&scores[place.area / UNIT], SIDE / UNIT);
 }
 
+// What a lane loads of a block of columns of a row of Q: as many vectors as it takes for LANES_A_ROW lanes.
+struct QueryPart {
+    low: vec4<f32>,
+    high: vec4<f32>,
+}
+const_assert SIDE == 2u * 4u * LANES_A_ROW;
+
+// Loaded on every path, so that no load waits for a branch.
+fn query4_or_zero(row: Row, place: Place, h: u32) -> vec4<f32> {
+    let s = min(row.s, place.rows_end - 1u);
+    let x = source_query4(place.b, place.n, s, min(h, (params.head_size - 1u) / 4u * 4u));
+    return select(vec4<f32>(), x, row.s < place.rows_end && h < params.head_size);
+}
+
+fn query_part(row: Row, place: Place, column_block: u32) -> QueryPart {
+    let h = column_block * SIDE + place.part * 4u;
+    return QueryPart(query4_or_zero(row, place, h), query4_or_zero(row, place, h + LANES_A_ROW * 4u));
+}
+
 // A block of columns of the subgroup's queries, by way of where keys will be: packed as operands are, which what is made element by
 // element may not be for as long as it lives.
-fn query_block(row: Row, place: Place, column_block: u32) -> Left {
+fn query_block(part: QueryPart, place: Place) -> Left {
     order_lanes();
-    for (var c = place.part * 4u; c < SIDE; c += LANES_A_ROW * 4u) {
-        let h = column_block * SIDE + c;
-        var x = vec4<f32>();
-        if row.s < place.rows_end && h < params.head_size {
-            x = source_query4(place.b, place.n, row.s, h);
-        }
-        put_query4(place.row_area + c, x);
-    }
+    let at = place.row_area + place.part * 4u;
+    put_query4(at, part.low);
+    put_query4(at + LANES_A_ROW * 4u, part.high);
     order_lanes();
     return query_matrix(place.area);
 }
@@ -120,7 +133,7 @@ fn store_staged(row: Row, place: Place, column_block: u32) {
 
 // Notes whether some row's scores exceed its reference by too much. Flags take turns, as lanes that are late may still ask for the
 // one of the tile before.
-fn look_at(x: SumBlocks, half: u32) {
+fn look_at(x: TileSums, half: u32) {
     if exceeds(x) {
         atomicStore(&flags[half], 1u);
     }
@@ -131,22 +144,23 @@ fn has_lost(half: u32) -> bool {
     return atomicLoad(&flags[half]) != 0u;
 }
 
-// What comes between two barriers, for the tile of values at key t, in this half.
+// What comes between two barriers, for the tile at key t, whose keys and values are in this half.
 fn advance(before: State, q: Queries, place: Place, half: u32, t: u32) -> State {
     var state = before;
-    store_keys(place, state.keys_ahead, (1u - half) * HALF);
+    store_keys(place, state.keys_ahead, half * HALF);
     store_values(place, state.values_ahead, (1u - half) * HALF);
-    state.keys_ahead = load_keys(place, t + 4u * KEY_TILE);
+    state.keys_ahead = load_keys(place, t + 3u * KEY_TILE);
     state.values_ahead = load_values(place, t + 2u * KEY_TILE);
-    let scores = relative_scores(block_scores(q, half), state.references, place, t + 2u * KEY_TILE);
-    state.o = add_block(state.o, state.weights, half);
-    state = weigh(state);
-    state.scores = scores;
-    look_at(scores, half);
+    let weighed = weigh(state.scores, state.sums);
+    state.sums = weighed.sums;
+    state.o = add_tile(state.o, weighed.weights, place, half);
+    let products = tile_products(q, place, 1u - half);
+    state.scores = relative_scores(products, state.references, place, t + KEY_TILE);
+    look_at(state.scores, 1u - half);
     return state;
 }
 
-// Where a workgroup is: at the tile of values at key t, in this half.
+// Where a workgroup is: at the tile at key t, in this half.
 struct Turns {
     state: State,
     t: u32,
@@ -162,9 +176,11 @@ fn main(
 ) {
     var place = place_of_lane(workgroup, local_index, subgroup, lane);
     let t_begin = place.t_begin;
+    let row_subgroups = SUBGROUPS / KEY_GROUPS;
     place.area = subgroup * SIDE * SIDE;
     place.row_area = place.area + lane / LANES_A_ROW * SIDE;
-    place.row = place.rows_begin + subgroup * ROW_BLOCKS * SIDE;
+    place.row = place.rows_begin + subgroup % row_subgroups * ROW_BLOCKS * SIDE;
+    place.key_block = subgroup / row_subgroups * KEY_BLOCKS;
     let tiles = (max(place.t_end, t_begin) - t_begin + KEY_TILE - 1u) / KEY_TILE;
 
     if local_index <= BEYOND {
@@ -172,11 +188,14 @@ fn main(
     }
     workgroupBarrier();
     var rows = first_rows(place.row + lane / LANES_A_ROW);
+    let first_keys = load_keys(place, t_begin);
+    let first_values = load_values(place, t_begin);
+    let second_keys = load_keys(place, t_begin + KEY_TILE);
     let q = load_queries(rows, place);
     workgroupBarrier();
-    store_keys(place, load_keys(place, t_begin), 0u);
-    store_values(place, load_values(place, t_begin), 0u);
-    store_keys(place, load_keys(place, t_begin + KEY_TILE), HALF);
+    store_keys(place, first_keys, 0u);
+    store_values(place, first_values, 0u);
+    store_keys(place, second_keys, HALF);
     var state: State;
     state.keys_ahead = load_keys(place, t_begin + 2u * KEY_TILE);
     state.values_ahead = load_values(place, t_begin + KEY_TILE);
@@ -184,32 +203,27 @@ fn main(
     state.references = lowest_references();
     if tiles != 0u {
         state = raise(state, q, place, 0u, t_begin);
-        state = weigh(state);
-        state.scores = relative_scores(block_scores(q, 1u), state.references, place, t_begin + KEY_TILE);
-        look_at(state.scores, 1u);
     }
-    workgroupBarrier();
-    store_keys(place, state.keys_ahead, 0u);
-    state.keys_ahead = load_keys(place, t_begin + 3u * KEY_TILE);
     workgroupBarrier();
 
     var turns = Turns(state, t_begin, 0u);
     // One round for each time that scores have outgrown references. It is apart from the loop over tiles, so that a compiler moves
     // no matrix for its sake there.
     while turns.t < place.t_end {
-        let other = 1u - turns.half;
-        if has_lost(other) {
-            turns.state = raise(turns.state, q, place, other, turns.t + KEY_TILE);
+        if has_lost(turns.half) {
+            turns.state = raise(turns.state, q, place, turns.half, turns.t);
             workgroupBarrier();
             if local_index == 0u {
-                atomicStore(&flags[other], 0u);
+                atomicStore(&flags[turns.half], 0u);
             }
             workgroupBarrier();
         }
         turns = take_turns(turns, q, place);
     }
 
-    rows = rows_of(rows, turns.state, place);
-    store_outputs(turns.state.o, rows, place);
+    state = merged(turns.state, place);
+    place.rows_end = select(0u, place.rows_end, place.key_block == 0u);
+    rows = rows_of(rows, state, place);
+    store_outputs(state.o, rows, place);
     answer_beyond(rows, place, t_begin);
 }

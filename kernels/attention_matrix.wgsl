@@ -12,6 +12,8 @@ const LARGEST_SUM: f32 = 32768.0;
 const KEY_TILE: u32 = LANES_A_ROW * 8u;
 // Keys in workgroup memory.
 const HELD_KEYS: u32 = KEY_TILE;
+// All subgroups see all keys.
+const KEY_GROUPS: u32 = 1u;
 // Rows in workgroup memory are padded so that neighbours are on different banks. In scores, row i of every block of query rows
 // stands side by side with those of the others.
 const TILE_ROW: u32 = COLUMNS + 8u;

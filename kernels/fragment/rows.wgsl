@@ -1,10 +1,23 @@
 // What lane fragment does for N blocks of query rows.
 
-// A block of columns of Q, by way of workgroup memory.
-fn staged_query(rows: Rows, place: Place, column_block: u32) -> LeftBlocks {
+struct QueryParts {
+    //% for r in range(N)
+    r${r}: QueryPart,
+    //% endfor
+}
+
+fn query_parts(rows: Rows, place: Place, column_block: u32) -> QueryParts {
+    return QueryParts(
+        //% for r in range(N)
+        query_part(rows.r${r}, place, column_block),
+        //% endfor
+    );
+}
+
+fn staged_query(parts: QueryParts, place: Place) -> LeftBlocks {
     return LeftBlocks(
         //% for r in range(N)
-        query_block(rows.r${r}, place, column_block),
+        query_block(parts.r${r}, place),
         //% endfor
     );
 }
@@ -16,40 +29,16 @@ fn store_block(sums: SumBlocks, rows: Rows, place: Place, column_block: u32) {
     //% endfor
 }
 
-// Scores of the tile at key t0 relative to references.
-fn relative_scores(products: SumBlocks, references: SumBlocks, place: Place, t0: u32) -> SumBlocks {
-    var x: SumBlocks;
-    if t0 >= place.t_end {
-        //% for r in range(N)
-        x.r${r} = each_hidden(products.r${r});
-        //% endfor
-    } else if is_masked(place, t0) {
-        let scores = masked_scores(products, place, t0);
-        //% for r in range(N)
-        x.r${r} = each_below(scores.r${r}, references.r${r});
-        //% endfor
-    } else {
-        //% for r in range(N)
-        x.r${r} = each_relative_score(products.r${r}, references.r${r});
-        //% endfor
-    }
-    return x;
-}
-
-fn masked_scores(products: SumBlocks, place: Place, t0: u32) -> SumBlocks {
-    let position = positions(place);
+// Of a block of keys: products relative to references, as scores and not relative, masked scores relative, and what hides all.
+fn relative_block(products: SumBlocks, references: SumBlocks) -> SumBlocks {
     return SumBlocks(
         //% for r in range(N)
-        each_masked_element(products.r${r}, position, place, place.row${plus(r, "SIDE")}, t0),
+        each_relative_score(products.r${r}, references.r${r}),
         //% endfor
     );
 }
 
-fn absolute_scores(q: Queries, place: Place, half: u32, t0: u32) -> SumBlocks {
-    let products = block_scores(q, half);
-    if is_masked(place, t0) {
-        return masked_scores(products, place, t0);
-    }
+fn score_block(products: SumBlocks) -> SumBlocks {
     return SumBlocks(
         //% for r in range(N)
         each_score(products.r${r}),
@@ -57,14 +46,45 @@ fn absolute_scores(q: Queries, place: Place, half: u32, t0: u32) -> SumBlocks {
     );
 }
 
-// Whether a score exceeds its reference by more than weights can hold.
-fn exceeds(x: SumBlocks) -> bool {
-    var most = x.r0;
+fn below_block(scores: SumBlocks, references: SumBlocks) -> SumBlocks {
+    return SumBlocks(
+        //% for r in range(N)
+        each_below(scores.r${r}, references.r${r}),
+        //% endfor
+    );
+}
+
+fn hidden_block(products: SumBlocks) -> SumBlocks {
+    return SumBlocks(
+        //% for r in range(N)
+        each_hidden(products.r${r}),
+        //% endfor
+    );
+}
+
+// Scores of the block at key t.
+fn masked_block(products: SumBlocks, position: SumMatrix, place: Place, t: u32) -> SumBlocks {
+    return SumBlocks(
+        //% for r in range(N)
+        each_masked_element(products.r${r}, position, place, place.row${plus(r, "SIDE")}, t),
+        //% endfor
+    );
+}
+
+fn larger_blocks(x: SumBlocks, y: SumBlocks) -> SumBlocks {
+    return SumBlocks(
+        //% for r in range(N)
+        each_larger(x.r${r}, y.r${r}),
+        //% endfor
+    );
+}
+
+fn largest_of_blocks(x: SumBlocks) -> SumMatrix {
+    var largest = x.r0;
     //% for r in range(1, N)
-    most = each_larger(most, x.r${r});
+    largest = each_larger(largest, x.r${r});
     //% endfor
-    let largest = fold_larger(most, 0.0);
-    return largest > select(LARGEST_NATURAL, LARGEST_LOG2, LOG2_SCORES);
+    return largest;
 }
 
 fn lowest_references() -> SumBlocks {
@@ -75,35 +95,46 @@ fn lowest_references() -> SumBlocks {
     );
 }
 
-// The weights of scores, their sums and the operands that they make.
-fn weigh(before: State) -> State {
-    var state = before;
-    //% for r in range(N)
-    let w${r} = each_weight(state.scores.r${r});
-    state.sums.r${r} = state.sums.r${r} + w${r};
-    state.weights.r${r} = left_of(w${r});
-    //% endfor
-    return state;
+fn add_blocks(x: SumBlocks, y: SumBlocks) -> SumBlocks {
+    return SumBlocks(
+        //% for r in range(N)
+        x.r${r} + y.r${r},
+        //% endfor
+    );
 }
 
-// Raises references so that no score of the tile at key t0 exceeds its row's by more than HEADROOM.
-fn raise(before: State, q: Queries, place: Place, half: u32, t0: u32) -> State {
-    var state = before;
-    let scores = absolute_scores(q, place, half, t0);
-    //% for r in range(N)
-    let reference${r} = each_larger(state.references.r${r}, largest_of_rows(scores.r${r}, place));
-    let shrink${r} = each_shrink(state.references.r${r}, reference${r});
-    state.references.r${r} = reference${r};
-    state.scores.r${r} = each_below(scores.r${r}, reference${r});
-    state.sums.r${r} = each_times(state.sums.r${r}, shrink${r});
-    state.weights.r${r} = shrunk(state.weights.r${r}, shrink${r});
-    //% endfor
-    state.o = shrunk_outputs(state.o, SumBlocks(
+fn weight_block(scores: SumBlocks) -> SumBlocks {
+    return SumBlocks(
         //% for r in range(N)
-        shrink${r},
+        each_weight(scores.r${r}),
         //% endfor
-    ));
-    return state;
+    );
+}
+
+fn left_blocks(weights: SumBlocks) -> LeftBlocks {
+    return LeftBlocks(
+        //% for r in range(N)
+        left_of(weights.r${r}),
+        //% endfor
+    );
+}
+
+// References that none of these scores exceeds by more than HEADROOM.
+fn raised_references(references: SumBlocks, scores: SumBlocks, place: Place) -> SumBlocks {
+    return SumBlocks(
+        //% for r in range(N)
+        each_larger(references.r${r}, largest_of_rows(scores.r${r}, place)),
+        //% endfor
+    );
+}
+
+// What rows shrink by.
+fn shrink_blocks(before: SumBlocks, after: SumBlocks) -> SumBlocks {
+    return SumBlocks(
+        //% for r in range(N)
+        each_shrink(before.r${r}, after.r${r}),
+        //% endfor
+    );
 }
 
 fn times_blocks(x: SumBlocks, factors: SumBlocks) -> SumBlocks {

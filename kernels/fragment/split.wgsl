@@ -23,26 +23,6 @@ fn left_of(x: SumMatrix) -> Left {
     return Left(each_high_of(x), each_low_of(x));
 }
 
-fn high_times(high: f16, low: f16, factor: f32) -> f16 {
-    return high_of((f32(high) + f32(low)) * factor);
-}
-
-fn low_times(high: f16, low: f16, factor: f32) -> f16 {
-    return low_of((f32(high) + f32(low)) * factor);
-}
-
-fn each_high_times(high: LeftMatrix, low: LeftMatrix, factor: SumMatrix) -> LeftMatrix {
-    return high * high_times(0.0, 0.0, 0.0);
-}
-
-fn each_low_times(high: LeftMatrix, low: LeftMatrix, factor: SumMatrix) -> LeftMatrix {
-    return high * low_times(0.0, 0.0, 0.0);
-}
-
-fn shrunk(x: Left, factor: SumMatrix) -> Left {
-    return Left(each_high_times(x.high, x.low, factor), each_low_times(x.high, x.low, factor));
-}
-
 fn put_query4(at: u32, x: vec4<f32>) {
     let spread = in_range(x * SPREAD);
     let high = high_part(spread);

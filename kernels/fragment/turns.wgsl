@@ -8,7 +8,7 @@ fn take_turns(before: Turns, q: Queries, place: Place) -> Turns {
         turns.t += KEY_TILE;
         turns.half = 1u - turns.half;
         workgroupBarrier();
-        if turns.t >= place.t_end || has_lost(1u - turns.half) {
+        if turns.t >= place.t_end || has_lost(turns.half) {
             break;
         }
         //% endfor

@@ -14,18 +14,6 @@ fn left_of(x: SumMatrix) -> Left {
     return each_half_of(x);
 }
 
-fn half_times(x: f16, y: f32) -> f16 {
-    return f16(f32(x) * y);
-}
-
-fn each_half_times(x: LeftMatrix, y: SumMatrix) -> LeftMatrix {
-    return x * half_times(0.0, 0.0);
-}
-
-fn shrunk(x: Left, factor: SumMatrix) -> Left {
-    return each_half_times(x, factor);
-}
-
 fn put_query4(at: u32, x: vec4<f32>) {
     put_keys(at, vec4<f16>(x));
 }

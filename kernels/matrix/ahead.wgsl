@@ -8,7 +8,7 @@ struct Ahead {
 fn load_keys(place: Place, t0: u32) -> Ahead {
     return Ahead(
         //% for i in range(N)
-        next_key(place, t0, place.local_index${plus(i, "WORKGROUP_SIZE")}),
+        next_key(place, t0, ${i}u),
         //% endfor
     );
 }
@@ -16,20 +16,20 @@ fn load_keys(place: Place, t0: u32) -> Ahead {
 // `at` is where the tile begins.
 fn store_keys(place: Place, ahead: Ahead, at: u32) {
     //% for i in range(N)
-    store_key(place.local_index${plus(i, "WORKGROUP_SIZE")}, ahead.x${i}, at);
+    store_key(place, ${i}u, ahead.x${i}, at);
     //% endfor
 }
 
 fn load_values(place: Place, t0: u32) -> Ahead {
     return Ahead(
         //% for i in range(N)
-        next_value(place, t0, place.local_index${plus(i, "WORKGROUP_SIZE")}),
+        next_value(place, t0, ${i}u),
         //% endfor
     );
 }
 
 fn store_values(place: Place, ahead: Ahead, at: u32) {
     //% for i in range(N)
-    store_value(place.local_index${plus(i, "WORKGROUP_SIZE")}, ahead.x${i}, at);
+    store_value(place, ${i}u, ahead.x${i}, at);
     //% endfor
 }

@@ -4,14 +4,6 @@ const COLUMN_BLOCKS: u32 = ${N}u;
 alias Queries = array<LeftBlocks, ${N}>;
 alias Outputs = array<SumBlocks, ${N}>;
 
-fn load_queries(rows: Rows, place: Place) -> Queries {
-    var q: Queries;
-    //% for c in range(N)
-    q[${c}] = staged_query(rows, place, ${c}u);
-    //% endfor
-    return q;
-}
-
 // Q times a block of keys.
 fn block_scores(q: Queries, key_block: u32) -> SumBlocks {
     var s = Chains();

@@ -6,10 +6,12 @@ override PARTIAL: bool;
 const LANES_A_ROW: u32 = LANES / SIDE;
 const COLUMNS: u32 = COLUMN_BLOCKS * SIDE;
 const PIECES: u32 = COLUMNS / PIECE;
-const TILE_LENGTH: u32 = KEY_TILE * PIECES;
 // Named, as naga 30 cannot process the override of an unnamed array length.
 override SUBGROUPS: u32 = WORKGROUP_SIZE / LANES;
-override ROWS: u32 = SUBGROUPS * ROW_BLOCKS * SIDE;
+override ROWS: u32 = SUBGROUPS / KEY_GROUPS * ROW_BLOCKS * SIDE;
+// Rows of a tile of keys that the lanes load at once, a piece each. What is left of the lanes loads nothing, so that a lane's columns are
+// the same in all rounds.
+override ROUND: u32 = WORKGROUP_SIZE / PIECES;
 
 // Where a lane stands in the problem and in the workgroup.
 struct Place {
@@ -23,7 +25,15 @@ struct Place {
     // A key that there is, even where the range is empty.
     last: u32,
     split: u32,
-    local_index: u32,
+    // Of this lane's pieces of keys and values in the first round: the row, where that is in a tile, the column, of which there is one
+    // even where it is past the last, and where the column of key 0 is.
+    piece_row: u32,
+    piece_at: u32,
+    key_column: u32,
+    value_column: u32,
+    key_is_inside: bool,
+    key_at: u32,
+    value_at: u32,
     // The first row of the subgroup.
     row: u32,
     // Of the subgroup, in scores and weights, and of this lane's row in each block.
@@ -31,6 +41,8 @@ struct Place {
     row_area: u32,
     // Which of the row's lanes this is.
     part: u32,
+    // Where subgroups share out a tile's keys: the first block of this one.
+    key_block: u32,
 }
 
 // A lane's part in the softmax of one row.
@@ -63,41 +75,51 @@ fn place_of_lane(workgroup: vec3<u32>, local_index: u32, subgroup: u32, lane: u3
     }
     place.last = max(place.t_end, t_begin + 1u) - 1u;
     place.split = params.first_split + split;
-    place.local_index = local_index;
+    place.piece_row = local_index / PIECES;
+    let column = local_index % PIECES * PIECE;
+    place.piece_at = place.piece_row * TILE_ROW + column;
+    place.key_column = min(column, (params.head_size - 1u) / PIECE * PIECE);
+    place.value_column = min(column, (params.v_head_size - 1u) / PIECE * PIECE);
+    place.key_is_inside = column < params.head_size;
+    place.key_at = element(params.key, place.b, place.n, 0u) + place.key_column;
+    place.value_at = element(params.value, place.b, place.n, 0u) + place.value_column;
     place.part = lane % LANES_A_ROW;
     return place;
 }
 
-// Piece i of the key tile at key t0. Loaded on every path, so that nothing waits for it before it is stored: past the last
-// key it is some other key, whose weights are 0; past the last column it is zeroed when stored.
-fn next_key(place: Place, t0: u32, i: u32) -> Piece {
-    let t = min(t0 + i / PIECES, place.last);
-    let h = min(i % PIECES, (params.head_size - 1u) / PIECE) * PIECE;
+// This lane's piece of the key tile at key t0 in round n. Loaded on every path, so that nothing waits for it before it is stored: past
+// the last key it is some other key, whose weights are 0; past the last column it is zeroed when stored.
+fn next_key(place: Place, t0: u32, n: u32) -> Piece {
+    let t = min(t0 + place.piece_row + n * ROUND, place.last);
     if PAST || KV_BIAS {
-        return source_key_piece(place.b, place.n, t, h);
+        return source_key_piece(place.b, place.n, t, place.key_column);
     }
-    return key_piece(element(params.key, place.b, place.n, t) + h, params.head_size - h);
+    return key_piece(place.key_at + t * params.key.row, params.head_size - place.key_column);
 }
 
-fn next_value(place: Place, t0: u32, i: u32) -> Piece {
-    let t = min(t0 + i / PIECES, place.last);
-    let h = min(i % PIECES, (params.v_head_size - 1u) / PIECE) * PIECE;
+fn next_value(place: Place, t0: u32, n: u32) -> Piece {
+    let t = min(t0 + place.piece_row + n * ROUND, place.last);
     if PAST || KV_BIAS {
-        return source_value_piece(place.b, place.n, t, h);
+        return source_value_piece(place.b, place.n, t, place.value_column);
     }
-    return value_piece(element(params.value, place.b, place.n, t) + h, params.v_head_size - h);
+    return value_piece(place.value_at + t * params.value.row, params.v_head_size - place.value_column);
 }
 
-fn store_key(i: u32, piece: Piece, at: u32) {
-    if i < TILE_LENGTH {
-        put_key_piece(at + i / PIECES * TILE_ROW + i % PIECES * PIECE, select(Piece(), piece, i % PIECES * PIECE < params.head_size));
+// Whether this lane has a piece in round n.
+fn has_piece(place: Place, n: u32) -> bool {
+    return place.piece_row < ROUND && place.piece_row + n * ROUND < KEY_TILE;
+}
+
+fn store_key(place: Place, n: u32, piece: Piece, at: u32) {
+    if has_piece(place, n) {
+        put_key_piece(at + place.piece_at + n * ROUND * TILE_ROW, select(Piece(), piece, place.key_is_inside));
     }
 }
 
 // Columns past the last make columns of O that are not stored.
-fn store_value(i: u32, piece: Piece, at: u32) {
-    if i < TILE_LENGTH {
-        put_value_piece(at + i / PIECES * TILE_ROW + i % PIECES * PIECE, piece);
+fn store_value(place: Place, n: u32, piece: Piece, at: u32) {
+    if has_piece(place, n) {
+        put_value_piece(at + place.piece_at + n * ROUND * TILE_ROW, piece);
     }
 }
 

@@ -40,9 +40,11 @@ pub(crate) const FEW_KEYS_TO_SPLIT: u32 = 128;
 /// Longest query that the short-query lane takes.
 pub const SHORT_QUERY: u32 = 16;
 
-/// Keys below which lane fragment, whose first tile costs more, does not pay in float16: on an H100 77 keys of heads of 40 take it
-/// 0.029 ms and lane matrix 0.026, 577 of heads of 64 both 0.025. In float32 77 keys take it 0.040 ms and lane matrix 0.046.
+/// Keys below which lane fragment, whose first tile costs more, does not pay: on an H100 77 keys of heads of 40 take it 0.029 ms in
+/// float16 and lane matrix 0.025, 108 keys of heads of 51 in float32 0.039 and 0.025. In float32 heads of up to 48 have no such bound: 77
+/// keys take it 0.035 ms and lane matrix 0.042.
 const LEAST_KEYS_OF_FRAGMENTS: u32 = 128;
+const ANY_KEYS_OF_FRAGMENTS: u32 = 48;
 
 /// One algorithm for attention in WGSL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -215,11 +217,13 @@ fn pays_on_matrices(problem: &AttentionProblem) -> bool {
     keys >= LEAST_KEYS_ON_MATRICES && problem.q_len >= LEAST_ROWS_ON_MATRICES && (!is_wide || wide_pays)
 }
 
-/// Whether lane fragment is known to be no slower than lane matrix: by its keys, and by head sizes that were measured. Others are
+/// Whether lane fragment is known to be no slower than lane matrix: by keys, and by head sizes that were measured. Others are
 /// candidates for a measurement on the device.
 fn pays_as_fragments(problem: &AttentionProblem) -> bool {
-    let is_measured = matches!(problem.head_size.max(problem.v_head_size), 33..=64 | 97..=128);
-    is_measured && (problem.dtype == DType::F32 || problem.total_len() >= LEAST_KEYS_OF_FRAGMENTS)
+    let head_size = problem.head_size.max(problem.v_head_size);
+    let is_measured = matches!(head_size, 33..=64 | 97..=128);
+    let any_keys = problem.dtype == DType::F32 && head_size <= ANY_KEYS_OF_FRAGMENTS;
+    is_measured && (any_keys || problem.total_len() >= LEAST_KEYS_OF_FRAGMENTS)
 }
 
 /// Whether lane rows takes a problem on a row for small ones.
@@ -286,6 +290,7 @@ pub(crate) fn lane_choice(
         let same = || fitting().filter(|row| kind(row) == kind(first));
         // Single rows are for few keys alone.
         let class = || same().filter(|row| lane != Lane::Rows || row.rows > 1 || first.rows == 1);
+        let padded = |row: &TuningRow| problem.q_len.div_ceil(row.tile_rows()) * row.tile_rows();
         let few_keys = lane == Lane::Rows && problem.total_len() <= FEW_KEYS_TO_SPLIT;
         if let Some(single) = same().find(|row| row.rows == 1 && few_keys && leaves_idle(problem, first, caps)) {
             return single;
@@ -298,12 +303,15 @@ pub(crate) fn lane_choice(
             // A device that is three quarters full gains nothing from smaller workgroups, each of which loads all keys, unless
             // the larger ones would be empty to a fifth more.
             _ => {
-                let padded = |row: &TuningRow| problem.q_len.div_ceil(row.tile_rows()) * row.tile_rows();
                 let least = class().map(padded).min().unwrap_or(0);
-                4 * busy_lanes(problem, row) >= 3 * wanted_lanes(caps) && 4 * padded(row) <= 5 * least
+                let eighths = if is_last_before_groups(row, class().next_back()) { 5 } else { 6 };
+                8 * busy_lanes(problem, row) >= eighths * wanted_lanes(caps) && 4 * padded(row) <= 5 * least
             }
         };
-        class().find(suits).or_else(|| class().next_back()).unwrap_or(first)
+        let row = class().find(suits).or_else(|| class().next_back()).unwrap_or(first);
+        // Of workgroups of several sizes with the same tile on matrices the one with the fewest rows that are not there; of those the largest.
+        let sizes = class().filter(|other| lane.on_matrices() && other.tile == row.tile);
+        sizes.min_by_key(|row| (padded(row), u32::MAX - row.workgroup_size)).unwrap_or(row)
     });
     let Some(row) = row else {
         let refusal = match covering().next() {
@@ -418,7 +426,8 @@ pub(crate) fn fits(lane: Lane, row: &TuningRow, problem: &AttentionProblem, caps
         return Err(format!("tile {} loads {ahead} pieces a lane ahead, where its keys take {loads}", row.tile));
     }
     // Lane fragment puts a matrix of each subgroup's queries where keys will be.
-    let held = row.matrix().map_or(0, |tile| 2 * (tile.column_blocks * tile.side + 8) / tile.side);
+    let held =
+        row.matrix().map_or(0, |tile| 2 * row.key_tile * (tile.column_blocks * tile.side + 8) / tile.side.pow(2));
     if lane == Lane::Fragment && row.workgroup_size / row.lanes > held {
         let subgroups = row.workgroup_size / row.lanes;
         return Err(format!("tile {} has room for the queries of {held} subgroups, got {subgroups}", row.tile));
@@ -435,7 +444,16 @@ fn loads_ahead(lane: Lane, row: &TuningRow) -> Option<(u32, u32)> {
     let ahead = row.ahead();
     let packs = lane.on_matrices() && row.dtype == DType::F16;
     let columns = row.columns4() / if packs { 2 } else { 1 };
-    (ahead > 0).then(|| (ahead, (row.key_tile * columns).div_ceil(row.workgroup_size)))
+    let loads = if lane.on_matrices() {
+        // Whole rows at a time; a workgroup smaller than a row has none.
+        match row.workgroup_size / columns {
+            0 => u32::MAX,
+            rows => row.key_tile.div_ceil(rows),
+        }
+    } else {
+        (row.key_tile * columns).div_ceil(row.workgroup_size)
+    };
+    (ahead > 0).then_some((ahead, loads))
 }
 
 /// Why a device's cooperative matrices can't run a row: its shape must be listed, and a subgroup be what the row is for.
@@ -500,6 +518,14 @@ pub fn workgroup_memory(lane: Lane, row: &TuningRow, problem: &AttentionProblem)
     }
 }
 
+/// Whether what follows in a row's class is groups of subgroups that share out the keys, given the class's last row. They need so much
+/// workgroup memory that a core takes one workgroup, and pay only where each gets a core: on an H100, 132 of them. 9,232 rows of all heads
+/// together take 0.024 ms without groups and 0.0225 with them.
+fn is_last_before_groups(row: &TuningRow, last: Option<&TuningRow>) -> bool {
+    let tile = |row: &TuningRow| row.matrix().map_or((0, 1), |tile| (tile.row_blocks, tile.key_groups));
+    last.is_some_and(|last| tile(last).1 > 1 && tile(row) == (tile(last).0, 1))
+}
+
 /// Lanes that keep the largest GPUs of a kind busy; on a CPU a few threads share the work.
 pub(crate) fn wanted_lanes(caps: &DeviceCaps) -> u64 {
     match caps.kind {
@@ -518,7 +544,8 @@ fn leaves_idle(problem: &AttentionProblem, row: &TuningRow, caps: &DeviceCaps) -
 /// Lanes that a prefill lane gives rows of a problem whose keys are not split.
 pub(crate) fn busy_lanes(problem: &AttentionProblem, row: &TuningRow) -> u64 {
     let rows = u64::from(problem.batch) * u64::from(problem.num_heads) * u64::from(problem.q_len);
-    rows * u64::from(row.lanes) / u64::from(row.rows)
+    let key_groups = row.matrix().map_or(1, |tile| tile.key_groups);
+    rows * u64::from(row.lanes * key_groups) / u64::from(row.rows)
 }
 
 /// Workgroups that a prefill lane gives a problem whose keys are not split.

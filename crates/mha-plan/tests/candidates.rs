@@ -51,9 +51,11 @@ fn there_are_lanes_rows_and_splits_to_choose() {
     assert_eq!(
         texts(&f16, &devices::h100()),
         [
-            "fragment 32 lanes x m16r2c4k1a1 keys 16 w128",
+            "fragment 32 lanes x m16r2c4k2a2 keys 32 w128",
             "rows 4 lanes x r4s4a2 keys 32 w256",
-            "fragment 32 lanes x m16r1c4k1a1 keys 16 w128",
+            "fragment 32 lanes x m16r1c4k2a2 keys 32 w128",
+            "fragment 32 lanes x m16r1c4k1g2a1 keys 32 w256",
+            "fragment 32 lanes x m16r1c4k1g2a1 keys 32 w320",
             "matrix 32 lanes x m16r2c4k1a1 keys 16 w128",
             "matrix 32 lanes x m16r1c4k1a1 keys 16 w128",
             "rows 4 lanes x r4s4a2 keys 16 w128",

@@ -47,6 +47,34 @@ fn many_rows_get_the_larger_tile() {
     }
 }
 
+/// Groups need a core for each workgroup; with more rows a problem gets smaller tiles without them.
+#[test]
+fn rows_for_more_workgroups_than_cores_do_not() {
+    for dtype in [DType::F32, DType::F16] {
+        let shape = Shape { num_heads: 22, q_len: 526, kv_len: 526, ..Shape::default() };
+        let decision = pinned_lane(Lane::Fragment, dtype, shape, &devices::h100()).unwrap();
+        assert!(decision.contains("m16r1c4k") && !decision.contains("g2"), "{decision}");
+    }
+}
+
+/// Few rows get workgroups in two groups that share out the keys, of the size that their rows fill best: 80 or 64 rows.
+#[test]
+fn few_rows_share_out_the_keys() {
+    for (q_len, num_heads, workgroup) in [(577, 16, 320), (1370, 6, 256), (65, 16, 320), (64, 16, 256)] {
+        for dtype in [DType::F32, DType::F16] {
+            let problem =
+                AttentionProblem { dtype, ..problem(Shape { num_heads, q_len, kv_len: q_len, ..Shape::default() }) };
+            let options = PlanOptions { lane: Some(Lane::Fragment), ..PlanOptions::default() };
+            let plan = plan(&problem, &devices::h100(), &options).unwrap();
+            assert!(plan.decision.contains("_m16r1c4k1g2"), "{q_len} rows: {}", plan.decision);
+            let blueprint = &plan.steps[0].blueprint;
+            assert!(blueprint.constants.contains(&("WORKGROUP_SIZE", workgroup)), "{q_len} rows: {blueprint:?}");
+            let tiles = q_len.div_ceil(workgroup / 32 / 2 * 16);
+            assert_eq!(plan.steps[0].grid, [tiles, num_heads, 1], "{q_len} rows");
+        }
+    }
+}
+
 #[test]
 fn what_is_missing_is_named() {
     let h100 = devices::h100();
@@ -102,6 +130,13 @@ fn path_auto_takes_matrices_where_they_pay() {
     // Few keys in float16 stay with the lane whose first tile costs less.
     assert!(f16((2048, 127), &devices::h100()).starts_with("matrix_"));
     assert!(f16((2048, 128), &out_of_reach).starts_with("matrix_"));
+    // In float32 narrow heads have no such bound.
+    for (head_size, lane) in [(40, "fragment"), (48, "fragment"), (49, "matrix")] {
+        let shape = Shape { q_len: 2048, kv_len: 77, head_size, v_head_size: head_size, ..Shape::default() };
+        let options = PlanOptions { path: PathChoice::Auto, ..PlanOptions::default() };
+        let decision = plan(&problem(shape), &devices::h100(), &options).unwrap().decision;
+        assert!(decision.starts_with(lane), "heads of {head_size} over 77 keys: {decision}");
+    }
     // Head sizes that nobody measured stay with lane matrix too.
     for (head_size, lane) in
         [(32, "matrix"), (33, "fragment"), (64, "fragment"), (80, "matrix"), (97, "fragment"), (128, "fragment")]
@@ -119,7 +154,8 @@ fn path_auto_takes_matrices_where_they_pay() {
     let (auto, apple) = (PathChoice::Auto, PathChoice::Apple);
     for (path, lengths, caps, lane) in [
         (auto, (300, 300), devices::h100(), "fragment"),
-        (auto, (2048, 64), devices::h100(), "fragment"),
+        (auto, (2048, 128), devices::h100(), "fragment"),
+        (auto, (2048, 127), devices::h100(), "matrix"),
         (auto, (300, 300), out_of_reach.clone(), "matrix"),
         // Few rows over few keys have a row of lane rows.
         (auto, (32, 64), devices::h100(), "rows"),

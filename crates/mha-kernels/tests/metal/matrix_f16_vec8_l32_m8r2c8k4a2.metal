@@ -101,11 +101,19 @@ struct Place {
     uint t_end;
     uint last;
     uint split;
-    uint local_index;
+    uint piece_row;
+    uint piece_at;
+    uint key_column;
+    uint value_column;
+    bool key_is_inside;
+    char _pad13[3];
+    uint key_at;
+    uint value_at;
     uint row;
     uint area;
     uint row_area;
     uint part;
+    uint key_block;
 };
 struct Ahead {
     Piece x0_;
@@ -170,8 +178,8 @@ constant float PRODUCT_FACTOR = 1.0;
 constant float OUTPUT_FACTOR = 1.0;
 constant float HEADROOM = 0.0;
 constant uint PIECES = 8u;
-constant uint TILE_LENGTH = 256u;
 constant float LARGEST_SUM = 32768.0;
+constant uint KEY_GROUPS = 1u;
 constant uint HELD_KEYS = 32u;
 constant uint LOST = 0u;
 constant uint BEYOND = 1u;
@@ -187,6 +195,7 @@ constant uint SUBGROUPS = 4u;
 constant uint SCORES_ROW = 264u;
 constant uint SCORES_LENGTH = 2112u;
 constant uint WEIGHTS_LENGTH = 2112u;
+constant uint ROUND = 16u;
 constant bool PARTIAL = false;
 constant bool CAUSAL_SKIP = false;
 constant uint ROWS = 64u;
@@ -746,8 +755,8 @@ TilePlace place_of(
     uint _e24 = params.origin.x;
     uint _e29 = params.splits;
     uint others = (heads_1 * (_e20 - _e24)) * _e29;
-    uint i_6 = (((workgroup_1.z * heads_1) + workgroup_1.y) * tiles) + workgroup_1.x;
-    return TilePlace {(tiles - 1u) - naga_div(i_6, others), naga_mod(naga_mod(i_6, others), heads_1), naga_div(naga_mod(i_6, others), heads_1)};
+    uint i_2 = (((workgroup_1.z * heads_1) + workgroup_1.y) * tiles) + workgroup_1.x;
+    return TilePlace {(tiles - 1u) - naga_div(i_2, others), naga_mod(naga_mod(i_2, others), heads_1), naga_div(naga_mod(i_2, others), heads_1)};
 }
 
 metal::float4 get_scores(
@@ -908,7 +917,7 @@ void put_weights4_(
 Piece next_key(
     Place place_3,
     uint t0_,
-    uint i_1,
+    uint n_13,
     constant AttentionParams& params,
     device type_7 const& bias,
     device type_7 const& past_key,
@@ -916,24 +925,21 @@ Piece next_key(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     bool local_6 = {};
-    uint t_14 = metal::min(t0_ + naga_div(i_1, PIECES), place_3.last);
-    uint _e12 = params.head_size;
-    uint h_11 = metal::min(naga_mod(i_1, PIECES), naga_div(_e12 - 1u, PIECE)) * PIECE;
+    uint t_14 = metal::min((t0_ + place_3.piece_row) + (n_13 * ROUND), place_3.last);
     if (true) {
         local_6 = KV_BIAS;
     } else {
         local_6 = true;
     }
-    bool _e27 = local_6;
-    if (_e27) {
-        Piece _e30 = source_key_piece(place_3.b, place_3.n, t_14, h_11, params, bias, past_key, key, _buffer_sizes);
-        return _e30;
+    bool _e17 = local_6;
+    if (_e17) {
+        Piece _e21 = source_key_piece(place_3.b, place_3.n, t_14, place_3.key_column, params, bias, past_key, key, _buffer_sizes);
+        return _e21;
     }
-    Strides _e33 = params.key;
-    uint _e36 = element(_e33, place_3.b, place_3.n, t_14);
-    uint _e40 = params.head_size;
-    Piece _e42 = key_piece(_e36 + h_11, _e40 - h_11, key, _buffer_sizes);
-    return _e42;
+    uint _e26 = params.key.row;
+    uint _e31 = params.head_size;
+    Piece _e34 = key_piece(place_3.key_at + (t_14 * _e26), _e31 - place_3.key_column, key, _buffer_sizes);
+    return _e34;
 }
 
 Ahead load_keys(
@@ -945,21 +951,35 @@ Ahead load_keys(
     device type_7 const& key,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    Piece _e3 = next_key(place_4, t0_1, place_4.local_index, params, bias, past_key, key, _buffer_sizes);
-    Piece _e7 = next_key(place_4, t0_1, place_4.local_index + WORKGROUP_SIZE, params, bias, past_key, key, _buffer_sizes);
-    return Ahead {_e3, _e7};
+    Piece _e3 = next_key(place_4, t0_1, 0u, params, bias, past_key, key, _buffer_sizes);
+    Piece _e5 = next_key(place_4, t0_1, 1u, params, bias, past_key, key, _buffer_sizes);
+    return Ahead {_e3, _e5};
+}
+
+bool has_piece(
+    Place place_5,
+    uint n_14
+) {
+    bool local_7 = {};
+    if (place_5.piece_row < ROUND) {
+        local_7 = (place_5.piece_row + (n_14 * ROUND)) < KEY_TILE;
+    } else {
+        local_7 = false;
+    }
+    bool _e14 = local_7;
+    return _e14;
 }
 
 void store_key(
-    uint i_2,
+    Place place_6,
+    uint n_15,
     Piece piece_3,
     uint at_9,
-    constant AttentionParams& params,
     threadgroup type_17& keys
 ) {
-    if (i_2 < TILE_LENGTH) {
-        uint _e22 = params.head_size;
-        put_key_piece((at_9 + (naga_div(i_2, PIECES) * TILE_ROW)) + (naga_mod(i_2, PIECES) * PIECE), ((naga_mod(i_2, PIECES) * PIECE) < _e22) ? piece_3 : Piece {}, keys);
+    bool _e4 = has_piece(place_6, n_15);
+    if (_e4) {
+        put_key_piece((at_9 + place_6.piece_at) + ((n_15 * ROUND) * TILE_ROW), place_6.key_is_inside ? piece_3 : Piece {}, keys);
         return;
     } else {
         return;
@@ -967,50 +987,46 @@ void store_key(
 }
 
 void store_keys(
-    Place place_5,
+    Place place_7,
     Ahead ahead,
     uint at_10,
-    constant AttentionParams& params,
     threadgroup type_17& keys
 ) {
-    store_key(place_5.local_index, ahead.x0_, at_10, params, keys);
-    store_key(place_5.local_index + WORKGROUP_SIZE, ahead.x1_, at_10, params, keys);
+    store_key(place_7, 0u, ahead.x0_, at_10, keys);
+    store_key(place_7, 1u, ahead.x1_, at_10, keys);
     return;
 }
 
 Piece next_value(
-    Place place_6,
+    Place place_8,
     uint t0_2,
-    uint i_3,
+    uint n_16,
     constant AttentionParams& params,
     device type_7 const& bias,
     device type_7 const& past_value,
     device type_7 const& value,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    bool local_7 = {};
-    uint t_15 = metal::min(t0_2 + naga_div(i_3, PIECES), place_6.last);
-    uint _e12 = params.v_head_size;
-    uint h_12 = metal::min(naga_mod(i_3, PIECES), naga_div(_e12 - 1u, PIECE)) * PIECE;
+    bool local_8 = {};
+    uint t_15 = metal::min((t0_2 + place_8.piece_row) + (n_16 * ROUND), place_8.last);
     if (true) {
-        local_7 = KV_BIAS;
+        local_8 = KV_BIAS;
     } else {
-        local_7 = true;
+        local_8 = true;
     }
-    bool _e27 = local_7;
-    if (_e27) {
-        Piece _e30 = source_value_piece(place_6.b, place_6.n, t_15, h_12, params, bias, past_value, value, _buffer_sizes);
-        return _e30;
+    bool _e17 = local_8;
+    if (_e17) {
+        Piece _e21 = source_value_piece(place_8.b, place_8.n, t_15, place_8.value_column, params, bias, past_value, value, _buffer_sizes);
+        return _e21;
     }
-    Strides _e33 = params.value;
-    uint _e36 = element(_e33, place_6.b, place_6.n, t_15);
-    uint _e40 = params.v_head_size;
-    Piece _e42 = value_piece(_e36 + h_12, _e40 - h_12, value, _buffer_sizes);
-    return _e42;
+    uint _e26 = params.value.row;
+    uint _e31 = params.v_head_size;
+    Piece _e34 = value_piece(place_8.value_at + (t_15 * _e26), _e31 - place_8.value_column, value, _buffer_sizes);
+    return _e34;
 }
 
 Ahead load_values(
-    Place place_7,
+    Place place_9,
     uint t0_3,
     constant AttentionParams& params,
     device type_7 const& bias,
@@ -1018,19 +1034,21 @@ Ahead load_values(
     device type_7 const& value,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    Piece _e3 = next_value(place_7, t0_3, place_7.local_index, params, bias, past_value, value, _buffer_sizes);
-    Piece _e7 = next_value(place_7, t0_3, place_7.local_index + WORKGROUP_SIZE, params, bias, past_value, value, _buffer_sizes);
-    return Ahead {_e3, _e7};
+    Piece _e3 = next_value(place_9, t0_3, 0u, params, bias, past_value, value, _buffer_sizes);
+    Piece _e5 = next_value(place_9, t0_3, 1u, params, bias, past_value, value, _buffer_sizes);
+    return Ahead {_e3, _e5};
 }
 
 void store_value(
-    uint i_4,
+    Place place_10,
+    uint n_17,
     Piece piece_4,
     uint at_11,
     threadgroup type_17& values_1
 ) {
-    if (i_4 < TILE_LENGTH) {
-        put_value_piece((at_11 + (naga_div(i_4, PIECES) * TILE_ROW)) + (naga_mod(i_4, PIECES) * PIECE), piece_4, values_1);
+    bool _e4 = has_piece(place_10, n_17);
+    if (_e4) {
+        put_value_piece((at_11 + place_10.piece_at) + ((n_17 * ROUND) * TILE_ROW), piece_4, values_1);
         return;
     } else {
         return;
@@ -1038,13 +1056,13 @@ void store_value(
 }
 
 void store_values(
-    Place place_8,
+    Place place_11,
     Ahead ahead_1,
     uint at_12,
     threadgroup type_17& values_1
 ) {
-    store_value(place_8.local_index, ahead_1.x0_, at_12, values_1);
-    store_value(place_8.local_index + WORKGROUP_SIZE, ahead_1.x1_, at_12, values_1);
+    store_value(place_11, 0u, ahead_1.x0_, at_12, values_1);
+    store_value(place_11, 1u, ahead_1.x1_, at_12, values_1);
     return;
 }
 
@@ -1084,44 +1102,44 @@ SumBlocks add_weighted(
 }
 
 LeftBlocks left_blocks(
-    Place place_9,
+    Place place_12,
     uint key_block_3,
     threadgroup type_18& weights
 ) {
-    LeftMatrix _e3 = left_matrix(place_9, 0u, key_block_3, weights);
-    LeftMatrix _e5 = left_matrix(place_9, 1u, key_block_3, weights);
+    LeftMatrix _e3 = left_matrix(place_12, 0u, key_block_3, weights);
+    LeftMatrix _e5 = left_matrix(place_12, 1u, key_block_3, weights);
     return LeftBlocks {_e3, _e5};
 }
 
 void put_sum(
     SumMatrix sum_2,
-    Place place_10,
+    Place place_13,
     uint row_block_1,
     uint key_block_4,
     threadgroup type_16& scores
 ) {
-    uint at_14 = (place_10.area + (row_block_1 * KEY_TILE)) + (key_block_4 * SIDE);
+    uint at_14 = (place_13.area + (row_block_1 * KEY_TILE)) + (key_block_4 * SIDE);
     simdgroup_store(sum_2, &scores.inner[naga_div(at_14, UNIT)], 264u);
     return;
 }
 
 void put_sums(
     SumBlocks sums_2,
-    Place place_11,
+    Place place_14,
     uint key_block_5,
     threadgroup type_16& scores
 ) {
-    put_sum(sums_2.r0_, place_11, 0u, key_block_5, scores);
-    put_sum(sums_2.r1_, place_11, 1u, key_block_5, scores);
+    put_sum(sums_2.r0_, place_14, 0u, key_block_5, scores);
+    put_sum(sums_2.r1_, place_14, 1u, key_block_5, scores);
     return;
 }
 
 LaneKeys lane_scores(
-    Place place_12,
+    Place place_15,
     uint row_block_2,
     threadgroup type_16& scores
 ) {
-    uint at_15 = (place_12.row_area + (row_block_2 * KEY_TILE)) + (place_12.part * 4u);
+    uint at_15 = (place_15.row_area + (row_block_2 * KEY_TILE)) + (place_15.part * 4u);
     metal::float4 _e10 = get_scores(at_15, scores);
     metal::float4 _e13 = get_scores(at_15 + 16u, scores);
     return LaneKeys {_e10, _e13};
@@ -1151,11 +1169,11 @@ float lane_total(
 
 void put_lane_weights(
     LaneKeys w_1,
-    Place place_13,
+    Place place_16,
     uint row_block_3,
     threadgroup type_18& weights
 ) {
-    uint at_16 = (place_13.row_area + (row_block_3 * KEY_TILE)) + (place_13.part * 4u);
+    uint at_16 = (place_16.row_area + (row_block_3 * KEY_TILE)) + (place_16.part * 4u);
     put_weights4_(at_16, w_1.low, weights);
     put_weights4_(at_16 + 16u, w_1.high, weights);
     return;
@@ -1163,15 +1181,15 @@ void put_lane_weights(
 
 Rows weigh(
     Rows before,
-    Place place_14,
+    Place place_17,
     constant AttentionParams& params,
     threadgroup type_16& scores,
     threadgroup type_18& weights
 ) {
     Rows rows_2 = {};
     rows_2 = before;
-    LaneKeys _e4 = lane_scores(place_14, 0u, scores);
-    LaneKeys _e6 = lane_scores(place_14, 1u, scores);
+    LaneKeys _e4 = lane_scores(place_17, 0u, scores);
+    LaneKeys _e6 = lane_scores(place_17, 1u, scores);
     float _e9 = rows_2.r0_.reference;
     LaneKeys _e10 = plain_weights(_e4, _e9, params);
     float _e13 = rows_2.r1_.reference;
@@ -1180,8 +1198,8 @@ Rows weigh(
     rows_2.r0_.total = _e17;
     float _e20 = lane_total(_e14);
     rows_2.r1_.total = _e20;
-    put_lane_weights(_e10, place_14, 0u, weights);
-    put_lane_weights(_e14, place_14, 1u, weights);
+    put_lane_weights(_e10, place_17, 0u, weights);
+    put_lane_weights(_e14, place_17, 1u, weights);
     Rows _e23 = rows_2;
     return _e23;
 }
@@ -1189,7 +1207,7 @@ Rows weigh(
 metal::float4 score4_(
     metal::float4 x_13,
     Row row_1,
-    Place place_15,
+    Place place_18,
     uint t_12,
     constant AttentionParams& params,
     device type_10 const& padding_mask,
@@ -1197,73 +1215,73 @@ metal::float4 score4_(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     metal::float4 s_7 = {};
-    bool local_8 = {};
     bool local_9 = {};
+    bool local_10 = {};
     float _e4 = score_factor(params);
     s_7 = x_13 * (_e4 * PRODUCT_FACTOR);
     if (true) {
-        local_8 = false;
-    } else {
-        local_8 = true;
-    }
-    bool _e19 = local_8;
-    if (!(_e19)) {
-        local_9 = CAUSAL;
+        local_9 = false;
     } else {
         local_9 = true;
     }
-    bool _e25 = local_9;
+    bool _e19 = local_9;
+    if (!(_e19)) {
+        local_10 = CAUSAL;
+    } else {
+        local_10 = true;
+    }
+    bool _e25 = local_10;
     if (_e25) {
-        uint row_s = metal::min(row_1.s, place_15.rows_end - 1u);
+        uint row_s = metal::min(row_1.s, place_18.rows_end - 1u);
         float _e32 = s_7.x;
-        float _e37 = masked_score(_e32, place_15.b, place_15.n, row_s, metal::min(t_12, place_15.last), params, padding_mask, attention_bias, _buffer_sizes);
+        float _e37 = masked_score(_e32, place_18.b, place_18.n, row_s, metal::min(t_12, place_18.last), params, padding_mask, attention_bias, _buffer_sizes);
         float _e39 = s_7.y;
-        float _e46 = masked_score(_e39, place_15.b, place_15.n, row_s, metal::min(t_12 + 1u, place_15.last), params, padding_mask, attention_bias, _buffer_sizes);
+        float _e46 = masked_score(_e39, place_18.b, place_18.n, row_s, metal::min(t_12 + 1u, place_18.last), params, padding_mask, attention_bias, _buffer_sizes);
         float _e48 = s_7.z;
-        float _e55 = masked_score(_e48, place_15.b, place_15.n, row_s, metal::min(t_12 + 2u, place_15.last), params, padding_mask, attention_bias, _buffer_sizes);
+        float _e55 = masked_score(_e48, place_18.b, place_18.n, row_s, metal::min(t_12 + 2u, place_18.last), params, padding_mask, attention_bias, _buffer_sizes);
         float _e57 = s_7.w;
-        float _e64 = masked_score(_e57, place_15.b, place_15.n, row_s, metal::min(t_12 + 3u, place_15.last), params, padding_mask, attention_bias, _buffer_sizes);
+        float _e64 = masked_score(_e57, place_18.b, place_18.n, row_s, metal::min(t_12 + 3u, place_18.last), params, padding_mask, attention_bias, _buffer_sizes);
         s_7 = metal::float4(_e37, _e46, _e55, _e64);
     }
     metal::float4 _e68 = s_7;
-    return metal::select(metal::float4(-340282350000000000000000000000000000000.0), _e68, metal::uint4(t_12, t_12 + 1u, t_12 + 2u, t_12 + 3u) < metal::uint4(place_15.t_end));
+    return metal::select(metal::float4(-340282350000000000000000000000000000000.0), _e68, metal::uint4(t_12, t_12 + 1u, t_12 + 2u, t_12 + 3u) < metal::uint4(place_18.t_end));
 }
 
 metal::float4 weight4_(
     metal::float4 x_14,
     Row row_2,
-    Place place_16,
+    Place place_19,
     uint t_13,
     constant AttentionParams& params,
     device type_10 const& padding_mask,
     device type_11 const& attention_bias,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    metal::float4 _e4 = score4_(x_14, row_2, place_16, t_13, params, padding_mask, attention_bias, _buffer_sizes);
+    metal::float4 _e4 = score4_(x_14, row_2, place_19, t_13, params, padding_mask, attention_bias, _buffer_sizes);
     metal::float4 s_10 = _e4 - metal::float4(row_2.reference);
     metal::float4 w_4 = metal::exp2(LOG2_SCORES ? s_10 : (s_10 * LOG2_E));
-    return metal::select(metal::float4 {}, w_4, metal::uint4(t_13, t_13 + 1u, t_13 + 2u, t_13 + 3u) < metal::uint4(place_16.t_end));
+    return metal::select(metal::float4 {}, w_4, metal::uint4(t_13, t_13 + 1u, t_13 + 2u, t_13 + 3u) < metal::uint4(place_19.t_end));
 }
 
 LaneKeys masked_weights(
     LaneKeys x_15,
     Row row_3,
-    Place place_17,
+    Place place_20,
     uint t0_4,
     constant AttentionParams& params,
     device type_10 const& padding_mask,
     device type_11 const& attention_bias,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint t_16 = t0_4 + (place_17.part * 4u);
-    metal::float4 _e9 = weight4_(x_15.low, row_3, place_17, t_16, params, padding_mask, attention_bias, _buffer_sizes);
-    metal::float4 _e13 = weight4_(x_15.high, row_3, place_17, t_16 + 16u, params, padding_mask, attention_bias, _buffer_sizes);
+    uint t_16 = t0_4 + (place_20.part * 4u);
+    metal::float4 _e9 = weight4_(x_15.low, row_3, place_20, t_16, params, padding_mask, attention_bias, _buffer_sizes);
+    metal::float4 _e13 = weight4_(x_15.high, row_3, place_20, t_16 + 16u, params, padding_mask, attention_bias, _buffer_sizes);
     return LaneKeys {_e9, _e13};
 }
 
 Rows weigh_masked(
     Rows before_1,
-    Place place_18,
+    Place place_21,
     uint t0_5,
     constant AttentionParams& params,
     device type_10 const& padding_mask,
@@ -1274,25 +1292,25 @@ Rows weigh_masked(
 ) {
     Rows rows_3 = {};
     rows_3 = before_1;
-    LaneKeys _e5 = lane_scores(place_18, 0u, scores);
-    LaneKeys _e7 = lane_scores(place_18, 1u, scores);
+    LaneKeys _e5 = lane_scores(place_21, 0u, scores);
+    LaneKeys _e7 = lane_scores(place_21, 1u, scores);
     Row _e9 = rows_3.r0_;
-    LaneKeys _e10 = masked_weights(_e5, _e9, place_18, t0_5, params, padding_mask, attention_bias, _buffer_sizes);
+    LaneKeys _e10 = masked_weights(_e5, _e9, place_21, t0_5, params, padding_mask, attention_bias, _buffer_sizes);
     Row _e12 = rows_3.r1_;
-    LaneKeys _e13 = masked_weights(_e7, _e12, place_18, t0_5, params, padding_mask, attention_bias, _buffer_sizes);
+    LaneKeys _e13 = masked_weights(_e7, _e12, place_21, t0_5, params, padding_mask, attention_bias, _buffer_sizes);
     float _e16 = lane_total(_e10);
     rows_3.r0_.total = _e16;
     float _e19 = lane_total(_e13);
     rows_3.r1_.total = _e19;
-    put_lane_weights(_e10, place_18, 0u, weights);
-    put_lane_weights(_e13, place_18, 1u, weights);
+    put_lane_weights(_e10, place_21, 0u, weights);
+    put_lane_weights(_e13, place_21, 1u, weights);
     Rows _e22 = rows_3;
     return _e22;
 }
 
 Row weigh_again(
     Row row_before,
-    Place place_19,
+    Place place_22,
     uint t0_6,
     uint row_block_4,
     constant AttentionParams& params,
@@ -1319,10 +1337,10 @@ Row weigh_again(
         }
         {
             uint _e14 = k;
-            metal::float4 _e16 = get_scores((place_19.row_area + (row_block_4 * KEY_TILE)) + _e14, scores);
+            metal::float4 _e16 = get_scores((place_22.row_area + (row_block_4 * KEY_TILE)) + _e14, scores);
             Row _e17 = row_4;
             uint _e18 = k;
-            metal::float4 _e20 = score4_(_e16, _e17, place_19, t0_6 + _e18, params, padding_mask, attention_bias, _buffer_sizes);
+            metal::float4 _e20 = score4_(_e16, _e17, place_22, t0_6 + _e18, params, padding_mask, attention_bias, _buffer_sizes);
             float _e23 = row_4.reference;
             row_4.reference = metal::max(_e23, metal::max(metal::max(_e20.x, _e20.y), metal::max(_e20.z, _e20.w)) - HEADROOM);
         }
@@ -1333,19 +1351,19 @@ Row weigh_again(
     float _e44 = row_4.sum;
     float _e46 = row_4.shrink;
     row_4.sum = _e44 * _e46;
-    LaneKeys _e48 = lane_scores(place_19, row_block_4, scores);
+    LaneKeys _e48 = lane_scores(place_22, row_block_4, scores);
     Row _e49 = row_4;
-    LaneKeys _e50 = masked_weights(_e48, _e49, place_19, t0_6, params, padding_mask, attention_bias, _buffer_sizes);
+    LaneKeys _e50 = masked_weights(_e48, _e49, place_22, t0_6, params, padding_mask, attention_bias, _buffer_sizes);
     float _e52 = lane_total(_e50);
     row_4.total = _e52;
-    put_lane_weights(_e50, place_19, row_block_4, weights);
+    put_lane_weights(_e50, place_22, row_block_4, weights);
     Row _e53 = row_4;
     return _e53;
 }
 
 Rows weigh_rows_again(
     Rows rows_4,
-    Place place_20,
+    Place place_23,
     uint t0_7,
     constant AttentionParams& params,
     device type_10 const& padding_mask,
@@ -1354,8 +1372,8 @@ Rows weigh_rows_again(
     threadgroup type_18& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    Row _e5 = weigh_again(rows_4.r0_, place_20, t0_7, 0u, params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
-    Row _e8 = weigh_again(rows_4.r1_, place_20, t0_7, 1u, params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
+    Row _e5 = weigh_again(rows_4.r0_, place_23, t0_7, 0u, params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
+    Row _e8 = weigh_again(rows_4.r1_, place_23, t0_7, 1u, params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
     return Rows {_e5, _e8};
 }
 
@@ -1389,16 +1407,16 @@ float row_sum(
     float x_16
 ) {
     float sum_3 = {};
-    uint i_5 = 1u;
+    uint i_1 = 1u;
     sum_3 = x_16;
     bool loop_init_1 = true;
     while(true) {
         if (!loop_init_1) {
-            uint _e12 = i_5;
-            i_5 = _e12 * 2u;
+            uint _e12 = i_1;
+            i_1 = _e12 * 2u;
         }
         loop_init_1 = false;
-        uint _e4 = i_5;
+        uint _e4 = i_1;
         if (_e4 < LANES_A_ROW) {
         } else {
             break;
@@ -1406,7 +1424,7 @@ float row_sum(
         {
             float _e7 = sum_3;
             float _e8 = sum_3;
-            uint _e9 = i_5;
+            uint _e9 = i_1;
             float unnamed = metal::simd_shuffle_xor(_e8, _e9);
             sum_3 = _e7 + unnamed;
         }
@@ -1417,27 +1435,27 @@ float row_sum(
 
 void store_stats(
     Row row_5,
-    Place place_21,
+    Place place_24,
     constant AttentionParams& params,
     device type_14& partial_stats,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    bool local_10 = {};
     bool local_11 = {};
+    bool local_12 = {};
     if (PARTIAL) {
-        local_10 = place_21.part == 0u;
-    } else {
-        local_10 = false;
-    }
-    bool _e9 = local_10;
-    if (_e9) {
-        local_11 = row_5.s < place_21.rows_end;
+        local_11 = place_24.part == 0u;
     } else {
         local_11 = false;
     }
-    bool _e16 = local_11;
+    bool _e9 = local_11;
+    if (_e9) {
+        local_12 = row_5.s < place_24.rows_end;
+    } else {
+        local_12 = false;
+    }
+    bool _e16 = local_12;
     if (_e16) {
-        uint _e22 = partial_index(place_21.split, place_21.b, place_21.n, row_5.s, params);
+        uint _e22 = partial_index(place_24.split, place_24.b, place_24.n, row_5.s, params);
         partial_stats[_e22] = metal::float2(row_5.reference, row_5.sum);
         return;
     } else {
@@ -1447,7 +1465,7 @@ void store_stats(
 
 Rows with_row_sums(
     Rows before_3,
-    Place place_22,
+    Place place_25,
     constant AttentionParams& params,
     device type_14& partial_stats,
     constant _mslBufferSizes& _buffer_sizes
@@ -1458,19 +1476,19 @@ Rows with_row_sums(
     float _e8 = row_sum(_e7);
     rows_7.r0_.sum = _e8;
     Row _e10 = rows_7.r0_;
-    store_stats(_e10, place_22, params, partial_stats, _buffer_sizes);
+    store_stats(_e10, place_25, params, partial_stats, _buffer_sizes);
     float _e15 = rows_7.r1_.sum;
     float _e16 = row_sum(_e15);
     rows_7.r1_.sum = _e16;
     Row _e18 = rows_7.r1_;
-    store_stats(_e18, place_22, params, partial_stats, _buffer_sizes);
+    store_stats(_e18, place_25, params, partial_stats, _buffer_sizes);
     Rows _e19 = rows_7;
     return _e19;
 }
 
 void stage_query(
     Row row_6,
-    Place place_23,
+    Place place_26,
     uint row_block_5,
     uint column_block_2,
     constant AttentionParams& params,
@@ -1481,8 +1499,8 @@ void stage_query(
 ) {
     uint c = {};
     metal::float4 x_17 = {};
-    bool local_12 = {};
-    c = place_23.part * 4u;
+    bool local_13 = {};
+    c = place_26.part * 4u;
     bool loop_init_2 = true;
     while(true) {
         if (!loop_init_2) {
@@ -1497,22 +1515,22 @@ void stage_query(
         }
         {
             uint _e13 = c;
-            uint h_13 = (column_block_2 * SIDE) + _e13;
+            uint h_11 = (column_block_2 * SIDE) + _e13;
             x_17 = metal::float4 {};
-            if (row_6.s < place_23.rows_end) {
+            if (row_6.s < place_26.rows_end) {
                 uint _e24 = params.head_size;
-                local_12 = h_13 < _e24;
+                local_13 = h_11 < _e24;
             } else {
-                local_12 = false;
+                local_13 = false;
             }
-            bool _e27 = local_12;
+            bool _e27 = local_13;
             if (_e27) {
-                metal::float4 _e31 = source_query4_(place_23.b, place_23.n, row_6.s, h_13, params, bias, query, _buffer_sizes);
+                metal::float4 _e31 = source_query4_(place_26.b, place_26.n, row_6.s, h_11, params, bias, query, _buffer_sizes);
                 x_17 = _e31;
             }
             uint _e36 = c;
             metal::float4 _e38 = x_17;
-            put_query4_((place_23.row_area + (row_block_5 * KEY_TILE)) + _e36, _e38, weights);
+            put_query4_((place_26.row_area + (row_block_5 * KEY_TILE)) + _e36, _e38, weights);
         }
     }
     return;
@@ -1520,7 +1538,7 @@ void stage_query(
 
 LeftBlocks staged_query(
     Rows rows_8,
-    Place place_24,
+    Place place_27,
     uint column_block_3,
     constant AttentionParams& params,
     device type_7 const& bias,
@@ -1529,21 +1547,21 @@ LeftBlocks staged_query(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    stage_query(rows_8.r0_, place_24, 0u, column_block_3, params, bias, query, weights, _buffer_sizes);
-    stage_query(rows_8.r1_, place_24, 1u, column_block_3, params, bias, query, weights, _buffer_sizes);
+    stage_query(rows_8.r0_, place_27, 0u, column_block_3, params, bias, query, weights, _buffer_sizes);
+    stage_query(rows_8.r1_, place_27, 1u, column_block_3, params, bias, query, weights, _buffer_sizes);
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    LeftBlocks _e8 = left_blocks(place_24, 0u, weights);
+    LeftBlocks _e8 = left_blocks(place_27, 0u, weights);
     return _e8;
 }
 
 void scale_staged(
     Row row_7,
-    Place place_25,
+    Place place_28,
     uint row_block_6,
     threadgroup type_16& scores
 ) {
     uint c_1 = {};
-    c_1 = place_25.part * 4u;
+    c_1 = place_28.part * 4u;
     bool loop_init_3 = true;
     while(true) {
         if (!loop_init_3) {
@@ -1558,7 +1576,7 @@ void scale_staged(
         }
         {
             uint _e14 = c_1;
-            uint at_17 = (place_25.row_area + (row_block_6 * KEY_TILE)) + _e14;
+            uint at_17 = (place_28.row_area + (row_block_6 * KEY_TILE)) + _e14;
             metal::float4 _e16 = get_scores(at_17, scores);
             put_scores(at_17, _e16 * row_7.shrink, scores);
         }
@@ -1573,33 +1591,33 @@ metal::simdgroup_float8x8 NagaCooperativeLoad(const threadgroup float* ptr, int 
 }
 
 SumMatrix get_sum(
-    Place place_26,
+    Place place_29,
     uint row_block_7,
     threadgroup type_16& scores
 ) {
-    return NagaCooperativeLoad(&scores.inner[naga_div(place_26.area + (row_block_7 * KEY_TILE), UNIT)], 264u, false);
+    return NagaCooperativeLoad(&scores.inner[naga_div(place_29.area + (row_block_7 * KEY_TILE), UNIT)], 264u, false);
 }
 
 SumBlocks scaled_2(
     SumBlocks sums_3,
     Rows rows_9,
-    Place place_27,
+    Place place_30,
     threadgroup type_16& scores
 ) {
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    put_sums(sums_3, place_27, 0u, scores);
+    put_sums(sums_3, place_30, 0u, scores);
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    scale_staged(rows_9.r0_, place_27, 0u, scores);
-    scale_staged(rows_9.r1_, place_27, 1u, scores);
+    scale_staged(rows_9.r0_, place_30, 0u, scores);
+    scale_staged(rows_9.r1_, place_30, 1u, scores);
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    SumMatrix _e9 = get_sum(place_27, 0u, scores);
-    SumMatrix _e11 = get_sum(place_27, 1u, scores);
+    SumMatrix _e9 = get_sum(place_30, 0u, scores);
+    SumMatrix _e11 = get_sum(place_30, 1u, scores);
     return SumBlocks {_e9, _e11};
 }
 
 void store_row4_(
     Row row_8,
-    Place place_28,
+    Place place_31,
     uint h_10,
     metal::float4 x_18,
     constant AttentionParams& params,
@@ -1608,12 +1626,12 @@ void store_row4_(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     if (PARTIAL) {
-        uint _e9 = partial_index(place_28.split, place_28.b, place_28.n, row_8.s, params);
+        uint _e9 = partial_index(place_31.split, place_31.b, place_31.n, row_8.s, params);
         store_partial4_(_e9, h_10, x_18, params, partial_values, _buffer_sizes);
         return;
     } else {
         Strides _e12 = params.output;
-        uint _e16 = element(_e12, place_28.b, place_28.n, row_8.s);
+        uint _e16 = element(_e12, place_31.b, place_31.n, row_8.s);
         uint at_18 = _e16 + h_10;
         uint _e20 = params.v_head_size;
         store_output4_(at_18, _e20 - h_10, x_18 / metal::float4(row_8.sum), output, _buffer_sizes);
@@ -1623,7 +1641,7 @@ void store_row4_(
 
 void store_staged(
     Row row_9,
-    Place place_29,
+    Place place_32,
     uint row_block_8,
     uint column_block_4,
     constant AttentionParams& params,
@@ -1633,8 +1651,8 @@ void store_staged(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint c_2 = {};
-    bool local_13 = {};
-    c_2 = place_29.part * 4u;
+    bool local_14 = {};
+    c_2 = place_32.part * 4u;
     bool loop_init_4 = true;
     while(true) {
         if (!loop_init_4) {
@@ -1649,18 +1667,18 @@ void store_staged(
         }
         {
             uint _e13 = c_2;
-            uint h_14 = (column_block_4 * SIDE) + _e13;
-            if (row_9.s < place_29.rows_end) {
+            uint h_12 = (column_block_4 * SIDE) + _e13;
+            if (row_9.s < place_32.rows_end) {
                 uint _e22 = params.v_head_size;
-                local_13 = h_14 < _e22;
+                local_14 = h_12 < _e22;
             } else {
-                local_13 = false;
+                local_14 = false;
             }
-            bool _e25 = local_13;
+            bool _e25 = local_14;
             if (_e25) {
                 uint _e30 = c_2;
-                metal::float4 _e32 = get_scores((place_29.row_area + (row_block_8 * KEY_TILE)) + _e30, scores);
-                store_row4_(row_9, place_29, h_14, _e32 * OUTPUT_FACTOR, params, output, partial_values, _buffer_sizes);
+                metal::float4 _e32 = get_scores((place_32.row_area + (row_block_8 * KEY_TILE)) + _e30, scores);
+                store_row4_(row_9, place_32, h_12, _e32 * OUTPUT_FACTOR, params, output, partial_values, _buffer_sizes);
             }
         }
     }
@@ -1670,7 +1688,7 @@ void store_staged(
 void store_block(
     SumBlocks sums_4,
     Rows rows_10,
-    Place place_30,
+    Place place_33,
     uint column_block_5,
     constant AttentionParams& params,
     device type_8& output,
@@ -1679,41 +1697,11 @@ void store_block(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    put_sums(sums_4, place_30, 0u, scores);
+    put_sums(sums_4, place_33, 0u, scores);
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    store_staged(rows_10.r0_, place_30, 0u, column_block_5, params, output, partial_values, scores, _buffer_sizes);
-    store_staged(rows_10.r1_, place_30, 1u, column_block_5, params, output, partial_values, scores, _buffer_sizes);
+    store_staged(rows_10.r0_, place_33, 0u, column_block_5, params, output, partial_values, scores, _buffer_sizes);
+    store_staged(rows_10.r1_, place_33, 1u, column_block_5, params, output, partial_values, scores, _buffer_sizes);
     return;
-}
-
-Queries load_queries(
-    Rows rows_11,
-    Place place_31,
-    constant AttentionParams& params,
-    device type_7 const& bias,
-    device type_7 const& query,
-    threadgroup type_18& weights,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    Queries q = {};
-    LeftBlocks _e5 = staged_query(rows_11, place_31, 0u, params, bias, query, weights, _buffer_sizes);
-    q.inner[0] = _e5;
-    LeftBlocks _e8 = staged_query(rows_11, place_31, 1u, params, bias, query, weights, _buffer_sizes);
-    q.inner[1] = _e8;
-    LeftBlocks _e11 = staged_query(rows_11, place_31, 2u, params, bias, query, weights, _buffer_sizes);
-    q.inner[2] = _e11;
-    LeftBlocks _e14 = staged_query(rows_11, place_31, 3u, params, bias, query, weights, _buffer_sizes);
-    q.inner[3] = _e14;
-    LeftBlocks _e17 = staged_query(rows_11, place_31, 4u, params, bias, query, weights, _buffer_sizes);
-    q.inner[4] = _e17;
-    LeftBlocks _e20 = staged_query(rows_11, place_31, 5u, params, bias, query, weights, _buffer_sizes);
-    q.inner[5] = _e20;
-    LeftBlocks _e23 = staged_query(rows_11, place_31, 6u, params, bias, query, weights, _buffer_sizes);
-    q.inner[6] = _e23;
-    LeftBlocks _e26 = staged_query(rows_11, place_31, 7u, params, bias, query, weights, _buffer_sizes);
-    q.inner[7] = _e26;
-    Queries _e27 = q;
-    return _e27;
 }
 
 SumBlocks add_even(
@@ -1741,42 +1729,42 @@ SumBlocks whole_sums(
 }
 
 SumBlocks block_scores(
-    Queries q_1,
+    Queries q,
     uint key_block_6,
     threadgroup type_17& keys
 ) {
     SumBlocks s_8 = SumBlocks {};
     RightMatrix _e6 = key_matrix(key_block_6, 0u, keys);
     SumBlocks _e7 = s_8;
-    SumBlocks _e8 = add_even(q_1.inner[0], _e6, _e7);
+    SumBlocks _e8 = add_even(q.inner[0], _e6, _e7);
     s_8 = _e8;
     RightMatrix _e11 = key_matrix(key_block_6, 1u, keys);
     SumBlocks _e12 = s_8;
-    SumBlocks _e13 = add_odd(q_1.inner[1], _e11, _e12);
+    SumBlocks _e13 = add_odd(q.inner[1], _e11, _e12);
     s_8 = _e13;
     RightMatrix _e16 = key_matrix(key_block_6, 2u, keys);
     SumBlocks _e17 = s_8;
-    SumBlocks _e18 = add_even(q_1.inner[2], _e16, _e17);
+    SumBlocks _e18 = add_even(q.inner[2], _e16, _e17);
     s_8 = _e18;
     RightMatrix _e21 = key_matrix(key_block_6, 3u, keys);
     SumBlocks _e22 = s_8;
-    SumBlocks _e23 = add_odd(q_1.inner[3], _e21, _e22);
+    SumBlocks _e23 = add_odd(q.inner[3], _e21, _e22);
     s_8 = _e23;
     RightMatrix _e26 = key_matrix(key_block_6, 4u, keys);
     SumBlocks _e27 = s_8;
-    SumBlocks _e28 = add_even(q_1.inner[4], _e26, _e27);
+    SumBlocks _e28 = add_even(q.inner[4], _e26, _e27);
     s_8 = _e28;
     RightMatrix _e31 = key_matrix(key_block_6, 5u, keys);
     SumBlocks _e32 = s_8;
-    SumBlocks _e33 = add_odd(q_1.inner[5], _e31, _e32);
+    SumBlocks _e33 = add_odd(q.inner[5], _e31, _e32);
     s_8 = _e33;
     RightMatrix _e36 = key_matrix(key_block_6, 6u, keys);
     SumBlocks _e37 = s_8;
-    SumBlocks _e38 = add_even(q_1.inner[6], _e36, _e37);
+    SumBlocks _e38 = add_even(q.inner[6], _e36, _e37);
     s_8 = _e38;
     RightMatrix _e41 = key_matrix(key_block_6, 7u, keys);
     SumBlocks _e42 = s_8;
-    SumBlocks _e43 = add_odd(q_1.inner[7], _e41, _e42);
+    SumBlocks _e43 = add_odd(q.inner[7], _e41, _e42);
     s_8 = _e43;
     SumBlocks _e44 = s_8;
     SumBlocks _e45 = whole_sums(_e44);
@@ -1829,56 +1817,86 @@ Outputs add_block(
 
 void store_outputs(
     Outputs o_2,
-    Rows rows_12,
-    Place place_32,
+    Rows rows_11,
+    Place place_34,
     constant AttentionParams& params,
     device type_8& output,
     device type_12& partial_values,
     threadgroup type_16& scores,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    store_block(o_2.inner[0], rows_12, place_32, 0u, params, output, partial_values, scores, _buffer_sizes);
-    store_block(o_2.inner[1], rows_12, place_32, 1u, params, output, partial_values, scores, _buffer_sizes);
-    store_block(o_2.inner[2], rows_12, place_32, 2u, params, output, partial_values, scores, _buffer_sizes);
-    store_block(o_2.inner[3], rows_12, place_32, 3u, params, output, partial_values, scores, _buffer_sizes);
-    store_block(o_2.inner[4], rows_12, place_32, 4u, params, output, partial_values, scores, _buffer_sizes);
-    store_block(o_2.inner[5], rows_12, place_32, 5u, params, output, partial_values, scores, _buffer_sizes);
-    store_block(o_2.inner[6], rows_12, place_32, 6u, params, output, partial_values, scores, _buffer_sizes);
-    store_block(o_2.inner[7], rows_12, place_32, 7u, params, output, partial_values, scores, _buffer_sizes);
+    store_block(o_2.inner[0], rows_11, place_34, 0u, params, output, partial_values, scores, _buffer_sizes);
+    store_block(o_2.inner[1], rows_11, place_34, 1u, params, output, partial_values, scores, _buffer_sizes);
+    store_block(o_2.inner[2], rows_11, place_34, 2u, params, output, partial_values, scores, _buffer_sizes);
+    store_block(o_2.inner[3], rows_11, place_34, 3u, params, output, partial_values, scores, _buffer_sizes);
+    store_block(o_2.inner[4], rows_11, place_34, 4u, params, output, partial_values, scores, _buffer_sizes);
+    store_block(o_2.inner[5], rows_11, place_34, 5u, params, output, partial_values, scores, _buffer_sizes);
+    store_block(o_2.inner[6], rows_11, place_34, 6u, params, output, partial_values, scores, _buffer_sizes);
+    store_block(o_2.inner[7], rows_11, place_34, 7u, params, output, partial_values, scores, _buffer_sizes);
     return;
+}
+
+Queries load_queries(
+    Rows rows_12,
+    Place place_35,
+    constant AttentionParams& params,
+    device type_7 const& bias,
+    device type_7 const& query,
+    threadgroup type_18& weights,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Queries q_1 = {};
+    LeftBlocks _e5 = staged_query(rows_12, place_35, 0u, params, bias, query, weights, _buffer_sizes);
+    q_1.inner[0] = _e5;
+    LeftBlocks _e8 = staged_query(rows_12, place_35, 1u, params, bias, query, weights, _buffer_sizes);
+    q_1.inner[1] = _e8;
+    LeftBlocks _e11 = staged_query(rows_12, place_35, 2u, params, bias, query, weights, _buffer_sizes);
+    q_1.inner[2] = _e11;
+    LeftBlocks _e14 = staged_query(rows_12, place_35, 3u, params, bias, query, weights, _buffer_sizes);
+    q_1.inner[3] = _e14;
+    LeftBlocks _e17 = staged_query(rows_12, place_35, 4u, params, bias, query, weights, _buffer_sizes);
+    q_1.inner[4] = _e17;
+    LeftBlocks _e20 = staged_query(rows_12, place_35, 5u, params, bias, query, weights, _buffer_sizes);
+    q_1.inner[5] = _e20;
+    LeftBlocks _e23 = staged_query(rows_12, place_35, 6u, params, bias, query, weights, _buffer_sizes);
+    q_1.inner[6] = _e23;
+    LeftBlocks _e26 = staged_query(rows_12, place_35, 7u, params, bias, query, weights, _buffer_sizes);
+    q_1.inner[7] = _e26;
+    Queries _e27 = q_1;
+    return _e27;
 }
 
 Outputs scale_outputs(
     Outputs before_5,
     Rows rows_13,
-    Place place_33,
+    Place place_36,
     threadgroup type_16& scores
 ) {
     Outputs o_3 = {};
     o_3 = before_5;
     SumBlocks _e6 = o_3.inner[0];
-    SumBlocks _e7 = scaled_2(_e6, rows_13, place_33, scores);
+    SumBlocks _e7 = scaled_2(_e6, rows_13, place_36, scores);
     o_3.inner[0] = _e7;
     SumBlocks _e10 = o_3.inner[1];
-    SumBlocks _e11 = scaled_2(_e10, rows_13, place_33, scores);
+    SumBlocks _e11 = scaled_2(_e10, rows_13, place_36, scores);
     o_3.inner[1] = _e11;
     SumBlocks _e14 = o_3.inner[2];
-    SumBlocks _e15 = scaled_2(_e14, rows_13, place_33, scores);
+    SumBlocks _e15 = scaled_2(_e14, rows_13, place_36, scores);
     o_3.inner[2] = _e15;
     SumBlocks _e18 = o_3.inner[3];
-    SumBlocks _e19 = scaled_2(_e18, rows_13, place_33, scores);
+    SumBlocks _e19 = scaled_2(_e18, rows_13, place_36, scores);
     o_3.inner[3] = _e19;
     SumBlocks _e22 = o_3.inner[4];
-    SumBlocks _e23 = scaled_2(_e22, rows_13, place_33, scores);
+    SumBlocks _e23 = scaled_2(_e22, rows_13, place_36, scores);
     o_3.inner[4] = _e23;
     SumBlocks _e26 = o_3.inner[5];
-    SumBlocks _e27 = scaled_2(_e26, rows_13, place_33, scores);
+    SumBlocks _e27 = scaled_2(_e26, rows_13, place_36, scores);
     o_3.inner[5] = _e27;
     SumBlocks _e30 = o_3.inner[6];
-    SumBlocks _e31 = scaled_2(_e30, rows_13, place_33, scores);
+    SumBlocks _e31 = scaled_2(_e30, rows_13, place_36, scores);
     o_3.inner[6] = _e31;
     SumBlocks _e34 = o_3.inner[7];
-    SumBlocks _e35 = scaled_2(_e34, rows_13, place_33, scores);
+    SumBlocks _e35 = scaled_2(_e34, rows_13, place_36, scores);
     o_3.inner[7] = _e35;
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
     Outputs _e36 = o_3;
@@ -1898,24 +1916,24 @@ TileScores tile_scores(
 
 void put_tile_scores(
     TileScores s_9,
-    Place place_34,
+    Place place_37,
     threadgroup type_16& scores
 ) {
-    put_sums(s_9.k0_, place_34, 0u, scores);
-    put_sums(s_9.k1_, place_34, 1u, scores);
-    put_sums(s_9.k2_, place_34, 2u, scores);
-    put_sums(s_9.k3_, place_34, 3u, scores);
+    put_sums(s_9.k0_, place_37, 0u, scores);
+    put_sums(s_9.k1_, place_37, 1u, scores);
+    put_sums(s_9.k2_, place_37, 2u, scores);
+    put_sums(s_9.k3_, place_37, 3u, scores);
     return;
 }
 
 TileWeights load_weights(
-    Place place_35,
+    Place place_38,
     threadgroup type_18& weights
 ) {
-    LeftBlocks _e2 = left_blocks(place_35, 0u, weights);
-    LeftBlocks _e4 = left_blocks(place_35, 1u, weights);
-    LeftBlocks _e6 = left_blocks(place_35, 2u, weights);
-    LeftBlocks _e8 = left_blocks(place_35, 3u, weights);
+    LeftBlocks _e2 = left_blocks(place_38, 0u, weights);
+    LeftBlocks _e4 = left_blocks(place_38, 1u, weights);
+    LeftBlocks _e6 = left_blocks(place_38, 2u, weights);
+    LeftBlocks _e8 = left_blocks(place_38, 3u, weights);
     return TileWeights {_e2, _e4, _e6, _e8};
 }
 
@@ -1949,8 +1967,8 @@ Place place_of_lane(
     uint lane_1,
     constant AttentionParams& params
 ) {
-    Place place_36 = Place {};
-    bool local_14 = {};
+    Place place_39 = Place {};
+    bool local_15 = {};
     uint _e7 = params.end.z;
     uint _e11 = params.origin.z;
     uint tiles_of_rows = naga_div(((_e7 - _e11) + ROWS) - 1u, ROWS);
@@ -1962,72 +1980,93 @@ Place place_of_lane(
     uint t_begin_1 = _e29 + (split_1 * _e32);
     uint _e41 = params.origin.x;
     uint _e45 = params.splits;
-    place_36.b = _e41 + naga_div(_e20.slice, _e45);
+    place_39.b = _e41 + naga_div(_e20.slice, _e45);
     uint _e52 = params.origin.y;
-    place_36.n = _e52 + _e20.head;
+    place_39.n = _e52 + _e20.head;
     uint _e59 = params.origin.z;
-    place_36.rows_begin = _e59 + (_e20.row_tile * ROWS);
-    uint _e66 = place_36.rows_begin;
+    place_39.rows_begin = _e59 + (_e20.row_tile * ROWS);
+    uint _e66 = place_39.rows_begin;
     uint _e72 = params.end.z;
-    place_36.rows_end = metal::min(_e66 + ROWS, _e72);
-    place_36.t_begin = t_begin_1;
+    place_39.rows_end = metal::min(_e66 + ROWS, _e72);
+    place_39.t_begin = t_begin_1;
     uint _e78 = params.keys_per_split;
     uint _e83 = params.end.w;
-    place_36.t_end = metal::min(t_begin_1 + _e78, _e83);
+    place_39.t_end = metal::min(t_begin_1 + _e78, _e83);
     if (CAUSAL_SKIP) {
-        uint _e89 = place_36.rows_end;
+        uint _e89 = place_39.rows_end;
         uint _e92 = params.q_len;
-        local_14 = _e89 < _e92;
+        local_15 = _e89 < _e92;
     } else {
-        local_14 = false;
+        local_15 = false;
     }
-    bool _e95 = local_14;
+    bool _e95 = local_15;
     if (_e95) {
-        uint _e98 = place_36.t_end;
-        uint _e100 = place_36.rows_end;
+        uint _e98 = place_39.t_end;
+        uint _e100 = place_39.rows_end;
         uint _e103 = params.past_len;
-        place_36.t_end = metal::min(_e98, _e100 + _e103);
+        place_39.t_end = metal::min(_e98, _e100 + _e103);
     }
-    uint _e108 = place_36.t_end;
-    place_36.last = metal::max(_e108, t_begin_1 + 1u) - 1u;
+    uint _e108 = place_39.t_end;
+    place_39.last = metal::max(_e108, t_begin_1 + 1u) - 1u;
     uint _e117 = params.first_split;
-    place_36.split = _e117 + split_1;
-    place_36.local_index = local_index_1;
-    place_36.part = naga_mod(lane_1, LANES_A_ROW);
-    Place _e123 = place_36;
-    return _e123;
+    place_39.split = _e117 + split_1;
+    place_39.piece_row = naga_div(local_index_1, PIECES);
+    uint column = naga_mod(local_index_1, PIECES) * PIECE;
+    uint _e128 = place_39.piece_row;
+    place_39.piece_at = (_e128 * TILE_ROW) + column;
+    uint _e135 = params.head_size;
+    place_39.key_column = metal::min(column, naga_div(_e135 - 1u, PIECE) * PIECE);
+    uint _e146 = params.v_head_size;
+    place_39.value_column = metal::min(column, naga_div(_e146 - 1u, PIECE) * PIECE);
+    uint _e157 = params.head_size;
+    place_39.key_is_inside = column < _e157;
+    Strides _e162 = params.key;
+    uint _e164 = place_39.b;
+    uint _e166 = place_39.n;
+    uint _e168 = element(_e162, _e164, _e166, 0u);
+    uint _e170 = place_39.key_column;
+    place_39.key_at = _e168 + _e170;
+    Strides _e175 = params.value;
+    uint _e177 = place_39.b;
+    uint _e179 = place_39.n;
+    uint _e181 = element(_e175, _e177, _e179, 0u);
+    uint _e183 = place_39.value_column;
+    place_39.value_at = _e181 + _e183;
+    place_39.part = naga_mod(lane_1, LANES_A_ROW);
+    Place _e188 = place_39;
+    return _e188;
 }
 
 bool is_masked(
-    Place place_37,
+    Place place_40,
     uint t0_8,
     constant AttentionParams& params
 ) {
-    bool local_15 = {};
     bool local_16 = {};
     bool local_17 = {};
+    bool local_18 = {};
     if (true) {
-        local_15 = false;
-    } else {
-        local_15 = true;
-    }
-    bool _e12 = local_15;
-    if (!(_e12)) {
-        local_16 = (t0_8 + KEY_TILE) > place_37.t_end;
+        local_16 = false;
     } else {
         local_16 = true;
     }
-    bool _e21 = local_16;
+    bool _e12 = local_16;
+    if (!(_e12)) {
+        local_17 = (t0_8 + KEY_TILE) > place_40.t_end;
+    } else {
+        local_17 = true;
+    }
+    bool _e21 = local_17;
     if (_e21) {
         return true;
     }
     if (CAUSAL) {
         uint _e31 = params.past_len;
-        local_17 = (t0_8 + KEY_TILE) > ((place_37.rows_begin + _e31) + 1u);
+        local_18 = (t0_8 + KEY_TILE) > ((place_40.rows_begin + _e31) + 1u);
     } else {
-        local_17 = false;
+        local_18 = false;
     }
-    bool _e37 = local_17;
+    bool _e37 = local_18;
     return _e37;
 }
 
@@ -2035,7 +2074,7 @@ Turn first_turn(
     Queries q_3,
     Rows rows_14,
     Ahead values,
-    Place place_38,
+    Place place_41,
     uint t0_9,
     constant AttentionParams& params,
     device type_10 const& padding_mask,
@@ -2049,16 +2088,16 @@ Turn first_turn(
 ) {
     Turn turn = {};
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    bool _e6 = is_masked(place_38, t0_9, params);
+    bool _e6 = is_masked(place_41, t0_9, params);
     if (_e6) {
         TileScores _e8 = tile_scores(q_3, keys);
         turn.scores = _e8;
-        Rows _e10 = weigh_masked(rows_14, place_38, t0_9, params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
+        Rows _e10 = weigh_masked(rows_14, place_41, t0_9, params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
         turn.rows = _e10;
     } else {
         TileScores _e12 = tile_scores(q_3, keys);
         turn.scores = _e12;
-        Rows _e14 = weigh(rows_14, place_38, params, scores, weights);
+        Rows _e14 = weigh(rows_14, place_41, params, scores, weights);
         turn.rows = _e14;
     }
     Rows _e16 = turn.rows;
@@ -2066,11 +2105,11 @@ Turn first_turn(
     if (_e17) {
         metal::atomic_store_explicit(&flags.inner[0], 1u, metal::memory_order_relaxed);
     }
-    store_values(place_38, values, 0u, values_1);
+    store_values(place_41, values, 0u, values_1);
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
     uint _e25 = metal::atomic_load_explicit(&flags.inner[0], metal::memory_order_relaxed);
     turn.is_lost = _e25 != 0u;
-    TileWeights _e29 = load_weights(place_38, weights);
+    TileWeights _e29 = load_weights(place_41, weights);
     turn.weights = _e29;
     Turn _e30 = turn;
     return _e30;
@@ -2133,7 +2172,7 @@ struct main_Input {
     Place _e51 = place;
     Place _e52 = place;
     Ahead _e53 = load_keys(_e52, t_begin_2, params, bias, past_key, key, _buffer_sizes);
-    store_keys(_e51, _e53, 0u, params, keys);
+    store_keys(_e51, _e53, 0u, keys);
     Place _e55 = place;
     Place _e56 = place;
     Ahead _e57 = load_values(_e56, t_begin_2, params, bias, past_value, value, _buffer_sizes);
@@ -2158,7 +2197,7 @@ struct main_Input {
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
     Place _e85 = place;
     Ahead _e86 = first_keys;
-    store_keys(_e85, _e86, 0u, params, keys);
+    store_keys(_e85, _e86, 0u, keys);
     Ahead _e88 = second_keys;
     first_keys = _e88;
     Place _e89 = place;
@@ -2221,7 +2260,7 @@ struct main_Input {
                 put_tile_scores(_e138, _e139, scores);
                 Place _e140 = place;
                 Ahead _e141 = first_keys;
-                store_keys(_e140, _e141, 0u, params, keys);
+                store_keys(_e140, _e141, 0u, keys);
                 Place _e143 = place;
                 uint _e144 = i;
                 Ahead _e150 = load_keys(_e143, t_begin_2 + ((_e144 + 4u) * KEY_TILE), params, bias, past_key, key, _buffer_sizes);
@@ -2264,7 +2303,7 @@ struct main_Input {
                 put_tile_scores(_e187, _e188, scores);
                 Place _e189 = place;
                 Ahead _e190 = second_keys;
-                store_keys(_e189, _e190, 0u, params, keys);
+                store_keys(_e189, _e190, 0u, keys);
                 Place _e192 = place;
                 uint _e193 = i;
                 Ahead _e199 = load_keys(_e192, t_begin_2 + ((_e193 + 4u) * KEY_TILE), params, bias, past_key, key, _buffer_sizes);

@@ -43,7 +43,8 @@ impl fmt::Display for TuningRow {
 impl TuningRow {
     /// Query rows that a workgroup answers.
     pub fn tile_rows(&self) -> u32 {
-        self.workgroup_size / self.lanes * self.rows
+        let key_groups = self.matrix().map_or(1, |tile| tile.key_groups);
+        self.workgroup_size / self.lanes / key_groups * self.rows
     }
 
     /// Columns of Q, K, V and O that a group of lanes holds, as vec4.
@@ -80,8 +81,10 @@ pub struct MatrixTile {
     pub row_blocks: u32,
     /// Blocks of columns of Q, K, V and O.
     pub column_blocks: u32,
-    /// Blocks of a tile of keys.
+    /// Blocks of a tile of keys that each subgroup takes.
     pub key_blocks: u32,
+    /// Groups of subgroups that have the same rows and each their part of a tile's keys.
+    pub key_groups: u32,
     /// Pieces of 16 bytes of keys, and of values, that a lane loads ahead.
     pub ahead: u32,
 }
@@ -90,13 +93,15 @@ fn matrix_tile(tile: &str) -> Option<MatrixTile> {
     let (side, rest) = tile.strip_prefix('m')?.split_once('r')?;
     let (row_blocks, rest) = rest.split_once('c')?;
     let (column_blocks, rest) = rest.split_once('k')?;
-    let (key_blocks, ahead) = rest.split_once('a')?;
+    let (keys, ahead) = rest.split_once('a')?;
+    let (key_blocks, key_groups) = keys.split_once('g').unwrap_or((keys, "1"));
     let number = |text: &str| text.parse().ok();
     Some(MatrixTile {
         side: number(side)?,
         row_blocks: number(row_blocks)?,
         column_blocks: number(column_blocks)?,
         key_blocks: number(key_blocks)?,
+        key_groups: number(key_groups)?,
         ahead: number(ahead)?,
     })
 }

@@ -1,0 +1,126 @@
+// A tile of N blocks of keys for each group of subgroups.
+const KEY_BLOCKS: u32 = ${N}u;
+
+struct TileSums {
+    //% for k in range(N)
+    k${k}: SumBlocks,
+    //% endfor
+}
+
+struct TileWeights {
+    //% for k in range(N)
+    k${k}: LeftBlocks,
+    //% endfor
+}
+
+struct Weighed {
+    weights: TileWeights,
+    sums: SumBlocks,
+}
+
+// Q times the keys of a half.
+fn tile_products(q: Queries, place: Place, half: u32) -> TileSums {
+    let first = half * KEY_GROUPS * KEY_BLOCKS + place.key_block;
+    return TileSums(
+        //% for k in range(N)
+        block_scores(q, first${plus(k)}),
+        //% endfor
+    );
+}
+
+// O plus weights times the values of a half.
+fn add_tile(before: Outputs, weights: TileWeights, place: Place, half: u32) -> Outputs {
+    let first = half * KEY_GROUPS * KEY_BLOCKS + place.key_block;
+    var o = before;
+    //% for k in range(N)
+    o = add_block(o, weights.k${k}, first${plus(k)});
+    //% endfor
+    return o;
+}
+
+// The weights of scores as operands, and sums with them.
+fn weigh(scores: TileSums, sums: SumBlocks) -> Weighed {
+    var weighed: Weighed;
+    weighed.sums = sums;
+    //% for k in range(N)
+    let w${k} = weight_block(scores.k${k});
+    weighed.sums = add_blocks(weighed.sums, w${k});
+    weighed.weights.k${k} = left_blocks(w${k});
+    //% endfor
+    return weighed;
+}
+
+fn masked_scores(products: TileSums, place: Place, t0: u32) -> TileSums {
+    let position = positions(place);
+    let t = t0 + place.key_block * SIDE;
+    return TileSums(
+        //% for k in range(N)
+        masked_block(products.k${k}, position, place, t${plus(k, "SIDE")}),
+        //% endfor
+    );
+}
+
+// Scores of the tile at key t0 relative to references.
+fn relative_scores(products: TileSums, references: SumBlocks, place: Place, t0: u32) -> TileSums {
+    if t0 >= place.t_end {
+        return TileSums(
+            //% for k in range(N)
+            hidden_block(products.k${k}),
+            //% endfor
+        );
+    }
+    if is_masked(place, t0) {
+        let scores = masked_scores(products, place, t0);
+        return TileSums(
+            //% for k in range(N)
+            below_block(scores.k${k}, references),
+            //% endfor
+        );
+    }
+    return TileSums(
+        //% for k in range(N)
+        relative_block(products.k${k}, references),
+        //% endfor
+    );
+}
+
+fn absolute_scores(q: Queries, place: Place, half: u32, t0: u32) -> TileSums {
+    let products = tile_products(q, place, half);
+    if is_masked(place, t0) {
+        return masked_scores(products, place, t0);
+    }
+    return TileSums(
+        //% for k in range(N)
+        score_block(products.k${k}),
+        //% endfor
+    );
+}
+
+// Whether a score exceeds its reference by more than weights can hold.
+fn exceeds(x: TileSums) -> bool {
+    var most = x.k0;
+    //% for k in range(1, N)
+    most = larger_blocks(most, x.k${k});
+    //% endfor
+    let largest = fold_larger(largest_of_blocks(most), 0.0);
+    return largest > select(LARGEST_NATURAL, LARGEST_LOG2, LOG2_SCORES);
+}
+
+// Raises references so that no score of the tile at key t0 exceeds its row's by more than HEADROOM.
+fn raise(before: State, q: Queries, place: Place, half: u32, t0: u32) -> State {
+    var state = before;
+    let scores = absolute_scores(q, place, half, t0);
+    var most = scores.k0;
+    //% for k in range(1, N)
+    most = larger_blocks(most, scores.k${k});
+    //% endfor
+    let references = raised_references(before.references, most, place);
+    let shrink = shrink_blocks(before.references, references);
+    state.references = references;
+    //% for k in range(N)
+    state.scores.k${k} = below_block(scores.k${k}, references);
+    //% endfor
+    state.sums = times_blocks(before.sums, shrink);
+    state.o = shrunk_outputs(before.o, shrink);
+    return state;
+}
