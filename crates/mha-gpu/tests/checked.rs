@@ -53,11 +53,13 @@ fn main() -> ExitCode {
     common::main(GpuSettings { checks: true, ..GpuSettings::default() }, tests)
 }
 
-/// Every kernel of a lane whose groups have so many lanes, by the rows of its tuning tables: with vector access bare and
-/// with every feature, with scalar access in one of the two forms at least.
+/// Every kernel of a lane whose groups have so many lanes, by the rows of its tuning tables: with vector access with every feature, and
+/// bare on the first tile, since what features leave out is in files that all tiles of a portable lane share; on matrices, which load
+/// bare keys in a way of their own, on every tile. With scalar access in one of the two forms at least.
 fn tuning_rows(gpu: &Gpu, choice: Lane, dtype: DType, lanes: u32) -> Result<(), String> {
     let mut failures = Failures::default();
     let mut seen = BTreeSet::new();
+    let mut bare_access = BTreeSet::new();
     let mut refused = Vec::new();
     for (row, head_size) in rows(choice, dtype).into_iter().filter(|(row, _)| lanes_of(row) == lanes) {
         let options = PlanOptions { row, ..lane(choice) };
@@ -74,6 +76,9 @@ fn tuning_rows(gpu: &Gpu, choice: Lane, dtype: DType, lanes: u32) -> Result<(), 
                 };
                 // A software GPU compiles for seconds: with scalar access, one form of a kernel is enough.
                 let scalar = head_size % 4 != 0;
+                if features == "bare" && !choice.on_matrices() && !bare_access.insert(scalar) {
+                    continue;
+                }
                 let mut new = false;
                 for step in &plan.steps {
                     let name = step.blueprint.kernel.info().name;
