@@ -289,8 +289,10 @@ pub(crate) fn lane_choice(
         let kind = |row: &TuningRow| (row.max_head_size, row.lanes, row.matrix().map(|tile| tile.side));
         let same = || fitting().filter(|row| kind(row) == kind(first));
         // Single rows are for few keys alone.
-        let class = || same().filter(|row| lane != Lane::Rows || row.rows > 1 || first.rows == 1);
-        let padded = |row: &TuningRow| problem.q_len.div_ceil(row.tile_rows()) * row.tile_rows();
+        let class = || {
+            let in_class = |row: &&TuningRow| lane != Lane::Rows || row.rows > 1 || first.rows == 1;
+            same().filter(in_class).filter(|row| has_cores_for_groups(problem, row, caps))
+        };
         let few_keys = lane == Lane::Rows && problem.total_len() <= FEW_KEYS_TO_SPLIT;
         if let Some(single) = same().find(|row| row.rows == 1 && few_keys && leaves_idle(problem, first, caps)) {
             return single;
@@ -303,15 +305,12 @@ pub(crate) fn lane_choice(
             // A device that is three quarters full gains nothing from smaller workgroups, each of which loads all keys, unless
             // the larger ones would be empty to a fifth more.
             _ => {
+                let padded = |row: &TuningRow| problem.q_len.div_ceil(row.tile_rows()) * row.tile_rows();
                 let least = class().map(padded).min().unwrap_or(0);
-                let eighths = if is_last_before_groups(row, class().next_back()) { 5 } else { 6 };
-                8 * busy_lanes(problem, row) >= eighths * wanted_lanes(caps) && 4 * padded(row) <= 5 * least
+                4 * busy_lanes(problem, row) >= 3 * wanted_lanes(caps) && 4 * padded(row) <= 5 * least
             }
         };
-        let row = class().find(suits).or_else(|| class().next_back()).unwrap_or(first);
-        // Of workgroups of several sizes with the same tile on matrices the one with the fewest rows that are not there; of those the largest.
-        let sizes = class().filter(|other| lane.on_matrices() && other.tile == row.tile);
-        sizes.min_by_key(|row| (padded(row), u32::MAX - row.workgroup_size)).unwrap_or(row)
+        class().find(suits).or_else(|| class().next_back()).unwrap_or(first)
     });
     let Some(row) = row else {
         let refusal = match covering().next() {
@@ -518,12 +517,12 @@ pub fn workgroup_memory(lane: Lane, row: &TuningRow, problem: &AttentionProblem)
     }
 }
 
-/// Whether what follows in a row's class is groups of subgroups that share out the keys, given the class's last row. They need so much
-/// workgroup memory that a core takes one workgroup, and pay only where each gets a core: on an H100, 132 of them. 9,232 rows of all heads
-/// together take 0.024 ms without groups and 0.0225 with them.
-fn is_last_before_groups(row: &TuningRow, last: Option<&TuningRow>) -> bool {
-    let tile = |row: &TuningRow| row.matrix().map_or((0, 1), |tile| (tile.row_blocks, tile.key_groups));
-    last.is_some_and(|last| tile(last).1 > 1 && tile(row) == (tile(last).0, 1))
+/// Whether a row whose subgroups share out the keys in groups has a core for each workgroup, on the largest GPUs of a kind: an H100 has
+/// 132, Apple's M4 Max 40. Such a workgroup needs so much memory that a core takes one, and what waits for a core doubles the time: 154 of
+/// them took an H100 1.57 times as long as lane matrix, 128 and 132 of them in float16 0.91 and 0.82.
+fn has_cores_for_groups(problem: &AttentionProblem, row: &TuningRow, caps: &DeviceCaps) -> bool {
+    let cores = if caps.kind == DeviceKind::Integrated { 40 } else { 132 };
+    row.matrix().is_none_or(|tile| tile.key_groups == 1) || row_workgroups(problem, row) <= cores
 }
 
 /// Lanes that keep the largest GPUs of a kind busy; on a CPU a few threads share the work.
