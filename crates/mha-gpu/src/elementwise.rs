@@ -330,3 +330,99 @@ fn branch(to: Word) -> Instruction {
 fn block(label: Word, instructions: Vec<Instruction>) -> Block {
     Block { label: Some(Instruction::new(Op::Label, None, Some(label), Vec::new())), instructions }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "enable f16;
+        enable wgpu_cooperative_matrix;
+        alias Sum = coop_mat16x16<f32, C>;
+        var<workgroup> memory: array<f32, 256>;
+        fn twice(x: f32) -> f32 { return x + x; }
+        fn larger(x: f32, y: f32) -> f32 { return max(x, y); }";
+
+    /// A kernel that takes a matrix through `each_twice` and its elements through `fold_larger`, with these bodies.
+    fn kernel(each: &str, fold: &str) -> KernelInfo {
+        let source = format!(
+            "{HEAD}
+            fn each_twice(x: Sum) -> Sum {{ {each} }}
+            fn fold_larger(x: Sum, start: f32) -> f32 {{ {fold} }}
+            @compute @workgroup_size(32) fn main() {{
+                let x = each_twice(coopLoadT<Sum>(&memory[0], 16u));
+                subgroupBarrier();
+                coopStoreT(x, &memory[0], 16u);
+                memory[1] = fold_larger(x, 0.0);
+            }}"
+        );
+        KernelInfo {
+            name: "sample",
+            source: source.leak(),
+            entry_point: "main",
+            bindings: &[],
+            overrides: &[],
+            uses_f16: true,
+            uses_subgroups: true,
+            uses_coop: true,
+            uses_elements: true,
+        }
+    }
+
+    const EACH: &str = "return x * twice(0.0);";
+    const FOLD: &str = "return larger(start, start);";
+
+    fn translated(each: &str, fold: &str) -> Result<Module, String> {
+        let words = translate(&kernel(each, fold), &[], &[], false)?;
+        rspirv::dr::load_words(words).map_err(|error| error.to_string())
+    }
+
+    fn opcodes(function: &Function) -> Vec<Op> {
+        function.all_inst_iter().map(|instruction| instruction.class.opcode).collect()
+    }
+
+    #[test]
+    fn stand_ins_become_loops_over_elements() {
+        let module = translated(EACH, FOLD).unwrap();
+        let loops = |function: &&Function| opcodes(function).contains(&Op::CooperativeMatrixLengthKHR);
+        let replaced: Vec<&Function> = module.functions.iter().filter(loops).collect();
+        assert_eq!(replaced.len(), 2, "each_twice and fold_larger");
+        for function in replaced {
+            let codes = opcodes(function);
+            let count = |opcode| codes.iter().filter(|code| **code == opcode).count();
+            assert_eq!((count(Op::FunctionCall), count(Op::LoopMerge), count(Op::ReturnValue)), (1, 1, 1), "{codes:?}");
+            assert_eq!(count(Op::MatrixTimesScalar), 0, "nothing of a stand-in stays: {codes:?}");
+        }
+        let bound = module.header.as_ref().unwrap().bound;
+        assert!(module.all_inst_iter().filter_map(|instruction| instruction.result_id).all(|id| id < bound));
+    }
+
+    #[test]
+    fn barriers_of_a_subgroup_order_workgroup_memory() {
+        let module = translated(EACH, FOLD).unwrap();
+        let constant = |id: Word| {
+            let known = module.types_global_values.iter().find(|instruction| instruction.result_id == Some(id)).unwrap();
+            known.operands[0].unwrap_literal_bit32()
+        };
+        let semantics: Vec<u32> = module
+            .all_inst_iter()
+            .filter(|instruction| instruction.class.opcode == Op::ControlBarrier)
+            .filter(|barrier| constant(barrier.operands[0].unwrap_id_scope()) == Scope::Subgroup as u32)
+            .map(|barrier| constant(barrier.operands[2].unwrap_id_memory_semantics()))
+            .collect();
+        let wanted = MemorySemantics::ACQUIRE_RELEASE | MemorySemantics::WORKGROUP_MEMORY;
+        assert_eq!(semantics, [wanted.bits()]);
+    }
+
+    #[test]
+    fn wrong_stand_ins_are_named_with_what_is_wrong() {
+        for (each, fold, wanted) in [
+            ("return x;", FOLD, "function each_twice: its stand-in calls one function, got none"),
+            ("return x * twice(twice(0.0));", FOLD, "function each_twice: its stand-in calls one function, got several"),
+            (EACH, "return start;", "function fold_larger: its stand-in calls one function, got none"),
+        ] {
+            assert_eq!(translated(each, fold).err().as_deref(), Some(wanted));
+        }
+        let error = translated("return undefined;", FOLD).unwrap_err();
+        assert!(error.contains("undefined"), "what naga refuses keeps its text: {error}");
+    }
+}
