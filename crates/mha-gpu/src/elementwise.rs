@@ -400,7 +400,8 @@ mod tests {
     fn barriers_of_a_subgroup_order_workgroup_memory() {
         let module = translated(EACH, FOLD).unwrap();
         let constant = |id: Word| {
-            let known = module.types_global_values.iter().find(|instruction| instruction.result_id == Some(id)).unwrap();
+            let known =
+                module.types_global_values.iter().find(|instruction| instruction.result_id == Some(id)).unwrap();
             known.operands[0].unwrap_literal_bit32()
         };
         let semantics: Vec<u32> = module
@@ -417,7 +418,11 @@ mod tests {
     fn wrong_stand_ins_are_named_with_what_is_wrong() {
         for (each, fold, wanted) in [
             ("return x;", FOLD, "function each_twice: its stand-in calls one function, got none"),
-            ("return x * twice(twice(0.0));", FOLD, "function each_twice: its stand-in calls one function, got several"),
+            (
+                "return x * twice(twice(0.0));",
+                FOLD,
+                "function each_twice: its stand-in calls one function, got several",
+            ),
             (EACH, "return start;", "function fold_larger: its stand-in calls one function, got none"),
         ] {
             assert_eq!(translated(each, fold).err().as_deref(), Some(wanted));

@@ -14,9 +14,10 @@ pub(crate) fn wanted_features(offered: wgpu::Features, kind: DeviceKind) -> wgpu
     // Where the host shares the device's memory, mapping storage saves a copy; elsewhere it would keep it off the GPU.
     let shares_memory = matches!(kind, DeviceKind::Integrated | DeviceKind::Software);
     let mappable = if shares_memory { wgpu::Features::MAPPABLE_PRIMARY_BUFFERS } else { wgpu::Features::empty() };
-    // Experimental in wgpu: asked for only where a kernel of the catalogue is written for it.
-    let coop = match KERNELS.iter().any(|kernel| kernel.uses_coop) {
-        true => wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX | wgpu::Features::PASSTHROUGH_SHADERS,
+    // Experimental in wgpu: asked for only where a kernel of the catalogue is written for it, and shaders past its compiler only with it.
+    let matrices = wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+    let coop = match offered.contains(matrices) && KERNELS.iter().any(|kernel| kernel.uses_coop) {
+        true => matrices | wgpu::Features::PASSTHROUGH_SHADERS,
         false => wgpu::Features::empty(),
     };
     offered & (WANTED | mappable | coop)
@@ -123,6 +124,10 @@ mod tests {
         assert!(!wanted_features(all, DeviceKind::Discrete).contains(mappable));
         assert!(wanted_features(all, DeviceKind::Integrated).contains(mappable));
         assert!(wanted_features(all, DeviceKind::Software).contains(mappable));
+        let passthrough = wgpu::Features::PASSTHROUGH_SHADERS;
+        assert!(wanted_features(all, DeviceKind::Discrete).contains(passthrough));
+        let without = all - wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+        assert!(!wanted_features(without, DeviceKind::Discrete).contains(passthrough));
         assert_eq!(wanted_features(wgpu::Features::empty(), DeviceKind::Software), wgpu::Features::empty());
     }
 
