@@ -101,8 +101,7 @@ fn largest_of_rows(x: SumMatrix, place: Place) -> SumMatrix {
     var largest = LOWEST;
     for (var c = 0u; c < SIDE; c += 4u) {
         let s = get_scores(place.row_area + c);
-        let known = select(s, vec4<f32>(LOWEST), s == vec4<f32>(HIDDEN));
-        largest = max(largest, max(max(known.x, known.y), max(known.z, known.w)));
+        largest = max(largest, max(max(s.x, s.y), max(s.z, s.w)));
     }
     order_lanes();
     for (var c = place.part * 4u; c < SIDE; c += LANES_A_ROW * 4u) {

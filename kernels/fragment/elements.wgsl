@@ -3,7 +3,7 @@
 // Elements of a fragment of sums must stand for the same rows and columns as those of a left operand, which mha-gpu tries
 // before it offers these kernels.
 
-// What stands where there is no key, far below any score; its weight is 0.
+// The relative score of where there is no key: its weight is 0. Never compared with, as a masked score may be any number.
 const HIDDEN: f32 = -1e30;
 
 fn lowest(x: f32) -> f32 {
@@ -35,21 +35,36 @@ fn each_relative_score(x: SumMatrix, reference: SumMatrix) -> SumMatrix {
 // A score by the number of its element, where masks or the end of the keys matter. `s` is the first row, `t` the first key.
 fn masked_element(x: f32, position: f32, place: Place, s: u32, t: u32) -> f32 {
     let at = u32(position);
-    let key = t + at % SIDE;
     let row = min(s + at / SIDE, place.rows_end - 1u);
-    return select(HIDDEN, masked_score(score(x), place.b, place.n, row, min(key, place.last)), key < place.t_end);
+    return masked_score(score(x), place.b, place.n, row, min(t + at % SIDE, place.last));
 }
 
-fn each_masked_element(x: SumMatrix, position: SumMatrix, place: Place, s: u32, t: u32) -> SumMatrix {
-    return x * masked_element(0.0, 0.0, place, s, t);
+fn is_key(position: f32, place: Place, t: u32) -> bool {
+    return t + u32(position) % SIDE < place.t_end;
 }
 
-fn below(x: f32, reference: f32) -> f32 {
-    return select(x - reference, HIDDEN, x == HIDDEN);
+// For a row's largest score, which LOWEST leaves as it is.
+fn masked_or_lowest(x: f32, position: f32, place: Place, s: u32, t: u32) -> f32 {
+    return select(LOWEST, masked_element(x, position, place, s, t), is_key(position, place, t));
 }
 
-fn each_below(x: SumMatrix, reference: SumMatrix) -> SumMatrix {
-    return x * below(0.0, 0.0);
+fn each_masked_or_lowest(x: SumMatrix, position: SumMatrix, place: Place, s: u32, t: u32) -> SumMatrix {
+    return x * masked_or_lowest(0.0, 0.0, place, s, t);
+}
+
+fn masked_relative(x: f32, position: f32, reference: f32, place: Place, s: u32, t: u32) -> f32 {
+    return select(HIDDEN, masked_element(x, position, place, s, t) - reference, is_key(position, place, t));
+}
+
+fn each_masked_relative(
+    x: SumMatrix,
+    position: SumMatrix,
+    reference: SumMatrix,
+    place: Place,
+    s: u32,
+    t: u32,
+) -> SumMatrix {
+    return x * masked_relative(0.0, 0.0, 0.0, place, s, t);
 }
 
 fn each_hidden(x: SumMatrix) -> SumMatrix {

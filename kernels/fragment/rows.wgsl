@@ -29,7 +29,7 @@ fn store_block(sums: SumBlocks, rows: Rows, place: Place, column_block: u32) {
     //% endfor
 }
 
-// Of a block of keys: products relative to references, as scores and not relative, masked scores relative, and what hides all.
+// Of a block of keys: products relative to references, as scores, and what hides all.
 fn relative_block(products: SumBlocks, references: SumBlocks) -> SumBlocks {
     return SumBlocks(
         //% for r in range(N)
@@ -46,14 +46,6 @@ fn score_block(products: SumBlocks) -> SumBlocks {
     );
 }
 
-fn below_block(scores: SumBlocks, references: SumBlocks) -> SumBlocks {
-    return SumBlocks(
-        //% for r in range(N)
-        each_below(scores.r${r}, references.r${r}),
-        //% endfor
-    );
-}
-
 fn hidden_block(products: SumBlocks) -> SumBlocks {
     return SumBlocks(
         //% for r in range(N)
@@ -62,11 +54,25 @@ fn hidden_block(products: SumBlocks) -> SumBlocks {
     );
 }
 
-// Scores of the block at key t.
+// Of the block at key t where masks matter: scores, LOWEST where there is no key, and scores relative to references.
 fn masked_block(products: SumBlocks, position: SumMatrix, place: Place, t: u32) -> SumBlocks {
     return SumBlocks(
         //% for r in range(N)
-        each_masked_element(products.r${r}, position, place, place.row${plus(r, "SIDE")}, t),
+        each_masked_or_lowest(products.r${r}, position, place, place.row${plus(r, "SIDE")}, t),
+        //% endfor
+    );
+}
+
+fn masked_relative_block(
+    products: SumBlocks,
+    position: SumMatrix,
+    references: SumBlocks,
+    place: Place,
+    t: u32,
+) -> SumBlocks {
+    return SumBlocks(
+        //% for r in range(N)
+        each_masked_relative(products.r${r}, position, references.r${r}, place, place.row${plus(r, "SIDE")}, t),
         //% endfor
     );
 }

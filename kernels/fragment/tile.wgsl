@@ -50,16 +50,6 @@ fn weigh(scores: TileSums, sums: SumBlocks) -> Weighed {
     return weighed;
 }
 
-fn masked_scores(products: TileSums, place: Place, t0: u32) -> TileSums {
-    let position = positions(place);
-    let t = t0 + place.key_block * SIDE;
-    return TileSums(
-        //% for k in range(N)
-        masked_block(products.k${k}, position, place, t${plus(k, "SIDE")}),
-        //% endfor
-    );
-}
-
 // Scores of the tile at key t0 relative to references.
 fn relative_scores(products: TileSums, references: SumBlocks, place: Place, t0: u32) -> TileSums {
     if t0 >= place.t_end {
@@ -70,10 +60,11 @@ fn relative_scores(products: TileSums, references: SumBlocks, place: Place, t0: 
         );
     }
     if is_masked(place, t0) {
-        let scores = masked_scores(products, place, t0);
+        let position = positions(place);
+        let t = t0 + place.key_block * SIDE;
         return TileSums(
             //% for k in range(N)
-            below_block(scores.k${k}, references),
+            masked_relative_block(products.k${k}, position, references, place, t${plus(k, "SIDE")}),
             //% endfor
         );
     }
@@ -84,10 +75,16 @@ fn relative_scores(products: TileSums, references: SumBlocks, place: Place, t0: 
     );
 }
 
-fn absolute_scores(q: Queries, place: Place, half: u32, t0: u32) -> TileSums {
-    let products = tile_products(q, place, half);
+// Scores of the tile at key t0 as they are.
+fn absolute_scores(products: TileSums, place: Place, t0: u32) -> TileSums {
     if is_masked(place, t0) {
-        return masked_scores(products, place, t0);
+        let position = positions(place);
+        let t = t0 + place.key_block * SIDE;
+        return TileSums(
+            //% for k in range(N)
+            masked_block(products.k${k}, position, place, t${plus(k, "SIDE")}),
+            //% endfor
+        );
     }
     return TileSums(
         //% for k in range(N)
@@ -109,7 +106,8 @@ fn exceeds(x: TileSums) -> bool {
 // Raises references so that no score of the tile at key t0 exceeds its row's by more than HEADROOM.
 fn raise(before: State, q: Queries, place: Place, half: u32, t0: u32) -> State {
     var state = before;
-    let scores = absolute_scores(q, place, half, t0);
+    let products = tile_products(q, place, half);
+    let scores = absolute_scores(products, place, t0);
     var most = scores.k0;
     //% for k in range(1, N)
     most = larger_blocks(most, scores.k${k});
@@ -117,9 +115,7 @@ fn raise(before: State, q: Queries, place: Place, half: u32, t0: u32) -> State {
     let references = raised_references(before.references, most, place);
     let shrink = shrink_blocks(before.references, references);
     state.references = references;
-    //% for k in range(N)
-    state.scores.k${k} = below_block(scores.k${k}, references);
-    //% endfor
+    state.scores = relative_scores(products, references, place, t0);
     state.sums = times_blocks(before.sums, shrink);
     state.o = shrunk_outputs(before.o, shrink);
     return state;

@@ -7,9 +7,9 @@ mod common;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use common::{DTYPES, Failures, LANES, lane, matrices, run, test};
+use common::{DTYPES, Failures, LANES, elements, lane, matrices, run, test};
 use mha_gpu::{Gpu, GpuSettings};
-use mha_plan::Lane;
+use mha_plan::{DeviceCaps, Lane};
 use mha_spec::{AttentionBias, AttentionProblem, DType, PaddingMask, Past};
 use mha_testkit::{Case, Expected, plain};
 
@@ -20,7 +20,8 @@ const CAUSAL: [(u32, u32, u32); 8] =
 /// The same for calls where every row sees all keys, which a past changes nothing about.
 const FULL: [(u32, u32, u32); 4] = [(1, 5, 0), (3, 5, 0), (37, 37, 0), (40, 70, 0)];
 
-const FILTERS: [f32; 5] = [-10_000.0, f32::MIN, f32::NEG_INFINITY, 5.0, -2.5];
+/// -1e30 is what some exporters write for minus infinity: beside it, f32 keeps nothing of a score.
+const FILTERS: [f32; 6] = [-10_000.0, f32::MIN, f32::NEG_INFINITY, 5.0, -2.5, -1e30];
 
 /// Dimensions 0 and 1 of attention_bias, for B = 2 and N = 3.
 const BROADCASTS: [AttentionBias; 4] = {
@@ -49,9 +50,11 @@ fn main() -> ExitCode {
         for causal in [false, true] {
             let how = if causal { "causal" } else { "full" };
             for dtype in DTYPES {
-                let run = move |gpu: &Arc<Gpu>| combinations(gpu, Lane::Matrix, dtype, mask, causal);
-                let name = format!("matrix_{}_{mask:?}_{how}", dtype.name());
-                tests.push(test(name, dtype, run).needing(matrices));
+                for (choice, needs) in [(Lane::Matrix, matrices as fn(&DeviceCaps) -> _), (Lane::Fragment, elements)] {
+                    let run = move |gpu: &Arc<Gpu>| combinations(gpu, choice, dtype, mask, causal);
+                    let name = format!("{}_{}_{mask:?}_{how}", choice.name(), dtype.name());
+                    tests.push(test(name, dtype, run).needing(needs));
+                }
             }
         }
     }

@@ -10,7 +10,7 @@ use common::{DTYPES, Failures, check, elements, lane, matrices, test};
 use mha_gpu::{Gpu, GpuSettings};
 use mha_plan::profile::{FRAGMENT, MATRIX};
 use mha_plan::{DeviceKind, Lane, PlanOptions};
-use mha_spec::{AttentionProblem, DType, Past};
+use mha_spec::{AttentionBias, AttentionProblem, DType, PaddingMask, Past};
 use mha_testkit::shapes::{HEAD_SIZES, LENGTHS};
 use mha_testkit::{Case, plain};
 
@@ -26,13 +26,14 @@ const PAIRS: [(u32, u32); 8] = [(8, 20), (16, 5), (1, 64), (64, 1), (40, 128), (
 type Contract = fn(&Gpu, Lane, DType) -> Result<(), String>;
 
 fn main() -> ExitCode {
-    let contracts: [(&str, Contract); 9] = [
+    let contracts: [(&str, Contract); 10] = [
         ("vouched_for", vouched_for),
         ("every_row", every_row),
         ("head_sizes", head_sizes),
         ("lengths", lengths),
         ("large_scores", large_scores),
         ("growing_scores", growing_scores),
+        ("padded_scores", padded_scores),
         ("out_of_range", out_of_range),
         ("key_splits", key_splits),
         ("random", random),
@@ -144,6 +145,28 @@ fn growing_scores(gpu: &Gpu, on: Lane, dtype: DType) -> Result<(), String> {
         }
         case
     });
+    check_all(gpu, on, cases)
+}
+
+/// Rows that see nothing but keys whose score is the mask value, -1e30, beside which float32 keeps nothing of a score: all keys by
+/// attention_bias, which float16 does not hold, all of a batch row, and the one key that the first row sees where the others are
+/// hidden from it.
+fn padded_scores(gpu: &Gpu, on: Lane, dtype: DType) -> Result<(), String> {
+    const PADDED: f32 = -1e30;
+    let bare = AttentionProblem { dtype, mask_filter_value: PADDED, ..plain(2, 2, 40, 70, 16) };
+    let lengths = AttentionProblem { padding_mask: PaddingMask::KeyLengths, ..bare.clone() };
+    let mut padded = Case::new(lengths, 1);
+    padded.inputs.padding_mask = vec![0, 50];
+    let causal = AttentionProblem { padding_mask: PaddingMask::Keys, causal: true, ..bare.clone() };
+    let mut first = Case::new(causal, 2);
+    first.inputs.padding_mask = (0..140).map(|key| i32::from(key % 70 != 0)).collect();
+    let mut cases = vec![padded, first];
+    if dtype == DType::F32 {
+        let bias = AttentionBias { batch: 1, heads: 1, batch_divisor: 1 };
+        let mut biased = Case::new(AttentionProblem { attention_bias: Some(bias), ..bare }, 3);
+        biased.inputs.attention_bias[3 * 70..5 * 70].fill(f64::from(PADDED));
+        cases.push(biased);
+    }
     check_all(gpu, on, cases)
 }
 

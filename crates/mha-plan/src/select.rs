@@ -293,6 +293,7 @@ pub(crate) fn lane_choice(
             let in_class = |row: &&TuningRow| lane != Lane::Rows || row.rows > 1 || first.rows == 1;
             same().filter(in_class).filter(|row| has_cores_for_groups(problem, row, caps))
         };
+        let padded = |row: &TuningRow| problem.q_len.div_ceil(row.tile_rows()) * row.tile_rows();
         let few_keys = lane == Lane::Rows && problem.total_len() <= FEW_KEYS_TO_SPLIT;
         if let Some(single) = same().find(|row| row.rows == 1 && few_keys && leaves_idle(problem, first, caps)) {
             return single;
@@ -305,12 +306,17 @@ pub(crate) fn lane_choice(
             // A device that is three quarters full gains nothing from smaller workgroups, each of which loads all keys, unless
             // the larger ones would be empty to a fifth more.
             _ => {
-                let padded = |row: &TuningRow| problem.q_len.div_ceil(row.tile_rows()) * row.tile_rows();
                 let least = class().map(padded).min().unwrap_or(0);
                 4 * busy_lanes(problem, row) >= 3 * wanted_lanes(caps) && 4 * padded(row) <= 5 * least
             }
         };
-        class().find(suits).or_else(|| class().next_back()).unwrap_or(first)
+        let smallest = || {
+            let last = class().next_back()?;
+            // Of two sizes in groups, the one that leaves fewer rows empty.
+            let sizes = class().filter(|row| lane.on_matrices() && row.tile == last.tile);
+            sizes.min_by_key(|row| padded(row)).or(Some(last))
+        };
+        class().find(suits).or_else(smallest).unwrap_or(first)
     });
     let Some(row) = row else {
         let refusal = match covering().next() {
@@ -457,7 +463,18 @@ fn loads_ahead(lane: Lane, row: &TuningRow) -> Option<(u32, u32)> {
 
 /// Why a device's cooperative matrices can't run a row: its shape must be listed, and a subgroup be what the row is for.
 fn fits_matrices(lane: Lane, row: &TuningRow, caps: &DeviceCaps) -> Result<(), String> {
-    let side = row.matrix().map_or(0, |tile| tile.side);
+    let Some(tile) = row.matrix() else {
+        return Err(format!("a tile of matrices is needed, got {}", row.tile));
+    };
+    let side = tile.side;
+    let keys = side * tile.key_blocks * tile.key_groups;
+    if row.key_tile != keys {
+        return Err(format!("tile {} takes {keys} keys, got {}", row.tile, row.key_tile));
+    }
+    let subgroups = row.workgroup_size / row.lanes;
+    if !subgroups.is_multiple_of(tile.key_groups) {
+        return Err(format!("tile {} takes subgroups in {} groups, got {subgroups}", row.tile, tile.key_groups));
+    }
     if !caps.f16 {
         return Err(format!("operands in float16 are needed, which `{}` lacks", caps.name));
     }

@@ -57,10 +57,11 @@ fn more_workgroups_than_cores_do_without_groups() {
     }
 }
 
-/// Few rows get workgroups in two groups that share out the keys, of 64 rows where a large GPU has cores for them, else of 80.
+/// Few rows get workgroups in two groups that share out the keys, of 64 rows where a large GPU has cores for them, else of 80;
+/// where even those are too few, of the size that leaves fewer rows empty.
 #[test]
 fn few_rows_share_out_the_keys() {
-    for (q_len, num_heads, workgroup) in [(577, 16, 320), (1370, 6, 256)] {
+    for (q_len, num_heads, workgroup) in [(577, 16, 320), (1370, 6, 256), (65, 16, 320), (64, 16, 256)] {
         for dtype in [DType::F32, DType::F16] {
             let problem =
                 AttentionProblem { dtype, ..problem(Shape { num_heads, q_len, kv_len: q_len, ..Shape::default() }) };
@@ -100,6 +101,24 @@ fn elements_are_asked_for_by_their_lane_alone() {
             assert!(refusal.contains("elements of 16x16 matrices"), "{refusal}");
             assert!(pinned_lane(Lane::Matrix, dtype, shape, caps).is_ok());
         }
+    }
+}
+
+/// A row that is made up must be one that its kernel is written for.
+#[test]
+fn rows_must_be_what_their_tile_says() {
+    let problem = AttentionProblem { dtype: DType::F16, ..problem(Shape::default()) };
+    for (row, wanted) in [
+        ("f16 | 64 | 32 | m16r2c4k2a2 | 16 | 128", "tile m16r2c4k2a2 takes 32 keys, got 16"),
+        ("f16 | 64 | 32 | m16r1c4k1g2a1 | 16 | 256", "tile m16r1c4k1g2a1 takes 32 keys, got 16"),
+        ("f16 | 64 | 32 | m16r1c4k1g2a1 | 32 | 288", "tile m16r1c4k1g2a1 takes subgroups in 2 groups, got 9"),
+        ("f16 | 64 | 32 | m16r1c4k1g2a1 | 32 | 192", "loads 1 pieces a lane ahead, where its keys take 2"),
+        ("f16 | 64 | 4 | r4s4a2 | 16 | 128", "a tile of matrices is needed, got r4s4a2"),
+    ] {
+        let row = mha_plan::profile::parse(row).unwrap().remove(0);
+        let options = PlanOptions { lane: Some(Lane::Fragment), row: Some(row), ..PlanOptions::default() };
+        let refusal = plan(&problem, &devices::h100(), &options).unwrap_err().to_string();
+        assert!(refusal.contains(wanted), "{wanted}: {refusal}");
     }
 }
 
