@@ -1,6 +1,7 @@
 """Contract of crates/mha-bench/route: every session makes the same calls in turn for as long as is asked, and tables say what was
 measured, by how much it varies, and what was not."""
 
+import importlib.util
 import itertools
 import json
 import math
@@ -219,18 +220,30 @@ def run(*arguments):
 def test_a_sweep_leaves_its_figures_and_tables(tmp_path):
     library = find_library()
     assert library, "cargo build --release makes the library"
-    done = run("--name", "x", "--out", tmp_path, "--library", library, "--kinds", "self", "--dtypes", "f16", "--largest", 1, "--sets", 3, "--max-seconds", 30)
+    done = run("--name", "x", "--out", tmp_path, "--library", library, "--kinds", "self", "--dtypes", "f16", "--largest", 1, "--sets", 3, "--threads", 2,
+               "--max-seconds", 30)
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "route-x.json").read_text())
     measured = {(r["kind"], r["dtype"], r["size"]): r for r in found["rows"]}
     assert set(measured) == {(kind, dtype, size) for kind in ("self",) for dtype in ("f16",) for size in (1,)}
     # No GPU answers as little as this within the time of a CPU.
     assert {r["answered"] for r in found["rows"]} == {"cpu"} and found["device"] and found["onnxruntime"] == ort.__version__
-    assert found["command"] == "python3 crates/mha-bench/route --name x --kinds self --dtypes f16 --largest 1 --sets 3 --max-seconds 30"
+    assert found["command"] == (
+        "python3 crates/mha-bench/route --name x --kinds self --dtypes f16 --largest 1 --sets 3 --threads 2 --max-seconds 30")
     text = (tmp_path / "route-x.md").read_text()
-    assert done.stdout.strip() in text
+    assert done.stdout.strip() in text and "`path=auto`, 2 threads a session, in" in text
     assert run("--name", "x", "--out", tmp_path, "--render").returncode == 0
     assert (tmp_path / "route-x.md").read_text() == text and len(list(tmp_path.iterdir())) == 2
+
+
+def test_every_session_has_the_threads_that_are_asked_for():
+    spec = importlib.util.spec_from_file_location("route_main", SWEEP / "__main__.py")
+    sweep = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sweep)
+    for words, threads in [([], 0), (["--threads", "3"], 3)]:
+        chosen = sweep.checked(sweep.arguments(), ["--name", "x", "--library", str(find_library()), *words])
+        made, _ = sweep.sessions(chosen, problems.KINDS[0], "f32", 0)
+        assert {name: s.get_session_options().intra_op_num_threads for name, s in made.items()} == dict.fromkeys(sweep.WAYS, threads)
 
 
 def test_a_sweep_goes_on_where_it_ended(tmp_path):
@@ -253,7 +266,8 @@ def test_a_sweep_goes_on_where_it_ended(tmp_path):
     assert whole["rows"][1] == resumed["rows"][1] and whole["seconds"] > resumed["seconds"]
     assert [line.split()[-2:] for line in whole["command"].splitlines()] == [["--max-seconds", "0.000001"]] + [["--max-seconds", "30"]] * 2
     # Figures of other sessions, machines or methods are not mixed with these.
-    others = [({}, ["--sets", 4], "a sweep has one sets from begin to end, this one 3; got 4"),
+    others = [({}, ["--threads", 2], "a sweep has one threads from begin to end, this one 0; got 2"),
+              ({}, ["--sets", 4], "a sweep has one sets from begin to end, this one 3; got 4"),
               ({}, ["--path", "baseline"], "a sweep has one path from begin to end, this one auto; got baseline"),
               ({"host": "an abacus"}, [], "a sweep has one host from begin to end, this one an abacus; got"),
               ({"method": "By eye."}, [], "--resume takes a sweep by the present method, got x, made by an earlier one")]
@@ -266,6 +280,7 @@ def test_a_sweep_goes_on_where_it_ended(tmp_path):
 @pytest.mark.parametrize("arguments, rule", [
     (["--dtypes", "f64"], "--dtypes takes f32, f16, got f64"),
     (["--sets", "2"], "--sets takes 3 or more, got 2"),
+    (["--threads", "-1"], "--threads takes 0 or more, got -1"),
     (["--resume", "--render"], "argument --render: not allowed with argument --resume"),
     (["--resume"], "--resume takes the name of a sweep in"),
     (["--largest", "0"], "--largest takes 1 or more, got 0"),

@@ -49,6 +49,8 @@ def arguments():
     options.add_argument("--largest", type=int, default=4096, help="length or cache")
     options.add_argument("--max-seconds", type=float, default=1500, help="sizes that would take longer are left out")
     options.add_argument("--sets", type=int, default=4, help="of sessions, made anew for each")
+    options.add_argument("--threads", type=int, default=0, help="of each session on the CPU, 0 for ONNX Runtime's choice: fewer than there "
+                         "are cores keep times apart from what else a machine does")
     options.add_argument("--note", default="", help="a sentence for the head of the tables")
     existing = options.add_mutually_exclusive_group()
     existing.add_argument("--resume", action="store_true", help="measure what an existing sweep did not")
@@ -56,13 +58,14 @@ def arguments():
     return options
 
 
-def checked(options):
-    chosen = options.parse_args()
+def checked(options, words=None):
+    chosen = options.parse_args(words)
     rules = [
         (set(chosen.dtypes.split(",")) <= {"f32", "f16"}, f"--dtypes takes f32, f16, got {chosen.dtypes}"),
         (set(chosen.kinds.split(",")) <= {"self", "decode"}, f"--kinds takes self, decode, got {chosen.kinds}"),
         (chosen.largest >= 1, f"--largest takes 1 or more, got {chosen.largest}"),
         (chosen.sets >= rounds.LEAST_SETS, f"--sets takes {rounds.LEAST_SETS} or more, got {chosen.sets}"),
+        (chosen.threads >= 0, f"--threads takes 0 or more, got {chosen.threads}"),
         (chosen.max_seconds > 0, f"--max-seconds takes more than 0, got {chosen.max_seconds:g}"),
         (chosen.render or chosen.plugin_file.is_file(), f"--library takes a file that exists, got {chosen.plugin_file}: "
                                                         "cargo build --release makes it"),
@@ -115,6 +118,7 @@ def sessions(chosen, kind, dtype, first):
     def make(route):
         options = ort.SessionOptions()
         options.log_severity_level = ERROR if route is None else INFO
+        options.intra_op_num_threads = chosen.threads
         if route:
             options.register_custom_ops_library(str(chosen.plugin_file.resolve()))
             for key, value in (("path", chosen.path), ("adapter", chosen.adapter), ("route", route)):
@@ -232,11 +236,12 @@ def main():
     chosen.out.mkdir(parents=True, exist_ok=True)
     begin = time.monotonic()
     results = {"device": None, "host": f"{cpu()}, {os.cpu_count()} cores", "onnxruntime": ort.__version__, "path": chosen.path,
-               "adapter": chosen.adapter, "sets": chosen.sets, "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
+               "adapter": chosen.adapter, "sets": chosen.sets, "threads": chosen.threads, "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
                "command": command(), "note": chosen.note, "method": report.METHOD, "seconds": 0, "rows": []}
     if chosen.resume:
         earlier = earlier_sweep(chosen, data, "--resume")
-        for what in ("host", "onnxruntime", "path", "adapter", "sets"):
+        earlier.setdefault("threads", 0)
+        for what in ("host", "onnxruntime", "path", "adapter", "sets", "threads"):
             same(what, earlier[what], results[what])
         results = earlier | {"command": f"{earlier['command']}\n{results['command']}", "note": chosen.note or earlier["note"]}
     before, rows = results["seconds"], {key(row): row for row in results["rows"]}

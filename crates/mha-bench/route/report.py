@@ -76,9 +76,10 @@ def table(rows):
 
 
 def markdown(name, results):
+    threads = f", {results['threads']} threads a session" if results.get("threads") else ""
     parts = [f"""# {name}: {results["device"]}
 
-{results["date"]}, on {results["host"]}, with ONNX Runtime {results["onnxruntime"]} and `path={results["path"]}`, in {results["seconds"]} s. Every figure is in
+{results["date"]}, on {results["host"]}, with ONNX Runtime {results["onnxruntime"]} and `path={results["path"]}`{threads}, in {results["seconds"]} s. Every figure is in
 `{name}.json`. Made by
 
 ```sh
