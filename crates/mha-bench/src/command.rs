@@ -151,6 +151,11 @@ fn compare(arguments: &Arguments, out: &mut impl Write) -> Result<Results, Bench
         }
     }
     progress.finish();
+    // The table says why, but a script looks at the status.
+    if let (true, Some(Refused { why, .. })) = (results.rows.is_empty(), results.refused.first()) {
+        let hint = "`--subjects paths` takes any shape";
+        return Err(BenchError::Usage(format!("nothing was measured, since every subject refused: {why}; {hint}")));
+    }
     Ok(results)
 }
 

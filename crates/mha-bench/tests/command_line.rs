@@ -53,6 +53,25 @@ fn a_wrong_use_is_one_line_and_nothing_is_written() {
 }
 
 #[test]
+fn refusals_alone_are_a_failure() {
+    let home = tempfile::tempdir().expect("there is room for a folder");
+    let shape =
+        r#"[{"name": "narrow", "batch": 1, "q_len": 3, "kv_len": 3, "heads": 1, "head_size": 48, "causal": false}]"#;
+    fs::write(home.path().join("shapes.json"), shape).expect("the folder takes a file");
+    let output = Command::new(env!("CARGO_BIN_EXE_attention-bench"))
+        .args(["--shapes", "shapes.json", "--subjects", "lane:seed-after", "--dtypes", "f32", "--json", "results.json"])
+        .current_dir(home.path())
+        .output()
+        .expect("the program starts");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{error}");
+    let last = error.lines().last().expect("it says what is wrong");
+    assert!(last.contains("nothing was measured") && last.contains("`--subjects paths`"), "{error}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("| refused: "), "the table says why");
+    assert!(!home.path().join("results.json").exists());
+}
+
+#[test]
 fn committed_results_are_plotted_without_a_device() {
     let home = tempfile::tempdir().expect("there is room for a folder");
     for (name, plots) in
