@@ -236,8 +236,8 @@ def main():
     chosen.out.mkdir(parents=True, exist_ok=True)
     begin = time.monotonic()
     results = {"device": None, "host": f"{cpu()}, {os.cpu_count()} cores", "onnxruntime": ort.__version__, "path": chosen.path,
-               "adapter": chosen.adapter, "sets": chosen.sets, "threads": chosen.threads, "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
-               "command": command(), "note": chosen.note, "method": report.METHOD, "seconds": 0, "rows": []}
+               "adapter": chosen.adapter, "sets": chosen.sets, "threads": chosen.threads,
+               "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"), "command": command(), "note": chosen.note, "method": report.METHOD, "seconds": 0, "rows": []}
     if chosen.resume:
         earlier = earlier_sweep(chosen, data, "--resume")
         earlier.setdefault("threads", 0)

@@ -20,10 +20,8 @@ impl Gpu {
         if !features.contains(wgpu::Features::PASSTHROUGH_SHADERS) || caps.backend != "vulkan" || !caps.f16 {
             return Vec::new();
         }
-        let is_listed = |side: u32| {
-            let shape = CoopMatrix { m: side, n: side, k: side, f16_operands: true, f16_accumulator: false };
-            caps.coop_matrices.contains(&shape) && caps.max_subgroup_size == lanes
-        };
+        let is_listed =
+            |side: u32| caps.coop_matrices.contains(&CoopMatrix::square(side)) && caps.max_subgroup_size == lanes;
         let tried =
             SIDES.into_iter().filter(|&side| is_listed(side)).map(|side| (side, self.try_elements(side, lanes)));
         tried

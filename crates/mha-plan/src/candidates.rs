@@ -7,6 +7,7 @@ use mha_spec::AttentionProblem;
 use mha_spec::options::PathChoice;
 
 use crate::caps::DeviceCaps;
+use crate::fits::fits;
 use crate::profile::{self, Profile, TuningRow};
 use crate::select::{self, Choice, Lane, PlanOptions, Presents, SHORT_QUERY};
 use crate::steps;
@@ -131,7 +132,7 @@ fn rows(lane: Lane, problem: &AttentionProblem, caps: &DeviceCaps) -> Vec<Tuning
     let head_size = problem.head_size.max(problem.v_head_size);
     let covers = |row: &&TuningRow| row.dtype == problem.dtype && row.max_head_size >= head_size;
     let mut rows: Vec<TuningRow> = own.rows.iter().chain(&others).filter(covers).cloned().collect();
-    rows.retain(|row| select::fits(lane, row, problem, caps).is_ok());
+    rows.retain(|row| fits(lane, row, problem, caps).is_ok());
     rows.retain(|row| few_keys || lane != Lane::Rows || row.splits.is_none());
     let narrowest = rows.iter().map(|row| row.max_head_size).min();
     rows.retain(|row| Some(row.max_head_size) == narrowest);

@@ -15,6 +15,13 @@ pub struct CoopMatrix {
     pub f16_accumulator: bool,
 }
 
+impl CoopMatrix {
+    /// What every lane on matrices takes: square, float16 with float32 sums.
+    pub const fn square(side: u32) -> CoopMatrix {
+        CoopMatrix { m: side, n: side, k: side, f16_operands: true, f16_accumulator: false }
+    }
+}
+
 /// What kind of device an adapter is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DeviceKind {

@@ -10,6 +10,7 @@ pub mod refusal;
 
 mod candidates;
 mod cells;
+mod fits;
 mod presents;
 mod select;
 mod steps;
@@ -19,6 +20,7 @@ mod views;
 pub use blueprint::Blueprint;
 pub use candidates::{Candidate, Candidates, candidates, fills};
 pub use caps::{CoopMatrix, DeviceCaps, DeviceKind};
+pub use fits::workgroup_memory;
 pub use plan::{Binding, Copied, CopiedRows, Plan, Run, Step, Tensor};
 pub use refusal::Refusal;
-pub use select::{Lane, PlanOptions, Preference, Presents, plan, workgroup_memory};
+pub use select::{Lane, PlanOptions, Preference, Presents, plan};

@@ -5,7 +5,8 @@ use mha_spec::options::PathChoice;
 use mha_spec::{AttentionProblem, DType, PaddingMask, ProjectionBias};
 
 use crate::candidates::Candidate;
-use crate::caps::{CoopMatrix, DeviceCaps, DeviceKind};
+use crate::caps::{DeviceCaps, DeviceKind};
+use crate::fits::fits;
 use crate::plan::Plan;
 use crate::profile::{self, Profile, TuningRow};
 use crate::refusal::Refusal;
@@ -401,145 +402,12 @@ fn seed_choice(lane: Lane, problem: &AttentionProblem, caps: &DeviceCaps, why: S
     Ok(Choice { lane, kernel, workgroup_size, splits: 1, why, row: Some(row) })
 }
 
-/// Why a row can't run on a device.
-pub(crate) fn fits(lane: Lane, row: &TuningRow, problem: &AttentionProblem, caps: &DeviceCaps) -> Result<(), String> {
-    if lane.on_matrices() {
-        fits_matrices(lane, row, caps)?;
-    }
-    if row.lanes > 1 && !caps.subgroups {
-        return Err(format!(
-            "{} lanes in a row group need subgroup operations, which `{}` lacks",
-            row.lanes, caps.name
-        ));
-    }
-    if row.lanes > caps.min_subgroup_size.max(1) {
-        let least = caps.min_subgroup_size;
-        return Err(format!("{} lanes in a row group need subgroups as large, got {least} at least", row.lanes));
-    }
-    if row.workgroup_size > caps.max_workgroup_size {
-        return Err(format!(
-            "a workgroup of {} lanes is needed, got {} at most",
-            row.workgroup_size, caps.max_workgroup_size
-        ));
-    }
-    // The short-query lane counts keys in 32 bits, to as much as two turns past the last.
-    let most = u32::MAX - 2 * row.workgroup_size / row.lanes * 4;
-    if lane == Lane::Short && problem.total_len() > most {
-        return Err(format!("lane short takes {most} keys at most, got {}", problem.total_len()));
-    }
-    if let Some((ahead, loads)) = loads_ahead(lane, row).filter(|(ahead, loads)| ahead < loads) {
-        return Err(format!("tile {} loads {ahead} pieces a lane ahead, where its keys take {loads}", row.tile));
-    }
-    // Lane fragment puts a matrix of each subgroup's queries where keys will be.
-    let held =
-        row.matrix().map_or(0, |tile| 2 * row.key_tile * (tile.column_blocks * tile.side + 8) / tile.side.pow(2));
-    if lane == Lane::Fragment && row.workgroup_size / row.lanes > held {
-        let subgroups = row.workgroup_size / row.lanes;
-        return Err(format!("tile {} has room for the queries of {held} subgroups, got {subgroups}", row.tile));
-    }
-    let memory = workgroup_memory(lane, row, problem);
-    if memory > caps.max_workgroup_memory {
-        return Err(format!("{memory} bytes of workgroup memory are needed, got {}", caps.max_workgroup_memory));
-    }
-    Ok(())
-}
-
-/// Pieces of keys that each lane of a row loads ahead, and those that a tile of keys takes; None where it loads none ahead.
-fn loads_ahead(lane: Lane, row: &TuningRow) -> Option<(u32, u32)> {
-    let ahead = row.ahead();
-    let packs = lane.on_matrices() && row.dtype == DType::F16;
-    let columns = row.columns4() / if packs { 2 } else { 1 };
-    let loads = if lane.on_matrices() {
-        // Whole rows at a time; a workgroup smaller than a row has none.
-        match row.workgroup_size / columns {
-            0 => u32::MAX,
-            rows => row.key_tile.div_ceil(rows),
-        }
-    } else {
-        (row.key_tile * columns).div_ceil(row.workgroup_size)
-    };
-    (ahead > 0).then_some((ahead, loads))
-}
-
-/// Why a device's cooperative matrices can't run a row: its shape must be listed, and a subgroup be what the row is for.
-fn fits_matrices(lane: Lane, row: &TuningRow, caps: &DeviceCaps) -> Result<(), String> {
-    let Some(tile) = row.matrix() else {
-        return Err(format!("a tile of matrices is needed, got {}", row.tile));
-    };
-    let side = tile.side;
-    let keys = side * tile.key_blocks * tile.key_groups;
-    if row.key_tile != keys {
-        return Err(format!("tile {} takes {keys} keys, got {}", row.tile, row.key_tile));
-    }
-    let subgroups = row.workgroup_size / row.lanes;
-    if !subgroups.is_multiple_of(tile.key_groups) {
-        return Err(format!("tile {} takes subgroups in {} groups, got {subgroups}", row.tile, tile.key_groups));
-    }
-    if !caps.f16 {
-        return Err(format!("operands in float16 are needed, which `{}` lacks", caps.name));
-    }
-    let shape = CoopMatrix { m: side, n: side, k: side, f16_operands: true, f16_accumulator: false };
-    if !caps.coop_matrices.contains(&shape) {
-        return Err(format!(
-            "cooperative matrices of {side}x{side}, f16 with f32 sums, are needed, which `{}` does not list",
-            caps.name
-        ));
-    }
-    if lane == Lane::Fragment && !caps.element_sides.contains(&side) {
-        return Err(format!(
-            "elements of {side}x{side} matrices have to be in reach, with those of sums where those of operands are, which they are not on `{}`",
-            caps.name
-        ));
-    }
-    if caps.min_subgroup_size != row.lanes || caps.max_subgroup_size != row.lanes {
-        return Err(format!(
-            "subgroups of {} lanes are needed, got {} to {}",
-            row.lanes, caps.min_subgroup_size, caps.max_subgroup_size
-        ));
-    }
-    Ok(())
-}
-
-/// Bytes of workgroup memory of a workgroup of the matrix lane: scores, weights, and a tile of keys and of values. Operands
-/// of float32 tensors come in two parts of float16.
-fn matrix_memory(row: &TuningRow) -> u32 {
-    let Some(tile) = row.matrix() else { return 0 };
-    let parts = if row.dtype == DType::F32 { 2 } else { 1 };
-    let scores = tile.side * (row.workgroup_size / row.lanes * tile.row_blocks * row.key_tile + 8);
-    scores * (4 + 2 * parts) + 2 * row.key_tile * (row.columns4() * 4 + 8) * 2 * parts + 16
-}
-
-/// The same of the fragment lane: a matrix for each subgroup, and two tiles of keys and of values.
-fn fragment_memory(row: &TuningRow) -> u32 {
-    let Some(tile) = row.matrix() else { return 0 };
-    let parts = if row.dtype == DType::F32 { 2 } else { 1 };
-    row.workgroup_size / row.lanes * tile.side * tile.side * 4
-        + 4 * row.key_tile * (row.columns4() * 4 + 8) * 2 * parts
-        + 16
-}
-
-/// Bytes of workgroup memory that a lane's workgroup takes at a tuning row.
-pub fn workgroup_memory(lane: Lane, row: &TuningRow, problem: &AttentionProblem) -> u32 {
-    let tile = row.key_tile * row.columns4();
-    match lane {
-        // Two tiles, and what the plain loop found.
-        Lane::Rows => 8 + 2 * tile * 4 * row.tile_element(adds_bias(problem)),
-        Lane::Apple => 2 * tile * 4 * row.tile_element(adds_bias(problem)),
-        Lane::Short => row.workgroup_size / row.lanes * row.rows * (8 + row.columns4() * 16),
-        Lane::Wide => 64 * 4,
-        Lane::Fragment => fragment_memory(row),
-        Lane::Matrix => matrix_memory(row),
-        // Never chosen by a row: 16 KiB by design.
-        Lane::SeedBefore | Lane::SeedAfter => 16 << 10,
-    }
-}
-
 /// Whether a row whose subgroups share out the keys in groups has a core for each workgroup, on the largest GPUs of a kind: an H100 has
 /// 132, Apple's M4 Max 40. Such a workgroup needs so much memory that a core takes one, and what waits for a core doubles the time: 154 of
-/// them took an H100 1.57 times as long as lane matrix, 128 and 132 of them in float16 0.91 and 0.82.
+/// them took an H100 1.57 times as long as lane matrix in an earlier run (float32, 108 keys), 128 and 132 of them in float16 0.91 and 0.82.
 fn has_cores_for_groups(problem: &AttentionProblem, row: &TuningRow, caps: &DeviceCaps) -> bool {
     let cores = if caps.kind == DeviceKind::Integrated { 40 } else { 132 };
-    row.matrix().is_none_or(|tile| tile.key_groups == 1) || row_workgroups(problem, row) <= cores
+    row.key_groups() == 1 || row_workgroups(problem, row) <= cores
 }
 
 /// Lanes that keep the largest GPUs of a kind busy; on a CPU a few threads share the work.
@@ -560,8 +428,7 @@ fn leaves_idle(problem: &AttentionProblem, row: &TuningRow, caps: &DeviceCaps) -
 /// Lanes that a prefill lane gives rows of a problem whose keys are not split.
 pub(crate) fn busy_lanes(problem: &AttentionProblem, row: &TuningRow) -> u64 {
     let rows = u64::from(problem.batch) * u64::from(problem.num_heads) * u64::from(problem.q_len);
-    let key_groups = row.matrix().map_or(1, |tile| tile.key_groups);
-    rows * u64::from(row.lanes * key_groups) / u64::from(row.rows)
+    rows * u64::from(row.lanes * row.key_groups()) / u64::from(row.rows)
 }
 
 /// Workgroups that a prefill lane gives a problem whose keys are not split.
@@ -597,7 +464,7 @@ pub(crate) fn access(problem: &AttentionProblem) -> &'static str {
 }
 
 /// Whether the problem adds a bias to keys and values.
-fn adds_bias(problem: &AttentionProblem) -> bool {
+pub(crate) fn adds_bias(problem: &AttentionProblem) -> bool {
     problem.projection_bias == ProjectionBias::QueryKeyValue
 }
 

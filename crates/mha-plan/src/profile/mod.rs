@@ -43,8 +43,12 @@ impl fmt::Display for TuningRow {
 impl TuningRow {
     /// Query rows that a workgroup answers.
     pub fn tile_rows(&self) -> u32 {
-        let key_groups = self.matrix().map_or(1, |tile| tile.key_groups);
-        self.workgroup_size / self.lanes / key_groups * self.rows
+        self.workgroup_size / self.lanes / self.key_groups() * self.rows
+    }
+
+    /// Groups of subgroups that have the same rows and each their part of a tile's keys.
+    pub fn key_groups(&self) -> u32 {
+        self.matrix().map_or(1, |tile| tile.key_groups)
     }
 
     /// Columns of Q, K, V and O that a group of lanes holds, as vec4.
@@ -95,7 +99,7 @@ fn matrix_tile(tile: &str) -> Option<MatrixTile> {
     let (column_blocks, rest) = rest.split_once('k')?;
     let (keys, ahead) = rest.split_once('a')?;
     let (key_blocks, key_groups) = keys.split_once('g').unwrap_or((keys, "1"));
-    let number = |text: &str| text.parse().ok();
+    let number = |text: &str| text.parse().ok().filter(|number| *number > 0);
     Some(MatrixTile {
         side: number(side)?,
         row_blocks: number(row_blocks)?,
@@ -141,8 +145,18 @@ pub fn parse(text: &str) -> Result<Vec<TuningRow>, TableError> {
             _ => return Err(fail(format!("a row has 6 or 7 cells, got {}", cells.len()))),
         };
         let number = |cell: &str| cell.parse::<u32>().map_err(|_| fail(format!("a number is expected, got `{cell}`")));
-        let [rows_of_tile, ..] = tile_numbers(tile)
-            .ok_or_else(|| fail(format!("a tile is named r<rows>s<vec4 columns>a<vec4 loaded ahead>, got `{tile}`")))?;
+        let [rows_of_tile, ..] = tile_numbers(tile).filter(|[rows, ..]| *rows > 0).ok_or_else(|| {
+            let on_matrices = "m<side>r<row blocks>c<column blocks>k<key blocks>g<groups>a<pieces loaded ahead>";
+            fail(format!(
+                "a tile is r<rows>s<vec4 columns>a<vec4 loaded ahead> or {on_matrices}, from 1 on, got `{tile}`"
+            ))
+        })?;
+        let (lanes, workgroup_size) = (number(lanes)?, number(workgroup_size)?);
+        if lanes == 0 || workgroup_size == 0 || !workgroup_size.is_multiple_of(lanes) {
+            return Err(fail(format!(
+                "a workgroup is some groups of lanes, got {workgroup_size} in groups of {lanes}"
+            )));
+        }
         rows.push(TuningRow {
             dtype: match dtype {
                 "f32" => DType::F32,
@@ -150,11 +164,11 @@ pub fn parse(text: &str) -> Result<Vec<TuningRow>, TableError> {
                 other => return Err(fail(format!("a dtype is f32 or f16, got `{other}`"))),
             },
             max_head_size: number(max_head_size)?,
-            lanes: number(lanes)?,
+            lanes,
             tile: tile.to_owned(),
             rows: rows_of_tile,
             key_tile: number(key_tile)?,
-            workgroup_size: number(workgroup_size)?,
+            workgroup_size,
             splits: splits.map(number).transpose()?,
         });
     }
@@ -264,6 +278,15 @@ mod tests {
         assert!(parse("| f64 | 64 | 4 | r4s4 | 32 | 64 |").unwrap_err().message.contains("f64"));
         assert!(parse("| f32 | 64 | 4 | wide | 32 | 64 |").unwrap_err().message.contains("wide"));
         assert!(parse("| f32 | 64 | four | r4s4 | 32 | 64 |").unwrap_err().message.contains("four"));
+        // What planning divides by.
+        for tile in ["r0s4", "m0r1c4k1a1", "m16r0c4k1a1", "m16r1c0k1a1", "m16r1c4k0a1", "m16r1c4k1g0a1"] {
+            let message = parse(&format!("| f16 | 64 | 32 | {tile} | 16 | 128 |")).unwrap_err().message;
+            assert!(message.contains(&format!("from 1 on, got `{tile}`")), "{message}");
+        }
+        for (lanes, workgroup) in [(0, 64), (4, 0), (32, 100)] {
+            let message = parse(&format!("| f32 | 64 | {lanes} | r4s4 | 32 | {workgroup} |")).unwrap_err().message;
+            assert!(message.contains(&format!("got {workgroup} in groups of {lanes}")), "{message}");
+        }
     }
 
     #[test]
