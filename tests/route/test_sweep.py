@@ -36,27 +36,44 @@ class Calls:
 
         return {name: lambda name=name: call(name) for name in self.seconds}
 
-    def measured(self, seconds, left=1e9):
-        return rounds.measure(self.of(), seconds, left, settle=self.settle, clock=lambda: self.now)
+    def measured(self, left=1e9):
+        return rounds.measure(self.of(), left, settle=self.settle, clock=lambda: self.now)
 
     def settle(self):
         self.settled.append(self.made[-1])
 
 
+def turns_made(calls):
+    """Which session made how many calls in a row, all told."""
+    return [(name, len(list(group))) for name, group in itertools.groupby(calls.made)]
+
+
 def test_turns_settle_before_their_calls_count():
-    calls = Calls(stock=27e-3, gpu=1e-4, auto=2.0)
-    times = calls.measured(0)
-    # A call of 2 s is all that there is time for to learn.
-    first = sum(rounds.FIRST_CALLS[name] for name in calls.seconds) + 1
-    assert calls.settled == ["stock", "gpu", "auto"]
-    # 100 ms settle and 100 ms count; a slow call settles once and counts twice.
-    runs = [(name, len(list(group))) for name, group in itertools.groupby(calls.made[first:])]
-    turns = {"stock": 4 + 4, "gpu": pytest.approx(2000, abs=2), "auto": 1 + 2}
-    assert all(count == turns[name] for name, count in runs)
-    assert times["stock"] == [(pytest.approx(27e-3), 4)] * 2 and times["gpu"] == [(pytest.approx(1e-4), pytest.approx(1000, abs=1))] * 2
-    assert times["auto"] == [(pytest.approx(2.0), 2)] * 2
-    # One turn that does not count comes first.
-    assert runs[0][0] == runs[-1][0] and len(runs) == 1 + 6
+    calls = Calls(stock=27e-3, control=27e-3, gpu=15e-3, auto=40e-3)
+    times = calls.measured()
+    runs = turns_made(calls)
+    assert calls.settled == ["stock", "control", "gpu", "auto"]
+    # Three calls at least and as many as 60 ms hold; those of auto go on for a second and a half.
+    assert runs[:4] == [("stock", 3), ("control", 3), ("gpu", 4), ("auto", 8 + 38)]
+    # 100 ms settle and 100 ms count. One turn that does not count comes first, and one circuit is three turns of each.
+    turns = {"stock": 4 + 4, "control": 4 + 4, "gpu": 7 + 7, "auto": 3 + 3}
+    assert all(count == turns[name] for name, count in runs[4:]) and len(runs[4:]) == 1 + 12 and runs[4][0] == runs[-1][0]
+    assert times["stock"] == [(pytest.approx(27e-3), 4)] * 3 and times["auto"] == [(pytest.approx(40e-3), 3)] * 3
+
+
+def test_slow_calls_settle_once_and_count_twice():
+    times = Calls(stock=2.0, control=2.0, gpu=1.5, auto=2.0).measured()
+    assert times["auto"] == [(pytest.approx(2.0), 2)] * 3
+
+
+@pytest.mark.parametrize("seconds, turns", [
+    ({"stock": 0.01, "control": 0.01, "gpu": 0.021}, {"stock": 4, "control": 4, "gpu": 1, "auto": 4}),
+    ({"stock": 0.021, "control": 0.03, "gpu": 0.01}, {"stock": 1, "control": 1, "gpu": 3, "auto": 3}),
+    ({"stock": 0.03, "control": 0.019, "gpu": 0.01}, {"stock": 3, "control": 3, "gpu": 3, "auto": 3}),
+])
+def test_a_side_that_is_far_behind_has_one_turn(seconds, turns):
+    times = Calls(**seconds, auto=0.01).measured()
+    assert {name: len(of_name) for name, of_name in times.items()} == turns
 
 
 @pytest.mark.parametrize("names", ["ab", "abc", "abcd", "abcde"])
@@ -66,21 +83,12 @@ def test_nobody_follows_one_session_more_often_than_another(names):
     assert len(pairs) == len(set(pairs)) == len(names) * (len(names) - 1) and all(a != b for a, b in pairs)
 
 
-def test_the_time_that_is_asked_for_is_taken():
-    # 14 calls, another second and a half of them, and turns of three.
-    for seconds, circuits in [(0, 1), (27, 1), (30, 2), (1e9, rounds.MOST_CIRCUITS)]:
-        calls = Calls(stock=0.5, gpu=0.5, auto=0.5)
-        times = calls.measured(seconds)
-        assert {len(turns) for turns in times.values()} == {2 * circuits}, seconds
-        assert calls.now == pytest.approx(7 + 1.5 + 1.5 * (1 + 6 * circuits))
-
-
 def test_what_takes_too_long_is_given_up_early():
-    calls = Calls(stock=0.1, gpu=10.0, auto=10.0)
+    calls = Calls(stock=0.1, control=0.1, gpu=10.0, auto=10.0)
     with pytest.raises(rounds.OutOfTime, match="a call of gpu takes 10 s, of 100 s left for all"):
-        calls.measured(5, left=100)
-    assert calls.made == ["stock"] * 3 + ["gpu"] * 2
-    assert Calls(stock=0.1, gpu=10.0, auto=0.1).measured(5, left=230)
+        calls.measured(left=100)
+    assert calls.made == ["stock"] * 3 + ["control"] * 3 + ["gpu"] * 2
+    assert Calls(stock=0.1, control=0.1, gpu=10.0, auto=0.1).measured(left=230)
 
 
 def test_sets_that_there_is_time_for_count():
@@ -92,9 +100,21 @@ def test_sets_that_there_is_time_for_count():
 
         return one
 
-    assert rounds.as_many(4, until(9)) == [0, 10, 20, 30] and rounds.as_many(4, until(3)) == [0, 10, 20]
-    with pytest.raises(rounds.OutOfTime, match="takes too long"):
-        rounds.as_many(4, until(2))
+    assert rounds.as_many(4, until(9), 3) == [0, 10, 20, 30] and rounds.as_many(4, until(3), 3) == [0, 10, 20]
+    for count, last, least in [(4, 2, 3), (1, 0, 0), (1, 0, -2)]:
+        with pytest.raises(rounds.OutOfTime, match="takes too long"):
+            rounds.as_many(count, until(last), least)
+
+
+@pytest.mark.parametrize("ends, sets, expected", [
+    ([0.9, 1.0, 1.06], 3, True),
+    ([1.05, 1.1, 1.2], 15, True),
+    ([0.9, 1.0, 1.05], 3, False),
+    ([1.051, 1.1, 1.2], 3, False),
+    ([0.9, 1.0, 1.06], 16, False),
+])
+def test_more_sets_are_for_what_they_may_decide(ends, sets, expected):
+    assert rounds.is_open({"ratio": ends, "sets": [{}] * sets}, report.PROMISED) == expected
 
 
 STEADY = {"stock": [(3.0, 5)] * 8, "control": [(3.0, 5)] * 8, "gpu": [(2.0, 9)] * 8, "auto": [(2.1, 9)] * 8}
@@ -109,7 +129,7 @@ def test_ratios_are_to_the_faster():
     found = summary(STEADY)
     assert found["ratio"] == [pytest.approx(1.05)] * 3 and found["faster"] == "gpu" and found["control"] == SAME
     assert found["calls"] == {"stock": 120, "control": 120, "gpu": 216, "auto": 216} and found["mean_ms"]["stock"] == 3000
-    assert found["turns_ms"]["gpu"] == [2000] * 24
+    assert found["sets"] == [STEADY] * 3
     # A turn that was disturbed changes nothing.
     assert summary(STEADY | {"auto": [(9.0, 9)] + [(2.1, 9)] * 7})["ratio"][1] == pytest.approx(1.05)
     # Both sessions without the library count alike.
@@ -134,7 +154,7 @@ def test_sets_that_differ_widen_the_interval():
     half = 4.303 * math.log(1.1) / math.sqrt(3)
     assert found["ratio"] == [pytest.approx(1.1 * math.exp(x)) for x in (-half, 0, half)]
     assert found["set_ratios"] == [pytest.approx(x) for x in (1.0, 1.1, 1.21)] and found["control"] == SAME
-    assert len(found["turns_ms"]["auto"]) == 18 and found["calls"]["auto"] == 162
+    assert found["calls"]["auto"] == 162
 
 
 @pytest.mark.parametrize("count", [3, 5, 12])
@@ -172,8 +192,8 @@ def test_what_comes_before_a_turn_falls_to_all():
 
 def row(middle=1.02, half=0.01, **fields):
     times = {"stock": 0.5, "gpu": 2.0, "auto": 0.51}
-    return {"kind": "self", "title": "Self-attention", "dtype": "f32", "size": 64, "mean_ms": times, "faster": "stock", "answered": "cpu",
-            "reason": "", "ratio": [middle - half, middle, middle + half], "control": [0.97, 0.99, 1.01],
+    return {"kind": "self", "title": "Self-attention", "dtype": "f32", "size": 64, "mean_ms": times, "faster": "stock",
+            "answers": {"cpu": ""}, "sets": [{}] * 3, "ratio": [middle - half, middle, middle + half], "control": [0.97, 0.99, 1.01],
             "calls": dict.fromkeys(times, 30)} | fields
 
 
@@ -186,7 +206,7 @@ def test_tables_mark_what_is_above_for_sure():
     text = report.markdown("route-x", results(row(size=256, middle=1.2), row(), row(size=128, middle=1.09, half=0.05),
                                               row(size=4096, left_out="a call of gpu takes 9.0 s")))
     lines = text.splitlines()
-    own = "0.990 (0.970 to 1.010) | 30 |"
+    own = "0.990 (0.970 to 1.010) | 3, 30 |"
     assert [line for line in lines if line.endswith(own)] == [
         f"| 64 | 0.5 | 2 | 0.51 | cpu | 1.020 (1.010 to 1.030) | {own}",
         f"| 128 | 0.5 | 2 | 0.51 | cpu | 1.090 (1.040 to 1.140) | {own}",
@@ -194,7 +214,7 @@ def test_tables_mark_what_is_above_for_sure():
     assert any(line.startswith("| 4096 | left out: a call of gpu takes 9.0 s |") for line in lines)
     assert ("Of 3 sizes, `route=auto` takes more than 1.05 of the faster of both at 2 (by the whole interval: above at 1, below at 1). The "
             "second session without this library takes more than 1.05 of the first at 0 (by the whole interval: above at 0, below at 3). The "
-            "mean over sizes is 1.101, the worst 1.200 (1.190 to 1.210) (self, f32, 256).") in lines
+            "mean over sizes is 1.101 (0.899 to 1.349), the worst 1.200 (1.190 to 1.210) (self, f32, 256).") in lines
     assert report.verdict(results(row(left_out="why"))) == "No size was measured."
 
 
@@ -227,7 +247,7 @@ def test_a_sweep_leaves_its_figures_and_tables(tmp_path):
     measured = {(r["kind"], r["dtype"], r["size"]): r for r in found["rows"]}
     assert set(measured) == {(kind, dtype, size) for kind in ("self",) for dtype in ("f16",) for size in (1,)}
     # No GPU answers as little as this within the time of a CPU.
-    assert {r["answered"] for r in found["rows"]} == {"cpu"} and found["device"] and found["onnxruntime"] == ort.__version__
+    assert {who for r in found["rows"] for who in r["answers"]} == {"cpu"} and found["device"] and found["onnxruntime"] == ort.__version__
     assert found["command"] == (
         "python3 crates/mha-bench/route --name x --kinds self --dtypes f16 --largest 1 --sets 3 --threads 2 --max-seconds 30")
     text = (tmp_path / "route-x.md").read_text()
@@ -236,10 +256,40 @@ def test_a_sweep_leaves_its_figures_and_tables(tmp_path):
     assert (tmp_path / "route-x.md").read_text() == text and len(list(tmp_path.iterdir())) == 2
 
 
-def test_every_session_has_the_threads_that_are_asked_for():
+def the_sweep():
     spec = importlib.util.spec_from_file_location("route_main", SWEEP / "__main__.py")
     sweep = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(sweep)
+    return sweep
+
+
+def test_time_that_is_left_goes_to_what_it_may_decide(monkeypatch):
+    sweep, made = the_sweep(), []
+    # Of a set, by size: steady, above for sure, and from set to set now below and now above.
+    ratios = {1: [1.0], 2: [1.2], 4: [0.9, 1.25]}
+
+    def one_set(chosen, kind, dtype, size, feeds, first, left):
+        made.append(size)
+        steady = dict.fromkeys(("stock", "control", "gpu"), [(1.0, 5)] * 3)
+        return steady | {"auto": [(ratios[size][first % len(ratios[size])], 5)] * 3}, "a GPU", ("cpu" if first < 3 else "gpu", "why")
+
+    monkeypatch.setattr(sweep, "one_set", one_set)
+    words = ["--name", "x", "--library", str(find_library()), "--kinds", "self", "--dtypes", "f32", "--largest", "4", "--sets", "3"]
+    chosen = sweep.checked(sweep.arguments(), words)
+    rows = {row["size"]: row for _, row in sweep.measured(chosen, {})}
+    assert made == [1] * 3 + [2] * 3 + [4] * rounds.MOST_SETS
+    assert rows[4]["answers"] == {"cpu": "why", "gpu": "why"} and rows[1]["answers"] == {"cpu": "why"}
+    # What was measured before is gone on with too, and nothing where no time is left.
+    half = rows[4] | {"sets": rows[4]["sets"][:5]}
+    made.clear()
+    known = {sweep.key(row): row for row in (rows[1], rows[2], half)}
+    assert len(list(sweep.measured(chosen, known))) == len(made) == rounds.MOST_SETS - 5
+    chosen.max_seconds = 0
+    assert not list(sweep.measured(chosen, known))
+
+
+def test_every_session_has_the_threads_that_are_asked_for():
+    sweep = the_sweep()
     for words, threads in [([], 0), (["--threads", "3"], 3)]:
         chosen = sweep.checked(sweep.arguments(), ["--name", "x", "--library", str(find_library()), *words])
         made, _ = sweep.sessions(chosen, problems.KINDS[0], "f32", 0)

@@ -47,8 +47,9 @@ def arguments():
     options.add_argument("--kinds", default="self,decode")
     options.add_argument("--dtypes", default="f32,f16")
     options.add_argument("--largest", type=int, default=4096, help="length or cache")
-    options.add_argument("--max-seconds", type=float, default=1500, help="sizes that would take longer are left out")
-    options.add_argument("--sets", type=int, default=4, help="of sessions, made anew for each")
+    options.add_argument("--max-seconds", type=float, default=1500, help="for all; sizes that would take longer are left out")
+    options.add_argument("--sets", type=int, default=4, help="of sessions, made anew for each, that every size gets; what time is left goes to "
+                         "more of them where those decide nothing")
     options.add_argument("--threads", type=int, default=0, help="of each session on the CPU, 0 for ONNX Runtime's choice: fewer than there "
                          "are cores keep times apart from what else a machine does")
     options.add_argument("--note", default="", help="a sentence for the head of the tables")
@@ -166,39 +167,71 @@ def key(row):
     return row["kind"], row["dtype"], row["size"]
 
 
+def one_set(chosen, kind, dtype, size, feeds, first, left):
+    """The times of a set of sessions, made from the `first` way on; on which device, who answered in the end, and why."""
+    several, device = sessions(chosen, kind, dtype, first % len(WAYS))
+    quiet = run_options(ERROR)
+    calls = {name: lambda session=session: session.run(None, feeds, quiet) for name, session in several.items()}
+    times = rounds.measure(calls, left, waiter(chosen.plugin_file))
+    return times, device, answered(several["auto"], feeds)
+
+
 def measured(chosen, known):
-    """The rows of every size that there is time for and that is not `known`, one after another; small sizes of all kinds first."""
+    """The rows of every size that there is time for: first of those that are not `known`, one after another, small ones of all kinds first.
+    Then, one set of sessions at a time, of that size whose ratio is the highest of those that more sets could decide."""
     import problems
 
     deadline = time.monotonic() + chosen.max_seconds
     chains = [(kind, dtype) for kind in problems.KINDS if kind.name in chosen.kinds.split(",") for dtype in chosen.dtypes.split(",")]
-    cells = [(size, kind, dtype) for size in problems.sizes(chosen.largest) for kind, dtype in chains
-             if (kind.name, dtype, size) not in known]
-    quiet, settle = run_options(ERROR), waiter(chosen.plugin_file)
-    for index, (size, kind, dtype) in enumerate(cells):
-        row = {"kind": kind.name, "title": kind.title, "dtype": dtype, "size": size}
-        devices, answers = [], {}
+    cells = [(size, kind, dtype) for size in problems.sizes(chosen.largest) for kind, dtype in chains]
+    rows = dict(known)
 
-        def one_set(done):
-            several, device = sessions(chosen, kind, dtype, done % len(WAYS))
+    def add(size, kind, dtype, count):
+        """Measures so many sets more; gives on which devices."""
+        name = (kind.name, dtype, size)
+        row = rows.get(name, {})
+        sets, answers, devices = row.get("sets", []), row.get("answers", {}), []
+        if time.monotonic() > deadline:
+            raise rounds.OutOfTime("no time was left")
+        feeds = problems.feeds(kind, dtype, size)
+
+        def one(index):
+            times, device, (who, why) = one_set(chosen, kind, dtype, size, feeds, len(sets) + index, deadline - time.monotonic())
             devices.append(device)
-            calls = {name: lambda session=session: session.run(None, feeds, quiet) for name, session in several.items()}
-            left = deadline - time.monotonic()
-            # Sizes that come later are slower: a fair share of the time, and what it takes them is not yet known.
-            times = rounds.measure(calls, left / ((len(cells) - index) * chosen.sets - done), left, settle)
-            answers.update([answered(several["auto"], feeds)])
+            answers[who] = why
             return times
 
+        new = rounds.as_many(count, one, rounds.LEAST_SETS - len(sets))
+        rows[name] = {"kind": kind.name, "title": kind.title, "dtype": dtype, "size": size, "answers": answers} | rounds.summary(sets + new)
+        return devices
+
+    for size, kind, dtype in cells:
+        name = (kind.name, dtype, size)
+        if name in known:
+            continue
+        devices = []
         try:
-            if time.monotonic() > deadline:
-                raise rounds.OutOfTime("no time was left")
-            feeds = problems.feeds(kind, dtype, size)
-            row |= rounds.summary(rounds.as_many(chosen.sets, one_set))
-            row["answered"], row["reason"] = " or ".join(sorted(answers)), "; ".join(answers.values())
+            devices = add(size, kind, dtype, chosen.sets)
         except rounds.OutOfTime as reason:
-            row["left_out"] = str(reason)
-        print(report.line(row), file=sys.stderr, flush=True)
-        yield devices, row
+            rows[name] = {"kind": kind.name, "title": kind.title, "dtype": dtype, "size": size, "left_out": str(reason)}
+        print(report.line(rows[name]), file=sys.stderr, flush=True)
+        yield devices, rows[name]
+
+    given_up = set()
+    while True:
+        still_open = [cell for cell in cells if (name := (cell[1].name, cell[2], cell[0])) in rows and name not in given_up
+                      and "left_out" not in rows[name] and rounds.is_open(rows[name], report.PROMISED)]
+        if not still_open:
+            return
+        size, kind, dtype = max(still_open, key=lambda cell: rows[cell[1].name, cell[2], cell[0]]["ratio"][1])
+        name = (kind.name, dtype, size)
+        try:
+            devices = add(size, kind, dtype, 1)
+        except rounds.OutOfTime:
+            given_up.add(name)
+            continue
+        print(report.line(rows[name]), file=sys.stderr, flush=True)
+        yield devices, rows[name]
 
 
 def earlier_sweep(chosen, data, option):
@@ -245,7 +278,7 @@ def main():
             same(what, earlier[what], results[what])
         results = earlier | {"command": f"{earlier['command']}\n{results['command']}", "note": chosen.note or earlier["note"]}
     before, rows = results["seconds"], {key(row): row for row in results["rows"]}
-    for devices, row in measured(chosen, {key(row) for row in report.measured(results)}):
+    for devices, row in measured(chosen, {key(row): row for row in report.measured(results)}):
         for device in devices:
             same("device", results["device"] or device, device)
             results["device"] = device

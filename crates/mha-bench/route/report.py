@@ -3,6 +3,8 @@
 import re
 import statistics
 
+import rounds
+
 # What `route=auto` promises: no more than this, of the faster of both.
 PROMISED = 1.05
 # The sessions whose times are shown; the control's say how sure they are.
@@ -12,11 +14,13 @@ SHOWN = ("stock", "gpu", "auto")
 METHOD = """Whole calls through ONNX Runtime with tensors in host memory, of four sessions in turn: two without this library, one with
 `route=gpu` and one with `route=auto`, after a second and a half in which that learns; and again, with sessions made anew in another
 order, as often as `--sets` says or as there is time for, three times at the least, as sessions of a kind differ for as long as they
-live. A turn is some calls one after the other, the first of which don't count: sessions share caches and cores. A turn is worth the
-mean of its calls, and a session's time is the mean of its turns without the least and the greatest sixth. Each session's turns follow on each other one's equally often. In each set
-`route=auto` is compared with what is faster over all sets, `route=gpu` or the mean of both sessions without this library, and the
-second of those with the first; the geometric mean over sets is shown with its 95 % confidence interval by Student's t. Times are means
-over all turns, so that their ratio may be another one."""
+live. What time is left goes to more sets for sizes whose interval has 1.05 in it, up to 16 of them, the one with the highest ratio first.
+A turn is some calls one after the other, the first of which don't count: sessions share caches and cores. A turn is worth the
+mean of its calls, and a session's time in a set is the mean of its turns, of four and more without the least and the greatest sixth.
+Each session's turns follow on each other one's equally often; what takes more than twice as long as the other side has one turn only. In
+each set `route=auto` is compared with what is faster over all sets, `route=gpu` or the mean of both sessions without this library, and
+the second of those with the first; the geometric mean over sets is shown with its 95 % confidence interval by Student's t. Times are
+means over all turns, so that their ratio may be another one."""
 
 
 def measured(results):
@@ -34,7 +38,11 @@ def line(row):
     if "left_out" in row:
         return f"{name} left out, {row['left_out']}"
     times = ", ".join(f"{who} {milliseconds(row['mean_ms'][who])}" for who in SHOWN)
-    return f"{name} {times} ms; {row['answered']} answers, {ratio(row['ratio'])} of the faster; control {ratio(row['control'])}"
+    return f"{name} {times} ms; {answerers(row)} answers, {ratio(row['ratio'])} of the faster; control {ratio(row['control'])}"
+
+
+def answerers(row):
+    return " or ".join(sorted(row["answers"]))
 
 
 def ratio(ends):
@@ -55,22 +63,25 @@ def verdict(results):
         return (f"{sum(middle > PROMISED for middle in middles)} (by the whole interval: above at {sum(low > PROMISED for low in lows)}, below at "
                 f"{sum(high <= PROMISED for high in highs)})")
 
-    mean = statistics.geometric_mean(row["ratio"][1] for row in rows)
+    middles = [row["ratio"][1] for row in rows]
+    # An interval takes three of them.
+    mean = ratio(rounds.interval(middles)) if len(middles) > 2 else f"{statistics.geometric_mean(middles):.3f}"
     return (f"Of {len(rows)} sizes, `route=auto` takes more than {PROMISED} of the faster of both at {counts('ratio')}. The second session "
-            f"without this library takes more than {PROMISED} of the first at {counts('control')}. The mean over sizes is {mean:.3f}, the "
+            f"without this library takes more than {PROMISED} of the first at {counts('control')}. The mean over sizes is {mean}, the "
             f"worst {ratio(worst['ratio'])} ({name}).")
 
 
 def table(rows):
-    head = ["size", "stock CPU ms", "route=gpu ms", "route=auto ms", "who answers", "auto / faster", "second stock session / first", "calls"]
+    head = ["size", "stock CPU ms", "route=gpu ms", "route=auto ms", "who answers", "auto / faster", "second stock session / first",
+            "sets, calls"]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for row in rows:
         if "left_out" in row:
             cells = [str(row["size"]), f"left out: {row['left_out']}", *[""] * 6]
         else:
             own = f"**{ratio(row['ratio'])}**" if row["ratio"][0] > PROMISED else ratio(row["ratio"])
-            cells = [str(row["size"]), *(milliseconds(row["mean_ms"][who]) for who in SHOWN), row["answered"], own, ratio(row["control"]),
-                     str(row["calls"]["auto"])]
+            cells = [str(row["size"]), *(milliseconds(row["mean_ms"][who]) for who in SHOWN), answerers(row), own, ratio(row["control"]),
+                     f"{len(row['sets'])}, {row['calls']['auto']}"]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 

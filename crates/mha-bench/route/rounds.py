@@ -4,15 +4,20 @@ import math
 import statistics
 import time
 
-# Warm-up: kernels are compiled, memory is allocated, and `route=auto` compares both sides by a few calls. It tries the slower one again
-# as that gets affordable, for which it has this long.
+# Warm-up: kernels are compiled, memory is allocated, threads wake up, and `route=auto` compares both sides by a few calls. It tries the
+# slower one again as that gets affordable, for which it has this long.
 FIRST_CALLS = {"stock": 3, "control": 3, "gpu": 3, "auto": 8}
+FIRST_SECONDS = 0.06
 LEARNING = {"auto": 1.5}
-MOST_CIRCUITS = 4
+# A side whose shortest call of these takes so many times as long as the other's is given one turn, so that its time can be shown: who
+# answers falls to the other one.
+FAR = 2.0
+# Turns that the others have at least.
+LEAST_TURNS = 3
 # Threads and memory make one session slower than another of its kind for as long as it lives: of 312 pairs without this library
 # (results/route-mesa-22.3.json) half were more than 2 % apart, a tenth more than 9. So each size is measured by several sets of
-# sessions, made anew, and what they differ by says how sure the mean of them is. So many sets at least.
-LEAST_SETS = 3
+# sessions, made anew, and what they differ by says how sure the mean of them is. So many sets at least, and so many at most.
+LEAST_SETS, MOST_SETS = 3, 16
 # Student's t, two-sided 95 %, for 2 degrees of freedom and more; beyond these by the first terms of its series (Abramowitz and Stegun,
 # 26.7.5).
 STUDENT = [4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228]
@@ -28,18 +33,22 @@ TURN_SECONDS, LEAST_CALLS = 0.1, 2
 CALLS_TO_COME = 8 + (1 + LEAST_CALLS) * 4
 
 
+# Without the library.
+CPU = ("stock", "control")
+
+
 class OutOfTime(Exception):
     """A call takes too long for the time that is left."""
 
 
-def as_many(count, one):
-    """What `one` gives for 0, 1 and so on: `count` of them or, where time runs out, as many as there is time for, LEAST_SETS at least."""
+def as_many(count, one, least):
+    """What `one` gives for 0, 1 and so on: `count` of them or, where time runs out, as many as there is time for, if `least` of them are."""
     found = []
     try:
         for index in range(count):
             found.append(one(index))
     except OutOfTime:
-        if len(found) < LEAST_SETS:
+        if len(found) < max(least, 1):
             raise
     return found
 
@@ -64,35 +73,41 @@ def circuit(names):
     return ready[1:]
 
 
-def measure(calls, seconds, seconds_left, settle=lambda: None, clock=time.perf_counter):
-    """What each of `calls` takes, by name, as a list of its turns, each as `turn` gives it: in whole circuits, as many as `seconds`
-    hold, but one at least. `settle` waits for what the first calls of one began.
+def far_side(shortest):
+    """The sessions of the side that is far behind, by the shortest call of each."""
+    cpu = min(seconds for name, seconds in shortest.items() if name in CPU)
+    return [name for name in shortest if name in CPU and cpu > FAR * shortest["gpu"] or name == "gpu" and shortest["gpu"] > FAR * cpu]
 
-    Raises OutOfTime where one circuit would take more than `seconds_left`."""
+
+def measure(calls, seconds_left, settle=lambda: None, clock=time.perf_counter):
+    """What each of `calls` takes, by name, as a list of its turns, each as `turn` gives it: in whole circuits of those that are not far
+    behind. `settle` waits for what the first calls of one began.
+
+    Raises OutOfTime where that would take more than `seconds_left`."""
     begin = clock()
-    once = {}
+    shortest = {}
     for name, call in calls.items():
-        for done in range(FIRST_CALLS[name]):
-            once[name] = min(once.get(name, math.inf), timed(call, clock))
+        starts, done = clock(), 0
+        while done < FIRST_CALLS[name] or clock() - starts < FIRST_SECONDS:
+            shortest[name] = min(shortest.get(name, math.inf), timed(call, clock))
+            done += 1
             # The first call may compile; the second says what all that is to come would take.
-            if done == 1 and clock() - begin + once[name] * CALLS_TO_COME > seconds_left:
+            if done == 2 and clock() - begin + shortest[name] * CALLS_TO_COME > seconds_left:
                 left = max(seconds_left, 0)
-                raise OutOfTime(f"a call of {name} takes {once[name]:.3g} s, of {left:.0f} s left for all")
+                raise OutOfTime(f"a call of {name} takes {shortest[name]:.3g} s, of {left:.0f} s left for all")
         settle()
     for name, learning in LEARNING.items():
         learns = clock()
         while clock() - learns < learning:
             calls[name]()
-    times = {name: [] for name in calls}
-    way = circuit(list(calls))
+    far = far_side(shortest)
+    times = {name: [turn(calls[name], clock)] if name in far else [] for name in calls}
+    way = circuit([name for name in calls if name not in far])
     # Whom the first one follows.
     turn(calls[way[-1]], clock)
-    for _ in range(MOST_CIRCUITS):
-        starts = clock()
+    while min(len(times[name]) for name in way) < LEAST_TURNS:
         for name in way:
             times[name].append(turn(calls[name], clock))
-        if clock() + (clock() - starts) - begin > seconds:
-            break
     return times
 
 
@@ -120,7 +135,7 @@ def summary(sets):
     each = [means(times) for times in turns]
     ratios = [one["auto"] / one[faster] for one in each]
     control = [trimmed_mean(times["control"]) / trimmed_mean(times["stock"]) for times in turns]
-    return {"calls": calls, "turns_ms": pooled, "mean_ms": mean_ms, "faster": faster, "set_ratios": ratios, "set_controls": control,
+    return {"sets": sets, "calls": calls, "mean_ms": mean_ms, "faster": faster, "set_ratios": ratios, "set_controls": control,
             "ratio": interval(ratios), "control": interval(control)}
 
 
@@ -142,6 +157,12 @@ def interval(ratios):
     t = STUDENT[freedom - 2] if freedom - 2 < len(STUDENT) else NORMAL + (NORMAL**3 + NORMAL) / (4 * freedom)
     middle, half = statistics.mean(logs), t * statistics.stdev(logs) / math.sqrt(len(logs))
     return [math.exp(middle - half), math.exp(middle), math.exp(middle + half)]
+
+
+def is_open(row, promised):
+    """Whether more sets could tell if this size keeps what is promised."""
+    low, _, high = row["ratio"]
+    return low <= promised < high and len(row["sets"]) < MOST_SETS
 
 
 def trimmed_mean(values):
