@@ -37,6 +37,18 @@ fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
+/// The directory that choices are kept in, which is made if there is none. Before a device is opened, which would warn of it first.
+fn cache_directory(named: Option<PathBuf>) -> Result<PathBuf, String> {
+    let cache = named.ok_or("the platform names no cache directory: name one with --cache")?;
+    match std::fs::create_dir_all(&cache) {
+        Ok(()) => Ok(cache),
+        Err(why) => Err(format!(
+            "choices are kept in a directory, got '{}': {why}; --cache DIR names another one",
+            cache.display()
+        )),
+    }
+}
+
 /// Measures and reports.
 ///
 /// # Errors
@@ -44,8 +56,7 @@ fn seconds(text: &str) -> Result<f64, String> {
 pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let shapes = select::shapes(&arguments.shapes)?;
     let dtypes = select::dtypes(&arguments.dtypes)?;
-    let cache = arguments.cache.clone().or_else(platform_cache_directory);
-    let cache = cache.ok_or("the platform names no cache directory: name one with --cache")?;
+    let cache = cache_directory(arguments.cache.clone().or_else(platform_cache_directory))?;
     let settings = GpuSettings { pipeline_cache: Some(cache.clone()), ..GpuSettings::default() };
     let gpu = Gpu::open(&arguments.adapter, &settings)?;
     let auto = Auto::of(&gpu, Some(&cache));
@@ -160,6 +171,22 @@ mod tests {
             baseline: times[candidates.baseline],
         };
         Measured { candidates, times, winner, known }
+    }
+
+    #[test]
+    fn what_cannot_be_a_cache_directory_is_named_with_a_remedy() {
+        let folder = tempfile::tempdir().unwrap();
+        let (new, file) = (folder.path().join("new/cache"), folder.path().join("file"));
+        std::fs::write(&file, "kept").unwrap();
+        assert_eq!(cache_directory(Some(new.clone())), Ok(new.clone()));
+        assert!(new.is_dir());
+        for wrong in [file.clone(), file.join("below")] {
+            let error = cache_directory(Some(wrong.clone())).unwrap_err();
+            let begins = format!("choices are kept in a directory, got '{}': ", wrong.display());
+            assert!(error.starts_with(&begins) && error.ends_with("; --cache DIR names another one"), "{error}");
+        }
+        assert_eq!(std::fs::read(&file).unwrap(), b"kept");
+        assert!(cache_directory(None).unwrap_err().ends_with("name one with --cache"));
     }
 
     #[test]
