@@ -2,13 +2,17 @@
 // Small weights of a row whose largest are e^5 lose nothing that shows.
 const HEADROOM: f32 = 5.0;
 
-// By bits, since compilers take a conversion to float16 and back for none.
+// As high_part.
+fn rounded(x: f32) -> f32 {
+    return bitcast<f32>((bitcast<u32>(x) + 0x1000u) & 0xffffe000u);
+}
+
 fn high_of(x: f32) -> f16 {
-    return f16(bitcast<f32>(bitcast<u32>(x) & 0xffffe000u));
+    return f16(rounded(x));
 }
 
 fn low_of(x: f32) -> f16 {
-    return f16(x - bitcast<f32>(bitcast<u32>(x) & 0xffffe000u));
+    return f16(x - rounded(x));
 }
 
 fn each_high_of(x: SumMatrix) -> LeftMatrix {

@@ -18,9 +18,10 @@ struct Right {
     low: RightMatrix,
 }
 
-// The high part as float32: its float16 is exact. By bits, since compilers take a conversion to float16 and back for none.
+// The high part as float32, rounded, so that low parts are of either sign and what their product is left out of cancels: its float16 is
+// exact. By bits, since compilers take a conversion to float16 and back for none.
 fn high_part(x: vec4<f32>) -> vec4<f32> {
-    return bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) & vec4<u32>(0xffffe000u));
+    return bitcast<vec4<f32>>((bitcast<vec4<u32>>(x) + vec4<u32>(0x1000u)) & vec4<u32>(0xffffe000u));
 }
 
 fn product(a: Left, b: Right, sum: SumMatrix) -> SumMatrix {

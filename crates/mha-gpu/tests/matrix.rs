@@ -26,7 +26,7 @@ const PAIRS: [(u32, u32); 8] = [(8, 20), (16, 5), (1, 64), (64, 1), (40, 128), (
 type Contract = fn(&Gpu, Lane, DType) -> Result<(), String>;
 
 fn main() -> ExitCode {
-    let contracts: [(&str, Contract); 10] = [
+    let contracts: [(&str, Contract); 11] = [
         ("vouched_for", vouched_for),
         ("every_row", every_row),
         ("head_sizes", head_sizes),
@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         ("large_scores", large_scores),
         ("growing_scores", growing_scores),
         ("padded_scores", padded_scores),
+        ("low_parts", low_parts),
         ("out_of_range", out_of_range),
         ("key_splits", key_splits),
         ("random", random),
@@ -167,6 +168,25 @@ fn padded_scores(gpu: &Gpu, on: Lane, dtype: DType) -> Result<(), String> {
         biased.inputs.attention_bias[3 * 70..5 * 70].fill(f64::from(PADDED));
         cases.push(biased);
     }
+    check_all(gpu, on, cases)
+}
+
+/// Products of numbers whose last bits float16 does not hold, beside others of which it holds one operand whole: a product in parts is
+/// left without that of its low ones, which must be small. Scores are near 64, where 2^-20 of one would be 6e-5, and half of that shows.
+fn low_parts(gpu: &Gpu, on: Lane, dtype: DType) -> Result<(), String> {
+    const LARGE_LOW: f64 = 1.0 + 1.0 / 1024.0 - 1.0 / 8_388_608.0;
+    let cases = [16, 64].into_iter().map(|head_size| {
+        let problem = AttentionProblem { dtype, scale: 64.0, ..plain(1, 1, 40, 70, head_size) };
+        let mut case = Case::new(problem, 0);
+        let set = |values: &mut [f64], first: fn(usize) -> f64| {
+            values.fill(0.0);
+            values.iter_mut().step_by(head_size as usize).enumerate().for_each(|(t, x)| *x = first(t));
+        };
+        set(&mut case.inputs.query, |_| LARGE_LOW);
+        set(&mut case.inputs.key, |t| if t % 2 == 0 { LARGE_LOW } else { 1.0 });
+        set(&mut case.inputs.value, |t| if t % 2 == 0 { 1.0 } else { -1.0 });
+        case
+    });
     check_all(gpu, on, cases)
 }
 

@@ -21,6 +21,10 @@ const LEAST_KEYS_ON_MATRICES: u32 = 64;
 /// The same of query rows, of which a workgroup there takes 64 or 128: 23 rows over 2,632 keys in heads of 256 took 1.13 times as
 /// long as on lane rows.
 const LEAST_ROWS_ON_MATRICES: u32 = 32;
+/// Keys from which path auto takes them for float32 heads wider than 48, of which a product is three: on an H200 948 rows of 25 heads of
+/// 72 over 75 keys took 1.05 times as long as on lane rows, 93 rows of 116 heads of 80 over 93 keys 0.68.
+const LEAST_KEYS_OF_PARTS: u32 = 80;
+const ANY_KEYS_OF_PARTS: u32 = 48;
 /// Heads wider than this go to matrices only with so many keys, and products of a row and a key of all heads together: a workgroup's
 /// tiles of 256 columns take an H100 28 µs however little there is to do. In float16 on 16 x 16, the one type and side with a row for
 /// such heads, of lane rows' time: three heads of 192 or 256 over 80,
@@ -185,6 +189,7 @@ pub(crate) fn choose(problem: &AttentionProblem, caps: &DeviceCaps, options: &Pl
     let matrices: &[Lane] = match path {
         _ if !pays_on_matrices(problem) => &[],
         PathChoice::Apple => &[Lane::Matrix],
+        _ if !pays_in_parts(problem) => &[],
         _ if !has_matrix_units(caps) => &[],
         // Where elements can't be reached, its refusal would say no more than that.
         _ if caps.element_sides.is_empty() => &[Lane::Matrix],
@@ -216,6 +221,12 @@ fn pays_on_matrices(problem: &AttentionProblem) -> bool {
     let is_wide = problem.head_size.max(problem.v_head_size) > WIDE_HEAD;
     let wide_pays = keys >= LEAST_KEYS_OF_WIDE_HEADS && products >= LEAST_PRODUCTS_OF_WIDE_HEADS;
     keys >= LEAST_KEYS_ON_MATRICES && problem.q_len >= LEAST_ROWS_ON_MATRICES && (!is_wide || wide_pays)
+}
+
+/// Whether three products for one still pay.
+fn pays_in_parts(problem: &AttentionProblem) -> bool {
+    let any_keys = problem.dtype == DType::F16 || problem.head_size.max(problem.v_head_size) <= ANY_KEYS_OF_PARTS;
+    any_keys || problem.total_len() >= LEAST_KEYS_OF_PARTS
 }
 
 /// Whether lane fragment is known to be no slower than lane matrix: by keys, and by head sizes that were measured. Others are

@@ -149,12 +149,19 @@ fn path_auto_takes_matrices_where_they_pay() {
     // Few keys in float16 stay with the lane whose first tile costs less.
     assert!(f16((2048, 127), &devices::h100()).starts_with("matrix_"));
     assert!(f16((2048, 128), &out_of_reach).starts_with("matrix_"));
-    // In float32 narrow heads have no such bound.
-    for (head_size, lane) in [(40, "fragment"), (48, "fragment"), (49, "matrix")] {
-        let shape = Shape { q_len: 2048, kv_len: 77, head_size, v_head_size: head_size, ..Shape::default() };
+    // In float32 narrow heads have no such bound, and wider ones, for whose three products keys must be more, one more.
+    for (kv_len, head_size, lane) in [
+        (77, 40, "fragment"),
+        (77, 48, "fragment"),
+        (77, 49, "rows"),
+        (79, 72, "rows"),
+        (80, 49, "matrix"),
+        (80, 72, "matrix"),
+    ] {
+        let shape = Shape { q_len: 2048, kv_len, head_size, v_head_size: head_size, ..Shape::default() };
         let options = PlanOptions { path: PathChoice::Auto, ..PlanOptions::default() };
         let decision = plan(&problem(shape), &devices::h100(), &options).unwrap().decision;
-        assert!(decision.starts_with(lane), "heads of {head_size} over 77 keys: {decision}");
+        assert!(decision.starts_with(lane), "heads of {head_size} over {kv_len} keys: {decision}");
     }
     // Head sizes that nobody measured stay with lane matrix too.
     for (head_size, lane) in
