@@ -303,7 +303,8 @@ def test_a_python_without_runtime(say, plain):
         (["compare", "m.onnx", "--pahts", "auto"], "type --paths, or `webgpu-attention compare --help` for all there are"),
         (["compare", "m.onnx", "--paths", "fast"], "paths are baseline, apple, auto"),
         (["compare", "m.onnx", "--dim", "seq"], "it is name=size, as in batch=1"),
-        (["compare", "m.onnx", "--runs", "0"], "invalid value '0' for '--runs <RUNS>'"),
+        (["compare", "m.onnx", "--runs", "0"], "invalid value '0' for '--runs <RUNS>': a number from 1 to 1000000 is needed"),
+        (["bench", "--score-deviations", "-1"], "'--score-deviations <SCORE_DEVIATIONS>': a number above 0 is needed"),
         (["bench", "--jsn", "x"], "type --json, or `webgpu-attention bench --help` for all there are"),
         (["doctor", "now"], "there is no option or argument 'now'"),
     ],
@@ -312,6 +313,17 @@ def test_errors_of_use_are_one_line(say, arguments, line):
     finished = say(*arguments)
     assert finished.returncode == 2 and finished.stdout == ""
     assert line in finished.stderr and finished.stderr.count("\n") == 1, finished.stderr
+
+
+def test_places_that_are_not_there_are_refused_before_a_device_is_opened(say, tmp_path):
+    (tmp_path / "file").write_text("kept")
+    for arguments, message in [
+        (["doctor", "--library", "absent.so"], "--library takes the file of a library, got 'absent.so', which is none"),
+        (["tune", "--cache", "file"], "choices are kept in a directory, got 'file', where 'file' is none; --cache DIR names another"),
+        (["bench", "--shapes", "absent.json"], "--shapes takes names, or a FILE.json that is there"),
+    ]:
+        assert message in refusal(say(*arguments)), arguments
+    assert [path.name for path in tmp_path.iterdir()] == ["file"] and (tmp_path / "file").read_text() == "kept"
 
 
 def test_help_is_on_standard_output(say):

@@ -29,7 +29,7 @@ pub struct Arguments {
     #[arg(long, value_delimiter = ',', default_value = "f32,f16")]
     dtypes: Vec<String>,
     /// Standard deviations of the scores.
-    #[arg(long, value_delimiter = ',', default_value = "1", value_parser = deviation)]
+    #[arg(long, value_delimiter = ',', default_value = "1", value_parser = deviation, allow_negative_numbers = true)]
     score_deviations: Vec<f32>,
     /// Launches that count.
     #[arg(long, default_value = "20", value_parser = count)]
@@ -242,7 +242,10 @@ fn path_auto(arguments: &Arguments, gpu: &Arc<Gpu>) -> Result<Arc<Auto>, BenchEr
 }
 
 /// How many of something to do: 1 or more, and no more than anybody waits for.
-fn count(text: &str) -> Result<usize, String> {
+///
+/// # Errors
+/// What is needed, where it is something else.
+pub fn count(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| (1..=1_000_000).contains(number));
     number.ok_or_else(|| "a number from 1 to 1000000 is needed".to_owned())
 }

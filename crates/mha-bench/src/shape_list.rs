@@ -50,7 +50,9 @@ impl Shape {
     /// [`BenchError::ShapeList`] where the file can't be read, is no such list, or holds a shape that can't be measured.
     pub fn read(path: &Path) -> Result<Vec<Shape>, BenchError> {
         let fail = |message: String| BenchError::ShapeList { path: path.to_owned(), message };
-        let text = fs::read_to_string(path).map_err(|error| fail(format!("it can't be read: {error}")))?;
+        let text = fs::read_to_string(path).map_err(|error| {
+            fail(format!("it can't be read: {error}; --shapes takes names, or a FILE.json that is there"))
+        })?;
         let shapes: Vec<Shape> = serde_json::from_str(&text)
             .map_err(|error| fail(format!("it must hold a list of shapes as {EXAMPLE}, got another text: {error}")))?;
         if shapes.is_empty() {

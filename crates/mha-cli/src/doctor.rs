@@ -31,6 +31,9 @@ pub(crate) struct Arguments {
 /// # Errors
 /// No adapter has the name that was asked for, or the report can't be written.
 pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
+    if let Some(missing) = arguments.plugin.as_deref().filter(|library| !library.is_file()) {
+        return Err(format!("--library takes the file of a library, got '{}', which is none", missing.display()).into());
+    }
     let adapters = list_adapters();
     let named = |adapter: &&AdapterSummary| match &arguments.adapter {
         AdapterChoice::Auto => true,

@@ -37,15 +37,17 @@ fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
-/// The directory that choices are kept in, which is made if there is none. Before a device is opened, which would warn of it first.
+const OTHER_CACHE: &str = "--cache DIR names another directory";
+
+/// The directory that choices are kept in, or that will be made for them. Looked at before a device is opened, which would warn of it.
 fn cache_directory(named: Option<PathBuf>) -> Result<PathBuf, String> {
     let cache = named.ok_or("the platform names no cache directory: name one with --cache")?;
-    match std::fs::create_dir_all(&cache) {
-        Ok(()) => Ok(cache),
-        Err(why) => Err(format!(
-            "choices are kept in a directory, got '{}': {why}; --cache DIR names another one",
-            cache.display()
-        )),
+    match cache.ancestors().find(|path| path.exists()) {
+        Some(there) if !there.is_dir() => {
+            let (cache, there) = (cache.display(), there.display());
+            Err(format!("choices are kept in a directory, got '{cache}', where '{there}' is none; {OTHER_CACHE}"))
+        }
+        _ => Ok(cache),
     }
 }
 
@@ -61,7 +63,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box
     let gpu = Gpu::open(&arguments.adapter, &settings)?;
     let auto = Auto::of(&gpu, Some(&cache));
     // Better now than after minutes of measuring.
-    auto.check_store()?;
+    auto.check_store().map_err(|why| format!("{why}; {OTHER_CACHE}"))?;
 
     writeln!(out, "{}", gpu.describe())?;
     let mut problems: Vec<(&Shape, DType, AttentionProblem)> = Vec::new();
@@ -178,14 +180,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (new, file) = (folder.path().join("new/cache"), folder.path().join("file"));
         std::fs::write(&file, "kept").unwrap();
+        // Nothing is made before a device is there.
         assert_eq!(cache_directory(Some(new.clone())), Ok(new.clone()));
-        assert!(new.is_dir());
+        assert!(!new.exists());
         for wrong in [file.clone(), file.join("below")] {
-            let error = cache_directory(Some(wrong.clone())).unwrap_err();
-            let begins = format!("choices are kept in a directory, got '{}': ", wrong.display());
-            assert!(error.starts_with(&begins) && error.ends_with("; --cache DIR names another one"), "{error}");
+            let (named, there) = (wrong.display(), file.display());
+            let error =
+                format!("choices are kept in a directory, got '{named}', where '{there}' is none; {OTHER_CACHE}");
+            assert_eq!(cache_directory(Some(wrong.clone())), Err(error));
         }
-        assert_eq!(std::fs::read(&file).unwrap(), b"kept");
         assert!(cache_directory(None).unwrap_err().ends_with("name one with --cache"));
     }
 

@@ -9,10 +9,10 @@ mod statistics;
 
 use std::error::Error;
 use std::io::Write;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use mha_bench::Progress;
+use mha_bench::command::count;
 use mha_bench::output::OutputFile;
 use mha_spec::PathChoice;
 use ort_webgpu_attention::host::{Feeds, Library, Port, Runtime, element_names};
@@ -40,17 +40,17 @@ pub(crate) struct Arguments {
     #[arg(long, value_delimiter = ',', default_value = "baseline,apple,auto", value_parser = parse_path)]
     paths: Vec<PathChoice>,
     /// Runs that count, of the whole model and again with a profile of its nodes.
-    #[arg(long, default_value = "10")]
-    runs: NonZeroUsize,
+    #[arg(long, default_value = "10", value_parser = count)]
+    runs: usize,
     /// Runs before those.
-    #[arg(long, default_value = "2")]
-    warm_up: NonZeroUsize,
+    #[arg(long, default_value = "2", value_parser = count)]
+    warm_up: usize,
     /// Which GPU: `auto`, an index, or part of an adapter's name.
     #[arg(long, default_value = "auto")]
     adapter: String,
     /// Threads that ONNX Runtime computes with, where that is not left to it.
-    #[arg(long)]
-    threads: Option<NonZeroUsize>,
+    #[arg(long, value_parser = count)]
+    threads: Option<usize>,
     /// Largest difference from stock CPU at which outputs agree, as a share of an output's largest value; 0.001, or 0.01
     /// with float16 nodes, where it is not given.
     #[arg(long, value_parser = parse_tolerance)]
@@ -90,7 +90,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box
     let json = arguments.json.as_deref().map(OutputFile::new).transpose()?;
     let library = library(arguments)?;
     let file = arguments.onnxruntime.clone().map_or_else(|| runtime::onnxruntime(&arguments.python), Ok)?;
-    let runtime = Runtime::open(&file, arguments.threads.map(NonZeroUsize::get))?;
+    let runtime = Runtime::open(&file, arguments.threads)?;
     let library = Library::open(&library)?;
     let adapter = library.describe_adapter(&arguments.adapter)?;
 
@@ -120,8 +120,8 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box
         plugin: &library,
         adapter: &arguments.adapter,
         paths: &paths,
-        runs: arguments.runs.get(),
-        warm_up: arguments.warm_up.get(),
+        runs: arguments.runs,
+        warm_up: arguments.warm_up,
     };
     let progress = Progress::new(trial.steps());
     let rows = trial.measure(&feeds, &expected, scratch.path(), &progress);
@@ -134,7 +134,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box
         model: model.to_string(),
         onnxruntime: runtime.version().to_owned(),
         adapter,
-        threads: arguments.threads.map(NonZeroUsize::get),
+        threads: arguments.threads,
         runs: trial.runs,
         warm_up: trial.warm_up,
         seed: arguments.seed,
