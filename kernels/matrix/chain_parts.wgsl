@@ -1,6 +1,6 @@
-// Scores of N blocks of query rows, whose operands have two parts, as two chains of products: what is large, and the rest, which is too small
-// for matrix units that cut off sums to lose anything of it that shows. As one chain, each of three products in turn cut off a digit of what is
-// large. Not for Metal, whose matrices have no sum, and which rounds.
+// Scores of N blocks of query rows, whose operands have two parts, as two chains of products: what is large, and the rest, which is too
+// small for matrix units that cut off sums to lose anything of it that shows. As one chain, each of three products in turn cut off a
+// digit of what is large. Not for Metal, whose matrices have no sum, and which rounds.
 struct Chains {
     large: SumBlocks,
     small: SumBlocks,

@@ -1,8 +1,8 @@
 // Operands of matrices from float32 tensors: each number is a sum of two float16, and a product takes three of the four
 // products of parts, as the fourth is below float32's precision.
 const PARTS: u32 = 2u;
-// Numbers are multiplied by it first. float16 rounds to 2^-25 at best, so that parts are exact to 2^-30; numbers beyond
-// 65504 / 32 have no parts.
+// Numbers are multiplied by it first. float16 rounds to 2^-25 at best, which both parts of a small number do, so that they are exact to
+// 2^-29; numbers beyond 65504 / 32 have no parts.
 const SPREAD: f32 = 32.0;
 const LARGEST: f32 = 65504.0;
 const PRODUCT_FACTOR: f32 = 1.0 / (SPREAD * SPREAD);
@@ -18,8 +18,8 @@ struct Right {
     low: RightMatrix,
 }
 
-// The high part as float32, rounded, so that low parts are of either sign and what their product is left out of cancels: its float16 is
-// exact. By bits, since compilers take a conversion to float16 and back for none.
+// The high part as float32, rounded, so that low parts have either sign and the products of two, which are left out, cancel. Its float16
+// is exact from 2^-14 on. By bits, since compilers take a conversion to float16 and back for none.
 fn high_part(x: vec4<f32>) -> vec4<f32> {
     return bitcast<vec4<f32>>((bitcast<vec4<u32>>(x) + vec4<u32>(0x1000u)) & vec4<u32>(0xffffe000u));
 }

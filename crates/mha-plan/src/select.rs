@@ -21,10 +21,11 @@ const LEAST_KEYS_ON_MATRICES: u32 = 64;
 /// The same of query rows, of which a workgroup there takes 64 or 128: 23 rows over 2,632 keys in heads of 256 took 1.13 times as
 /// long as on lane rows.
 const LEAST_ROWS_ON_MATRICES: u32 = 32;
-/// Keys from which path auto takes them for float32 heads wider than 48, of which a product is three: on an H200 948 rows of 25 heads of
-/// 72 over 75 keys took 1.05 times as long as on lane rows, 93 rows of 116 heads of 80 over 93 keys 0.68.
+/// Keys from which path auto takes them for float32 heads wider than NARROW_HEAD, of which a product is three: on an H200 948 rows of 25
+/// heads of 72 over 75 keys took 1.05 times as long as on lane rows, 93 rows of 116 heads of 80 over 93 keys 0.68. Other widths are taken to
+/// be alike until a measurement on the device says otherwise.
 const LEAST_KEYS_OF_PARTS: u32 = 80;
-const ANY_KEYS_OF_PARTS: u32 = 48;
+const NARROW_HEAD: u32 = 48;
 /// Heads wider than this go to matrices only with so many keys, and products of a row and a key of all heads together: a workgroup's
 /// tiles of 256 columns take an H100 28 µs however little there is to do. In float16 on 16 x 16, the one type and side with a row for
 /// such heads, of lane rows' time: three heads of 192 or 256 over 80,
@@ -185,7 +186,11 @@ pub(crate) fn choose(problem: &AttentionProblem, caps: &DeviceCaps, options: &Pl
         let why = format!("path {path}, q_len {} <= {SHORT_QUERY}{passed_over}", problem.q_len);
         return first_of(&[Lane::Short, Lane::Wide], problem, caps, why);
     }
-    let why = format!("path {path}, q_len {} > {SHORT_QUERY}{passed_over}", problem.q_len);
+    let mut why = format!("path {path}, q_len {} > {SHORT_QUERY}{passed_over}", problem.q_len);
+    let has_matrices = !caps.coop_matrices.is_empty() && has_matrix_units(caps);
+    if has_matrices && path == PathChoice::Auto && pays_on_matrices(problem) && !pays_in_parts(problem) {
+        why += &format!("; float32 heads over {NARROW_HEAD} stay off matrices below {LEAST_KEYS_OF_PARTS} keys");
+    }
     let matrices: &[Lane] = match path {
         _ if !pays_on_matrices(problem) => &[],
         PathChoice::Apple => &[Lane::Matrix],
@@ -225,7 +230,7 @@ fn pays_on_matrices(problem: &AttentionProblem) -> bool {
 
 /// Whether three products for one still pay.
 fn pays_in_parts(problem: &AttentionProblem) -> bool {
-    let any_keys = problem.dtype == DType::F16 || problem.head_size.max(problem.v_head_size) <= ANY_KEYS_OF_PARTS;
+    let any_keys = problem.dtype == DType::F16 || problem.head_size.max(problem.v_head_size) <= NARROW_HEAD;
     any_keys || problem.total_len() >= LEAST_KEYS_OF_PARTS
 }
 

@@ -162,6 +162,8 @@ fn path_auto_takes_matrices_where_they_pay() {
         let options = PlanOptions { path: PathChoice::Auto, ..PlanOptions::default() };
         let decision = plan(&problem(shape), &devices::h100(), &options).unwrap().decision;
         assert!(decision.starts_with(lane), "heads of {head_size} over {kv_len} keys: {decision}");
+        let reason = "; float32 heads over 48 stay off matrices below 80 keys";
+        assert_eq!(decision.contains(reason), lane == "rows", "{decision}");
     }
     // Head sizes that nobody measured stay with lane matrix too.
     for (head_size, lane) in

@@ -32,8 +32,8 @@ const LONGEST_BETWEEN: Duration = Duration::from_secs(60);
 const MORE_SETTLING: u32 = 8;
 const MOST_SETTLING: u32 = 1 << 20;
 const LONGEST_SETTLING: Duration = Duration::from_millis(60);
-/// One that is so many times as slow has no more to settle than at first: nothing that passes explains more. On an H200, longer bursts of one
-/// that took 3.7 times as long were 0.09 of what a session's third and fourth second took.
+/// One that is so many times as slow has no more to settle than at first: nothing that passes explains more. On an H200, when it was 4,
+/// longer bursts of one that took 3.7 times as long were a tenth of what a session's third and fourth second took.
 const FAR: f64 = 3.0;
 /// A burst ends that costs so many times what was planned, and more than if it took twice the leader's time.
 const OVERRUN: f64 = 4.0;
