@@ -6,13 +6,15 @@ over lengths from 1 to 4096.
     python3 crates/mha-bench/route --name my-machine
 
 writes NAME.json, every figure, and NAME.md, tables made of it, into crates/mha-bench/results, after each size. `--resume` measures
-what such a sweep left out, `--render` makes its tables again; both take sweeps by the present method only. It needs the packages numpy, onnx and onnxruntime.
+what such a sweep left out, `--render` makes its tables again; both take sweeps by the present method only. It needs the packages
+numpy, onnx and onnxruntime.
 """
 
 import argparse
 import contextlib
 import ctypes
 import datetime
+import hashlib
 import json
 import os
 import pathlib
@@ -48,8 +50,8 @@ def arguments():
     options.add_argument("--dtypes", default="f32,f16")
     options.add_argument("--largest", type=int, default=4096, help="length or cache")
     options.add_argument("--max-seconds", type=float, default=1500, help="for all; sizes that would take longer are left out")
-    options.add_argument("--sets", type=int, default=4, help="of sessions, made anew for each, that every size gets; what time is left goes to "
-                         "more of them where those decide nothing")
+    options.add_argument("--sets", type=int, default=4, help="of sessions, made anew for each, that every size gets; what time is left "
+                         "goes to more of them where those decide nothing")
     options.add_argument("--threads", type=int, default=0, help="of each session on the CPU, 0 for ONNX Runtime's choice: fewer than there "
                          "are cores keep times apart from what else a machine does")
     options.add_argument("--note", default="", help="a sentence for the head of the tables")
@@ -178,19 +180,18 @@ def one_set(chosen, kind, dtype, size, feeds, first, left):
 
 def measured(chosen, known):
     """The rows of every size that there is time for: first of those that are not `known`, one after another, small ones of all kinds first.
-    Then, one set of sessions at a time, of that size whose ratio is the highest of those that more sets could decide."""
+    Then, a set at a time, of those that this leaves open, the highest ratios first."""
     import problems
 
     deadline = time.monotonic() + chosen.max_seconds
     chains = [(kind, dtype) for kind in problems.KINDS if kind.name in chosen.kinds.split(",") for dtype in chosen.dtypes.split(",")]
-    cells = [(size, kind, dtype) for size in problems.sizes(chosen.largest) for kind, dtype in chains]
+    cells = {(kind.name, dtype, size): (kind, dtype, size) for size in problems.sizes(chosen.largest) for kind, dtype in chains}
     rows = dict(known)
 
-    def add(size, kind, dtype, count):
+    def add(name, count):
         """Measures so many sets more; gives on which devices."""
-        name = (kind.name, dtype, size)
-        row = rows.get(name, {})
-        sets, answers, devices = row.get("sets", []), row.get("answers", {}), []
+        kind, dtype, size = cells[name]
+        sets, answers, devices = rows.get(name, {}).get("sets", []), dict(rows.get(name, {}).get("answers", {})), []
         if time.monotonic() > deadline:
             raise rounds.OutOfTime("no time was left")
         feeds = problems.feeds(kind, dtype, size)
@@ -205,33 +206,34 @@ def measured(chosen, known):
         rows[name] = {"kind": kind.name, "title": kind.title, "dtype": dtype, "size": size, "answers": answers} | rounds.summary(sets + new)
         return devices
 
-    for size, kind, dtype in cells:
-        name = (kind.name, dtype, size)
+    def told(name):
+        print(report.line(rows[name]), file=sys.stderr, flush=True)
+        return rows[name]
+
+    for name in cells:
         if name in known:
             continue
         devices = []
         try:
-            devices = add(size, kind, dtype, chosen.sets)
+            devices = add(name, chosen.sets)
         except rounds.OutOfTime as reason:
+            kind, dtype, size = cells[name]
             rows[name] = {"kind": kind.name, "title": kind.title, "dtype": dtype, "size": size, "left_out": str(reason)}
-        print(report.line(rows[name]), file=sys.stderr, flush=True)
-        yield devices, rows[name]
+        yield devices, told(name)
 
-    given_up = set()
-    while True:
-        still_open = [cell for cell in cells if (name := (cell[1].name, cell[2], cell[0])) in rows and name not in given_up
-                      and "left_out" not in rows[name] and rounds.is_open(rows[name], report.PROMISED)]
-        if not still_open:
-            return
-        size, kind, dtype = max(still_open, key=lambda cell: rows[cell[1].name, cell[2], cell[0]]["ratio"][1])
-        name = (kind.name, dtype, size)
-        try:
-            devices = add(size, kind, dtype, 1)
-        except rounds.OutOfTime:
-            given_up.add(name)
-            continue
-        print(report.line(rows[name]), file=sys.stderr, flush=True)
-        yield devices, rows[name]
+    # Whose intervals they are is settled here: to look after each set and stop where one suits would make it more than a chance in twenty.
+    still_open = [name for name in cells if "left_out" not in rows[name] and rounds.is_open(rows[name], report.PROMISED)]
+    still_open.sort(key=lambda name: -rows[name]["ratio"][1])
+    while still_open:
+        for name in list(still_open):
+            try:
+                devices = add(name, 1)
+            except rounds.OutOfTime:
+                still_open.remove(name)
+                continue
+            if len(rows[name]["sets"]) == rounds.MOST_SETS:
+                still_open.remove(name)
+            yield devices, told(name)
 
 
 def earlier_sweep(chosen, data, option):
@@ -249,6 +251,16 @@ def same(what, expected, received):
     """Figures of different machines or sessions are no one table."""
     if expected != received:
         raise SystemExit(f"error: a sweep has one {what} from begin to end, this one {expected}; got {received}")
+
+
+def digest(file):
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+
+
+def document(results):
+    """A line for each size, as a value for each turn is many."""
+    head = json.dumps({key: value for key, value in results.items() if key != "rows"}, indent=1).removesuffix("\n}")
+    return f'{head},\n "rows": [\n  ' + ",\n  ".join(map(json.dumps, results["rows"])) + "\n ]\n}\n"
 
 
 def write(file, text):
@@ -269,12 +281,13 @@ def main():
     chosen.out.mkdir(parents=True, exist_ok=True)
     begin = time.monotonic()
     results = {"device": None, "host": f"{cpu()}, {os.cpu_count()} cores", "onnxruntime": ort.__version__, "path": chosen.path,
-               "adapter": chosen.adapter, "sets": chosen.sets, "threads": chosen.threads,
-               "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"), "command": command(), "note": chosen.note, "method": report.METHOD, "seconds": 0, "rows": []}
+               "adapter": chosen.adapter, "library": digest(chosen.plugin_file), "sets": chosen.sets, "threads": chosen.threads,
+               "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"), "command": command(), "note": chosen.note,
+               "method": report.METHOD, "seconds": 0, "rows": []}
     if chosen.resume:
         earlier = earlier_sweep(chosen, data, "--resume")
         earlier.setdefault("threads", 0)
-        for what in ("host", "onnxruntime", "path", "adapter", "sets", "threads"):
+        for what in ("host", "onnxruntime", "library", "path", "adapter", "sets", "threads"):
             same(what, earlier[what], results[what])
         results = earlier | {"command": f"{earlier['command']}\n{results['command']}", "note": chosen.note or earlier["note"]}
     before, rows = results["seconds"], {key(row): row for row in results["rows"]}
@@ -285,7 +298,7 @@ def main():
         rows[key(row)] = row
         results["rows"] = list(rows.values())
         results["seconds"] = before + round(time.monotonic() - begin)
-        write(data, json.dumps(results, indent=1) + "\n")
+        write(data, document(results))
         write(chosen.out / f"{name}.md", report.markdown(name, results))
     print(report.verdict(results))
 

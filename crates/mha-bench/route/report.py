@@ -12,15 +12,15 @@ SHOWN = ("stock", "gpu", "auto")
 
 # How a sweep is made, kept with its figures.
 METHOD = """Whole calls through ONNX Runtime with tensors in host memory, of four sessions in turn: two without this library, one with
-`route=gpu` and one with `route=auto`, after a second and a half in which that learns; and again, with sessions made anew in another
+`route=gpu` and one with `route=auto`, after two and a half seconds in which that learns; and again, with sessions made anew in another
 order, as often as `--sets` says or as there is time for, three times at the least, as sessions of a kind differ for as long as they
-live. What time is left goes to more sets for sizes whose interval has 1.05 in it, up to 16 of them, the one with the highest ratio first.
+live. What time is left goes, in rounds, to a set more for each size whose interval had 1.05 in it by then, up to 16 of them.
 A turn is some calls one after the other, the first of which don't count: sessions share caches and cores. A turn is worth the
-mean of its calls, and a session's time in a set is the mean of its turns, of four and more without the least and the greatest sixth.
-Each session's turns follow on each other one's equally often; what takes more than twice as long as the other side has one turn only. In
-each set `route=auto` is compared with what is faster over all sets, `route=gpu` or the mean of both sessions without this library, and
-the second of those with the first; the geometric mean over sets is shown with its 95 % confidence interval by Student's t. Times are
-means over all turns, so that their ratio may be another one."""
+mean of its calls, and a session's time in a set is the mean of its turns. Each session's turns follow on each other one's equally
+often; what takes more than twice as long as the other side has one turn only. In each set `route=auto` is compared with what is faster
+over all sets, `route=gpu` or the mean of both sessions without this library, and the second of those with the first where they had
+more than one; the geometric mean over sets is shown with its 95 % confidence interval by Student's t. Times are means over all turns,
+so that their ratio may be another one."""
 
 
 def measured(results):
@@ -46,8 +46,16 @@ def answerers(row):
 
 
 def ratio(ends):
+    if ends is None:
+        return "-"
     low, middle, high = ends
     return f"{middle:.3f} ({low:.3f} to {high:.3f})"
+
+
+def counts(ratios):
+    lows, middles, highs = zip(*ratios)
+    above, surely_above = sum(middle > PROMISED for middle in middles), sum(low > PROMISED for low in lows)
+    return f"{above} (by the whole interval: above at {surely_above}, below at {sum(high <= PROMISED for high in highs)})"
 
 
 def verdict(results):
@@ -56,19 +64,18 @@ def verdict(results):
     if not rows:
         return "No size was measured."
     worst = max(rows, key=lambda row: row["ratio"][1])
-    name = f"{worst['kind']}, {worst['dtype']}, {worst['size']}"
-
-    def counts(ends):
-        lows, middles, highs = zip(*(row[ends] for row in rows))
-        return (f"{sum(middle > PROMISED for middle in middles)} (by the whole interval: above at {sum(low > PROMISED for low in lows)}, below at "
-                f"{sum(high <= PROMISED for high in highs)})")
-
     middles = [row["ratio"][1] for row in rows]
     # An interval takes three of them.
     mean = ratio(rounds.interval(middles)) if len(middles) > 2 else f"{statistics.geometric_mean(middles):.3f}"
-    return (f"Of {len(rows)} sizes, `route=auto` takes more than {PROMISED} of the faster of both at {counts('ratio')}. The second session "
-            f"without this library takes more than {PROMISED} of the first at {counts('control')}. The mean over sizes is {mean}, the "
-            f"worst {ratio(worst['ratio'])} ({name}).")
+    controls = [row["control"] for row in rows if row["control"]]
+    told = [
+        f"Of {len(rows)} sizes, `route=auto` takes more than {PROMISED} of the faster of both at {counts([row['ratio'] for row in rows])}.",
+        f"The mean over sizes is {mean}, the worst {ratio(worst['ratio'])} ({worst['kind']}, {worst['dtype']}, {worst['size']}).",
+    ]
+    if controls:
+        told.append(f"The second session without this library takes more than {PROMISED} of the first at {counts(controls)} of "
+                    f"{len(controls)} sizes.")
+    return "\n".join(told)
 
 
 def table(rows):
@@ -90,8 +97,8 @@ def markdown(name, results):
     threads = f", {results['threads']} threads a session" if results.get("threads") else ""
     parts = [f"""# {name}: {results["device"]}
 
-{results["date"]}, on {results["host"]}, with ONNX Runtime {results["onnxruntime"]} and `path={results["path"]}`{threads}, in {results["seconds"]} s. Every figure is in
-`{name}.json`. Made by
+{results["date"]}, on {results["host"]}, with ONNX Runtime {results["onnxruntime"]} and `path={results["path"]}`{threads}, in
+{results["seconds"]} s. Every figure is in `{name}.json`. Made by
 
 ```sh
 {results["command"]}

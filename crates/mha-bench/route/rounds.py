@@ -5,12 +5,12 @@ import statistics
 import time
 
 # Warm-up: kernels are compiled, memory is allocated, threads wake up, and `route=auto` compares both sides by a few calls. It tries the
-# slower one again as that gets affordable, for which it has this long.
+# slower one again as that gets affordable, for which it has this long: a burst of 60 ms, after shorter ones, for a twentieth of the time.
 FIRST_CALLS = {"stock": 3, "control": 3, "gpu": 3, "auto": 8}
 FIRST_SECONDS = 0.06
-LEARNING = {"auto": 1.5}
-# A side whose shortest call of these takes so many times as long as the other's is given one turn, so that its time can be shown: who
-# answers falls to the other one.
+LEARNING = {"auto": 2.5}
+# A side whose shortest call of these takes so many times as long as the other's is given one turn, so that its time can be shown: it is
+# not what `auto` is compared with.
 FAR = 2.0
 # Turns that the others have at least.
 LEAST_TURNS = 3
@@ -29,8 +29,9 @@ NORMAL = 1.96
 SETTLING_SECONDS = 0.1
 # Then so long, and so many calls at least.
 TURN_SECONDS, LEAST_CALLS = 0.1, 2
-# Calls at least that the slowest of them still has to come when it is known how slow it is: the trial calls, and those of a circuit.
-CALLS_TO_COME = 8 + (1 + LEAST_CALLS) * 4
+# Calls at least that the slowest of them still has to come when it is known how slow it is: the trial calls, and those of a circuit and of
+# the turn before it.
+CALLS_TO_COME = 8 + (1 + LEAST_CALLS) * (1 + LEAST_TURNS)
 
 
 # Without the library.
@@ -42,7 +43,7 @@ class OutOfTime(Exception):
 
 
 def as_many(count, one, least):
-    """What `one` gives for 0, 1 and so on: `count` of them or, where time runs out, as many as there is time for, if `least` of them are."""
+    """What `one` gives for 0, 1 and so on: `count` of them or, where time runs out, as many as there is time for, if `least` are."""
     found = []
     try:
         for index in range(count):
@@ -126,7 +127,8 @@ def turn(call, clock):
 
 def summary(sets):
     """What calls of each session take, by the mean of its turns of all sets, and beside the faster of stock and `gpu`: what `auto` takes
-    of it, and what the second session without the library takes of the first, as nobody's fault. Each with the ends of its interval."""
+    of it, and what the second session without the library takes of the first, as nobody's fault. Each with the ends of its interval; the
+    latter is none where they had a turn each."""
     turns = [{name: [seconds * 1e3 for seconds, _ in of_name] for name, of_name in times.items()} for times in sets]
     pooled = {name: [ms for times in turns for ms in times[name]] for name in turns[0]}
     calls = {name: sum(calls for times in sets for _, calls in times[name]) for name in pooled}
@@ -134,17 +136,16 @@ def summary(sets):
     faster = min(("stock", "gpu"), key=mean_ms.get)
     each = [means(times) for times in turns]
     ratios = [one["auto"] / one[faster] for one in each]
-    control = [trimmed_mean(times["control"]) / trimmed_mean(times["stock"]) for times in turns]
+    control = [statistics.mean(times["control"]) / statistics.mean(times["stock"]) for times in turns
+               if min(len(times["control"]), len(times["stock"])) >= LEAST_TURNS]
     return {"sets": sets, "calls": calls, "mean_ms": mean_ms, "faster": faster, "set_ratios": ratios, "set_controls": control,
-            "ratio": interval(ratios), "control": interval(control)}
+            "ratio": interval(ratios), "control": interval(control) if len(control) >= LEAST_SETS else None}
 
 
 def means(turns):
-    """Each session's time, of both without the library the mean.
-
-    A time is the mean of turns without the least and the greatest sixth: something may disturb a turn, or `auto` try the slower side
-    again. What is slow in more of its turns is slower."""
-    found = {name: trimmed_mean(values) for name, values in turns.items()}
+    """Each session's time, the mean of its turns, in which all that happens counts: tries of the slower side, and what disturbs them. Of
+    both sessions without the library the mean."""
+    found = {name: statistics.mean(values) for name, values in turns.items()}
     found["stock"] = (found["stock"] + found.pop("control")) / 2
     return found
 
@@ -163,11 +164,3 @@ def is_open(row, promised):
     """Whether more sets could tell if this size keeps what is promised."""
     low, _, high = row["ratio"]
     return low <= promised < high and len(row["sets"]) < MOST_SETS
-
-
-def trimmed_mean(values):
-    ordered = sorted(values)
-    left_out = max(1, len(ordered) // 6) if len(ordered) > 3 else 0
-    middle = ordered[left_out : len(ordered) - left_out]
-    return sum(middle) / len(middle)
-
