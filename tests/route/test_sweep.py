@@ -197,7 +197,7 @@ def row(middle=1.02, half=0.01, **fields):
 
 
 def results(*rows):
-    return {"device": "a GPU", "host": "a CPU, 2 cores", "onnxruntime": "1.31.1", "path": "auto", "date": "a day", "command": "a command",
+    return {"device": "a GPU", "host": "a CPU, 2 cores", "onnxruntime": "1.31.1", "path": "auto", "threads": 0, "date": "a day", "command": "a command",
             "note": "", "method": report.METHOD, "seconds": 7, "rows": list(rows)}
 
 

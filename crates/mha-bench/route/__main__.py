@@ -286,7 +286,6 @@ def main():
                "method": report.METHOD, "seconds": 0, "rows": []}
     if chosen.resume:
         earlier = earlier_sweep(chosen, data, "--resume")
-        earlier.setdefault("threads", 0)
         for what in ("host", "onnxruntime", "library", "path", "adapter", "sets", "threads"):
             same(what, earlier[what], results[what])
         results = earlier | {"command": f"{earlier['command']}\n{results['command']}", "note": chosen.note or earlier["note"]}

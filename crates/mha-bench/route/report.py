@@ -94,7 +94,7 @@ def table(rows):
 
 
 def markdown(name, results):
-    threads = f", {results['threads']} threads a session" if results.get("threads") else ""
+    threads = f", {results['threads']} threads a session" if results["threads"] else ""
     parts = [f"""# {name}: {results["device"]}
 
 {results["date"]}, on {results["host"]}, with ONNX Runtime {results["onnxruntime"]} and `path={results["path"]}`{threads}, in

@@ -32,8 +32,6 @@ TURN_SECONDS, LEAST_CALLS = 0.1, 2
 # Calls at least that the slowest of them still has to come when it is known how slow it is: the trial calls, and those of a circuit and of
 # the turn before it.
 CALLS_TO_COME = 8 + (1 + LEAST_CALLS) * (1 + LEAST_TURNS)
-
-
 # Without the library.
 CPU = ("stock", "control")
 
@@ -76,8 +74,10 @@ def circuit(names):
 
 def far_side(shortest):
     """The sessions of the side that is far behind, by the shortest call of each."""
-    cpu = min(seconds for name, seconds in shortest.items() if name in CPU)
-    return [name for name in shortest if name in CPU and cpu > FAR * shortest["gpu"] or name == "gpu" and shortest["gpu"] > FAR * cpu]
+    cpu = min(shortest[name] for name in CPU)
+    if cpu > FAR * shortest["gpu"]:
+        return CPU
+    return ("gpu",) if shortest["gpu"] > FAR * cpu else ()
 
 
 def measure(calls, seconds_left, settle=lambda: None, clock=time.perf_counter):

@@ -187,14 +187,16 @@ pub(crate) fn choose(problem: &AttentionProblem, caps: &DeviceCaps, options: &Pl
         return first_of(&[Lane::Short, Lane::Wide], problem, caps, why);
     }
     let mut why = format!("path {path}, q_len {} > {SHORT_QUERY}{passed_over}", problem.q_len);
-    let has_matrices = !caps.coop_matrices.is_empty() && has_matrix_units(caps);
-    if has_matrices && path == PathChoice::Auto && pays_on_matrices(problem) && !pays_in_parts(problem) {
+    let has_matrices = has_matrix_units(caps) && !caps.coop_matrices.is_empty();
+    let parts_cost_more =
+        path == PathChoice::Auto && has_matrices && pays_on_matrices(problem) && !pays_in_parts(problem);
+    if parts_cost_more {
         why += &format!("; float32 heads over {NARROW_HEAD} stay off matrices below {LEAST_KEYS_OF_PARTS} keys");
     }
     let matrices: &[Lane] = match path {
         _ if !pays_on_matrices(problem) => &[],
         PathChoice::Apple => &[Lane::Matrix],
-        _ if !pays_in_parts(problem) => &[],
+        _ if parts_cost_more => &[],
         _ if !has_matrix_units(caps) => &[],
         // Where elements can't be reached, its refusal would say no more than that.
         _ if caps.element_sides.is_empty() => &[Lane::Matrix],
