@@ -28,6 +28,8 @@ var<workgroup> is_lost: u32;
 // How far a row's maximum may pass its reference within a tile of the plain loop. Weights reach 2^64 there, which costs a
 // float32 nothing, and are scaled down after the tile.
 const BET: f32 = 64.0;
+// Keys, of a tile's 8 or more, whose scores are the first reference. Of four, one row of many has none but small scores.
+const REFERENCE_KEYS: u32 = 8u;
 
 // Entry i of the tile that begins at key t0. Keys past the last and columns past the end are read as the last that exist,
 // because a load under a branch is waited for there.
@@ -103,7 +105,9 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
             workgroupBarrier();
             ahead = load_ahead(b, n, t0 + KEY_TILE, last, local_index);
             if t0 == t_begin {
-                reference = rows_max(scatter_rows(block_scores(q, block_at)), reference);
+                for (var step = 0u; step < REFERENCE_KEYS; step += 4u) {
+                    reference = rows_max(scatter_rows(block_scores(q, block_at + step * COLUMNS4)), reference);
+                }
             }
             var peak = same_owned(LOWEST);
             for (var step = 0u; step < KEY_TILE; step += BLOCKS * 4u) {
