@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 use half::f16;
 use mha_kernels::KernelId;
 use mha_plan::profile::{FRAGMENT, MATRIX, TuningRow};
-use mha_plan::{Lane, Plan, PlanOptions, Refusal, Tensor, plan};
+use mha_plan::{DeviceCaps, Lane, Plan, PlanOptions, Refusal, Tensor, plan};
 use mha_spec::{AttentionProblem, DType, Layout, PaddingMask, Past, PresentOutputs, ProjectionBias};
 
 use crate::gpu::Gpu;
@@ -19,18 +19,14 @@ const F32_DIFFERENCE: f32 = 2e-4;
 const F16_DIFFERENCE: f32 = 2e-2;
 
 impl Gpu {
-    /// Plans for this device, as [`mha_plan::plan`] does, but without cooperative matrices where a kernel on them would answer
-    /// that this device [does not agree on](Self::vouches_for). A lane that is pinned stays.
+    /// Plans for this device, as [`mha_plan::plan`] does, but without elements of cooperative matrices, and at the last without such
+    /// matrices, where a kernel would answer that this device [does not agree on](Self::vouches_for). A lane that is pinned stays.
     ///
     /// # Errors
     /// As [`mha_plan::plan`].
     pub fn plan(&self, problem: &AttentionProblem, options: &PlanOptions) -> Result<Plan, Refusal> {
         self.say_warnings();
-        let planned = plan(problem, self.caps(), options)?;
-        if options.lane.is_some() || self.vouches_for(&planned) {
-            return Ok(planned);
-        }
-        plan(problem, &self.caps().without_matrices(), options)
+        plan_trusted(problem, self.caps(), options, |planned| options.lane.is_some() || self.vouches_for(planned))
     }
 
     /// Whether the plan's kernels on cooperative matrices, if it has any, give what lane wide gives on this device. Each is
@@ -82,6 +78,24 @@ impl Gpu {
         self.run(&plan, &inputs, &mut [(Tensor::Output, &mut output)]).map_err(|error| error.to_string())?;
         Ok(output)
     }
+}
+
+/// The first plan that is trusted, with ever less of what few drivers have been seen with; without matrices any is.
+fn plan_trusted(
+    problem: &AttentionProblem,
+    caps: &DeviceCaps,
+    options: &PlanOptions,
+    trusts: impl Fn(&Plan) -> bool,
+) -> Result<Plan, Refusal> {
+    let planned = plan(problem, caps, options)?;
+    if trusts(&planned) {
+        return Ok(planned);
+    }
+    let planned = plan(problem, &caps.without_elements(), options)?;
+    if trusts(&planned) {
+        return Ok(planned);
+    }
+    plan(problem, &caps.without_matrices(), options)
 }
 
 /// The tuning row of a kernel, pinned since small problems get another where a table has rows by size.
@@ -151,6 +165,9 @@ fn agree(dtype: DType, got: &[u8], want: &[u8]) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use mha_plan::devices;
+    use mha_spec::PathChoice;
+
     use super::*;
     use crate::gpu::tests::gpu;
 
@@ -180,6 +197,25 @@ mod tests {
             let wide = gpu.answer(&problem, Lane::Wide, None).unwrap();
             assert_eq!(agree(dtype, &rows, &wide), Ok(()));
         }
+    }
+
+    #[test]
+    fn a_kernel_that_is_not_trusted_leaves_the_next_best() {
+        let options = PlanOptions { path: PathChoice::Auto, ..PlanOptions::default() };
+        let sizes = AttentionProblem { q_len: 2048, kv_len: 2048, ..problem(DType::F16, 64, 64) };
+        let kernel = |distrusted: &[&str]| {
+            let is_trusted = |plan: &Plan| {
+                !plan
+                    .steps
+                    .iter()
+                    .any(|step| distrusted.iter().any(|lane| step.blueprint.kernel.info().name.starts_with(lane)))
+            };
+            let planned = plan_trusted(&sizes, &devices::h100(), &options, is_trusted).unwrap();
+            planned.steps[0].blueprint.kernel.info().name.split('_').next().unwrap().to_owned()
+        };
+        assert_eq!(kernel(&[]), "fragment");
+        assert_eq!(kernel(&["fragment"]), "matrix");
+        assert_eq!(kernel(&["fragment", "matrix"]), "rows");
     }
 
     #[test]

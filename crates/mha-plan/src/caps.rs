@@ -80,6 +80,11 @@ pub struct DeviceCaps {
 }
 
 impl DeviceCaps {
+    /// The same device as if elements of its cooperative matrices could not be reached.
+    pub fn without_elements(&self) -> DeviceCaps {
+        DeviceCaps { element_sides: Vec::new(), ..self.clone() }
+    }
+
     /// The same device as if it listed no cooperative matrices.
     pub fn without_matrices(&self) -> DeviceCaps {
         DeviceCaps { coop_matrices: Vec::new(), element_sides: Vec::new(), ..self.clone() }
