@@ -143,18 +143,57 @@ fn has_lost(half: u32) -> bool {
     return atomicLoad(&flags[half]) != 0u;
 }
 
-// What comes between two barriers, for the tile at key t, whose keys and values are in this half.
-fn advance(before: State, q: Queries, place: Place, half: u32, t: u32) -> State {
+// Where keys end that all rows of the workgroup see, with nothing added to their scores.
+fn plain_end(place: Place) -> u32 {
+    if ATTENTION_BIAS || PADDING_MASK != 0u {
+        return place.t_begin;
+    }
+    return select(place.t_end, min(place.t_end, place.rows_begin + params.past_len + 1u), CAUSAL);
+}
+
+// Of the tile at key t0, in which something is masked for rows of the workgroup: whether all rows of the subgroup see all of it, or none
+// sees anything that weighs. Causality hides nothing up to a row's own key, and nothing from the last row of all.
+fn is_seen(place: Place, t0: u32) -> bool {
+    let is_plain = !ATTENTION_BIAS && PADDING_MASK == 0u && t0 + KEY_TILE <= place.t_end;
+    return is_plain && CAUSAL && t0 + KEY_TILE <= place.row + params.past_len + 1u;
+}
+
+fn is_hidden(place: Place, t0: u32) -> bool {
+    let rows_end = place.row + ROW_BLOCKS * SIDE;
+    return CAUSAL_SKIP && rows_end < params.q_len && t0 >= rows_end + params.past_len;
+}
+
+// Stores what was loaded, and loads what is stored next, where the tile at key t is in use in this half.
+fn move_tiles(before: State, place: Place, half: u32, t: u32) -> State {
     var state = before;
     store_keys(place, state.keys_ahead, half * HALF);
     store_values(place, state.values_ahead, (1u - half) * HALF);
+    part_loads();
     state.keys_ahead = load_keys(place, t + 3u * KEY_TILE);
     state.values_ahead = load_values(place, t + 2u * KEY_TILE);
+    return state;
+}
+
+// What comes between two barriers, for the tile at key t, whose keys and values are in this half.
+fn advance(before: State, q: Queries, place: Place, half: u32, t: u32) -> State {
+    var state = move_tiles(before, place, half, t);
+    let weighed = weigh(state.scores, state.sums);
+    state.sums = weighed.sums;
+    state.o = add_seen(state.o, weighed.weights, place, half, t);
+    let products = seen_products(q, place, 1u - half, t + KEY_TILE);
+    state.scores = relative_scores(products, state.references, place, t + KEY_TILE);
+    look_at(state.scores, 1u - half);
+    return state;
+}
+
+// The same where neither this tile nor the next has anything to mask.
+fn advance_plain(before: State, q: Queries, place: Place, half: u32, t: u32) -> State {
+    var state = move_tiles(before, place, half, t);
     let weighed = weigh(state.scores, state.sums);
     state.sums = weighed.sums;
     state.o = add_tile(state.o, weighed.weights, place, half);
     let products = tile_products(q, place, 1u - half);
-    state.scores = relative_scores(products, state.references, place, t + KEY_TILE);
+    state.scores = plain_scores(products, state.references);
     look_at(state.scores, 1u - half);
     return state;
 }
@@ -217,7 +256,7 @@ fn main(
             }
             workgroupBarrier();
         }
-        turns = take_turns(turns, q, place);
+        turns = take_tiles(turns, q, place);
     }
 
     state = merged(turns.state, place);

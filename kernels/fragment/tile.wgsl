@@ -50,27 +50,41 @@ fn weigh(scores: TileSums, sums: SumBlocks) -> Weighed {
     return weighed;
 }
 
-// Scores of the tile at key t0 relative to references.
+// Scores of the tile at key t0 relative to references. Where something is masked all subgroups make positions, as a software driver was
+// seen to take barriers of a subgroup for those of the workgroup.
 fn relative_scores(products: TileSums, references: SumBlocks, place: Place, t0: u32) -> TileSums {
     if t0 >= place.t_end {
-        return TileSums(
-            //% for k in range(N)
-            hidden_block(products.k${k}),
-            //% endfor
-        );
+        return hidden_scores(products);
     }
     if is_masked(place, t0) {
         let position = positions(place);
-        let t = t0 + place.key_block * SIDE;
-        return TileSums(
-            //% for k in range(N)
-            masked_relative_block(products.k${k}, position, references, place, t${plus(k, "SIDE")}),
-            //% endfor
-        );
+        if is_hidden(place, t0) {
+            return hidden_scores(products);
+        }
+        if !is_seen(place, t0) {
+            let t = t0 + place.key_block * SIDE;
+            return TileSums(
+                //% for k in range(N)
+                masked_relative_block(products.k${k}, position, references, place, t${plus(k, "SIDE")}),
+                //% endfor
+            );
+        }
     }
+    return plain_scores(products, references);
+}
+
+fn plain_scores(products: TileSums, references: SumBlocks) -> TileSums {
     return TileSums(
         //% for k in range(N)
         relative_block(products.k${k}, references),
+        //% endfor
+    );
+}
+
+fn hidden_scores(products: TileSums) -> TileSums {
+    return TileSums(
+        //% for k in range(N)
+        hidden_block(products.k${k}),
         //% endfor
     );
 }
