@@ -151,13 +151,14 @@ fn plain_end(place: Place) -> u32 {
     return select(place.t_end, min(place.t_end, place.rows_begin + params.past_len + 1u), CAUSAL);
 }
 
-// Of the tile at key t0, in which something is masked for rows of the workgroup: whether all rows of the subgroup see all of it, or none
-// sees anything that weighs. Causality hides nothing up to a row's own key, and nothing from the last row of all.
+// Whether all rows of the subgroup see all keys of the tile at key t0, in which something is masked for rows of the workgroup: causality
+// hides nothing up to a row's own key.
 fn is_seen(place: Place, t0: u32) -> bool {
-    let is_plain = !ATTENTION_BIAS && PADDING_MASK == 0u && t0 + KEY_TILE <= place.t_end;
-    return is_plain && CAUSAL && t0 + KEY_TILE <= place.row + params.past_len + 1u;
+    let by_causality = !ATTENTION_BIAS && PADDING_MASK == 0u && CAUSAL;
+    return by_causality && t0 + KEY_TILE <= min(place.t_end, place.row + params.past_len + 1u);
 }
 
+// Whether none of them sees a key of it that weighs anything. From the last row of all nothing is hidden.
 fn is_hidden(place: Place, t0: u32) -> bool {
     let rows_end = place.row + ROW_BLOCKS * SIDE;
     return CAUSAL_SKIP && rows_end < params.q_len && t0 >= rows_end + params.past_len;
@@ -168,7 +169,7 @@ fn move_tiles(before: State, place: Place, half: u32, t: u32) -> State {
     var state = before;
     store_keys(place, state.keys_ahead, half * HALF);
     store_values(place, state.values_ahead, (1u - half) * HALF);
-    part_loads();
+    hold_loads();
     state.keys_ahead = load_keys(place, t + 3u * KEY_TILE);
     state.values_ahead = load_values(place, t + 2u * KEY_TILE);
     return state;

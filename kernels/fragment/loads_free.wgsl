@@ -1,3 +1,3 @@
 // A compiler may move loads before the stores that come first.
-fn part_loads() {
+fn hold_loads() {
 }

@@ -1,4 +1,4 @@
-// Tiles that a subgroup's rows don't see are multiplied as all others, since a branch in a loop costs moves.
+// Tiles that a subgroup's rows don't see, by their first key t, are multiplied as all others: a branch in a loop costs moves.
 fn add_seen(o: Outputs, weights: TileWeights, place: Place, half: u32, t: u32) -> Outputs {
     return add_tile(o, weights, place, half);
 }

@@ -6,6 +6,9 @@ use crate::caps::{CoopMatrix, DeviceCaps};
 use crate::profile::TuningRow;
 use crate::select::{Lane, adds_bias};
 
+/// Keys of which lane rows takes a whole number: two blocks of four at a turn, and as many for a row's first reference.
+const ROWS_KEYS: u32 = 8;
+
 /// Why a row can't run on a device.
 pub(crate) fn fits(lane: Lane, row: &TuningRow, problem: &AttentionProblem, caps: &DeviceCaps) -> Result<(), String> {
     if lane.on_matrices() {
@@ -26,6 +29,9 @@ pub(crate) fn fits(lane: Lane, row: &TuningRow, problem: &AttentionProblem, caps
             "a workgroup of {} lanes is needed, got {} at most",
             row.workgroup_size, caps.max_workgroup_size
         ));
+    }
+    if lane == Lane::Rows && !row.key_tile.is_multiple_of(ROWS_KEYS) {
+        return Err(format!("lane rows takes tiles of a multiple of {ROWS_KEYS} keys, got {}", row.key_tile));
     }
     // The short-query lane counts keys in 32 bits, to as much as two turns past the last.
     let most = u32::MAX - 2 * row.workgroup_size / row.lanes * 4;
