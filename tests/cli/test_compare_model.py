@@ -177,7 +177,9 @@ def test_the_seed_decides_the_values(compare, plain, tmp_path):
         arguments = ("--dim", "seq=64", "--paths", "baseline", "--seed", seed, "--json", "result.json")
         return results(compare(plain, *arguments), tmp_path / "result.json")["rows"][1]["differences"][0]["absolute"]
 
-    assert difference(1) == difference(1) != difference(2)
+    # A difference is a few units in the last place, which two seeds may have in common.
+    first, *others = [difference(seed) for seed in (1, 2, 3, 4)]
+    assert difference(1) == first and set(others) != {first}
 
 
 def test_a_difference_is_said(compare, plain, tmp_path):
