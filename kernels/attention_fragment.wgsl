@@ -143,19 +143,17 @@ fn has_lost(half: u32) -> bool {
     return atomicLoad(&flags[half]) != 0u;
 }
 
-// Where keys end that all rows of the workgroup see, with nothing added to their scores.
-fn plain_end(place: Place) -> u32 {
+// Where keys end that this row and those after it see, with nothing added to their scores: causality hides nothing up to a row's own key.
+fn unmasked_end(place: Place, row: u32) -> u32 {
     if ATTENTION_BIAS || PADDING_MASK != 0u {
         return place.t_begin;
     }
-    return select(place.t_end, min(place.t_end, place.rows_begin + params.past_len + 1u), CAUSAL);
+    return select(place.t_end, min(place.t_end, row + params.past_len + 1u), CAUSAL);
 }
 
-// Whether all rows of the subgroup see all keys of the tile at key t0, in which something is masked for rows of the workgroup: causality
-// hides nothing up to a row's own key.
+// Whether all rows of the subgroup see all keys of the tile at key t0.
 fn is_seen(place: Place, t0: u32) -> bool {
-    let by_causality = !ATTENTION_BIAS && PADDING_MASK == 0u && CAUSAL;
-    return by_causality && t0 + KEY_TILE <= min(place.t_end, place.row + params.past_len + 1u);
+    return t0 + KEY_TILE <= unmasked_end(place, place.row);
 }
 
 // Whether none of them sees a key of it that weighs anything. From the last row of all nothing is hidden.

@@ -160,11 +160,16 @@ fn pinned_lanes_never_change() {
         let refusal = plan(&wide, &devices::h100(), &options).unwrap_err().to_string();
         assert_eq!(refusal, "f32 head sizes are at most 256, got 300");
     }
-    // A workgroup too small for the loads of its tile would leave keys unread.
-    let row = mha_plan::profile::parse("f32 | 64 | 4 | r4s4a2 | 16 | 64").unwrap().remove(0);
-    let options = PlanOptions { lane: Some(Lane::Rows), row: Some(row), ..PlanOptions::default() };
-    let refusal = plan(&problem(Shape::default()), &devices::h100(), &options).unwrap_err().to_string();
-    assert_eq!(refusal, "tile r4s4a2 loads 2 pieces a lane ahead, where its keys take 4");
+    // A workgroup too small for the loads of its tile would leave keys unread, and blocks of a turn would go past a tile of others.
+    for (row, rule) in [
+        ("f32 | 64 | 4 | r4s4a2 | 16 | 64", "tile r4s4a2 loads 2 pieces a lane ahead, where its keys take 4"),
+        ("f32 | 64 | 4 | r4s4a2 | 12 | 128", "lane rows takes tiles of a multiple of 8 keys, got 12"),
+    ] {
+        let row = mha_plan::profile::parse(row).unwrap().remove(0);
+        let options = PlanOptions { lane: Some(Lane::Rows), row: Some(row), ..PlanOptions::default() };
+        let refusal = plan(&problem(Shape::default()), &devices::h100(), &options).unwrap_err().to_string();
+        assert_eq!(refusal, rule);
+    }
     let options = PlanOptions { lane: Some(Lane::Wide), ..PlanOptions::default() };
     assert!(check(&wide, &devices::h100(), &options).decision.starts_with("wide_f32"));
 }
