@@ -16,9 +16,11 @@ const HALF: u32 = KEY_TILE * TILE_ROW;
 const TILE_AREA: u32 = PARTS * HELD_KEYS * TILE_ROW / UNIT;
 // A matrix of each subgroup, for what rows need to know of their elements.
 override SCORES_LENGTH: u32 = SUBGROUPS * SIDE * SIDE / UNIT;
+// Before there are keys, and after them, subgroups stage Q and O there.
+override KEYS_LENGTH: u32 = max(TILE_AREA, SUBGROUPS * SIDE * STAGED_ROW / UNIT);
 
 var<workgroup> scores: array<Score, SCORES_LENGTH>;
-var<workgroup> keys: array<Half, TILE_AREA>;
+var<workgroup> keys: array<Half, KEYS_LENGTH>;
 var<workgroup> values: array<Half, TILE_AREA>;
 // Whether scores have outgrown references, a flag for each half, and whether some value was out of the range of operands.
 var<workgroup> flags: array<atomic<u32>, 4>;
@@ -55,78 +57,74 @@ fn staged(place: Place) -> SumMatrix {
     return coopLoadT<SumMatrix>(&scores[place.area / UNIT], SIDE / UNIT);
 }
 
-// What a lane loads of a block of columns of a row of Q: as many vectors as it takes for LANES_A_ROW lanes.
-struct QueryPart {
+// What a lane has of its row in a matrix: two vectors of four, LANES_A_ROW vectors apart. Written out, as a loop that starts at a lane's
+// own column would be one to a compiler.
+struct RowPart {
     low: vec4<f32>,
     high: vec4<f32>,
 }
-const_assert SIDE == 2u * 4u * LANES_A_ROW;
+const PART_STEP: u32 = LANES_A_ROW * 4u;
+const_assert SIDE == 2u * PART_STEP;
 
-// Loaded on every path, so that no load waits for a branch.
-fn query4_or_zero(row: Row, place: Place, h: u32) -> vec4<f32> {
-    let s = min(row.s, place.rows_end - 1u);
-    let x = source_query4(place.b, place.n, s, min(h, (params.head_size - 1u) / 4u * 4u));
-    return select(vec4<f32>(), x, row.s < place.rows_end && h < params.head_size);
+fn staged_part(place: Place) -> RowPart {
+    let at = place.row_area + place.part * 4u;
+    return RowPart(get_scores(at), get_scores(at + PART_STEP));
 }
 
-fn query_part(row: Row, place: Place, column_block: u32) -> QueryPart {
-    let h = column_block * SIDE + place.part * 4u;
-    return QueryPart(query4_or_zero(row, place, h), query4_or_zero(row, place, h + LANES_A_ROW * 4u));
-}
-
-// A block of columns of the subgroup's queries, by way of where keys will be: packed as operands are, which what is made element by
-// element may not be for as long as it lives.
-fn query_block(part: QueryPart, place: Place) -> Left {
+// The matrix of which all lanes put their parts of a row.
+fn matrix_of_parts(part: RowPart, place: Place) -> SumMatrix {
     order_lanes();
     let at = place.row_area + place.part * 4u;
-    put_query4(at, part.low);
-    put_query4(at + LANES_A_ROW * 4u, part.high);
-    order_lanes();
-    return query_matrix(place.area);
+    put_scores(at, part.low);
+    put_scores(at + PART_STEP, part.high);
+    return staged(place);
+}
+
+// A number of each row, in all of the row's elements.
+fn matrix_of_rows(x: f32, place: Place) -> SumMatrix {
+    return matrix_of_parts(RowPart(vec4<f32>(x), vec4<f32>(x)), place);
 }
 
 // Numbers the elements, row by row.
 fn positions(place: Place) -> SumMatrix {
-    order_lanes();
-    for (var c = place.part * 4u; c < SIDE; c += LANES_A_ROW * 4u) {
-        let first = place.row_area - place.area + c;
-        put_scores(place.row_area + c, vec4<f32>(vec4<u32>(first, first + 1u, first + 2u, first + 3u)));
-    }
-    return staged(place);
+    let first = place.row_area - place.area + place.part * 4u;
+    let low = vec4<f32>(vec4<u32>(first, first + 1u, first + 2u, first + 3u));
+    return matrix_of_parts(RowPart(low, low + f32(PART_STEP)), place);
 }
 
-// Each row's largest score less HEADROOM, in all of the row's elements.
-fn largest_of_rows(x: SumMatrix, place: Place) -> SumMatrix {
+// The largest of a number over the lanes of a row.
+fn row_largest(x: f32) -> f32 {
+    var largest = x;
+    for (var i = 1u; i < LANES_A_ROW; i *= 2u) {
+        largest = max(largest, subgroupShuffleXor(largest, i));
+    }
+    return largest;
+}
+
+// Each row's largest score less a headroom, in all of the row's elements.
+fn largest_of_rows(x: SumMatrix, headroom: f32, place: Place) -> SumMatrix {
     stage(x, place);
-    var largest = LOWEST;
-    for (var c = 0u; c < SIDE; c += 4u) {
-        let s = get_scores(place.row_area + c);
-        largest = max(largest, max(max(s.x, s.y), max(s.z, s.w)));
-    }
-    order_lanes();
-    for (var c = place.part * 4u; c < SIDE; c += LANES_A_ROW * 4u) {
-        put_scores(place.row_area + c, vec4<f32>(largest - HEADROOM));
-    }
-    return staged(place);
+    let part = staged_part(place);
+    let most = max(part.low, part.high);
+    return matrix_of_rows(row_largest(max(max(most.x, most.y), max(most.z, most.w))) - headroom, place);
 }
 
 // The sum of this lane's part of its row.
 fn staged_sum(place: Place) -> f32 {
-    var sum = 0.0;
-    for (var c = place.part * 4u; c < SIDE; c += LANES_A_ROW * 4u) {
-        let x = get_scores(place.row_area + c);
-        sum += (x.x + x.y) + (x.z + x.w);
-    }
-    return sum;
+    let part = staged_part(place);
+    let sum = part.low + part.high;
+    return (sum.x + sum.y) + (sum.z + sum.w);
 }
 
 // Stores a block of columns of this lane's row of O.
 fn store_staged(row: Row, place: Place, column_block: u32) {
-    for (var c = place.part * 4u; c < SIDE; c += LANES_A_ROW * 4u) {
-        let h = column_block * SIDE + c;
-        if row.s < place.rows_end && h < params.v_head_size {
-            store_row4(row, place, h, get_scores(place.row_area + c) * OUTPUT_FACTOR);
-        }
+    let part = staged_part(place);
+    let h = column_block * SIDE + place.part * 4u;
+    if row.s < place.rows_end && h < params.v_head_size {
+        store_row4(row, place, h, part.low * OUTPUT_FACTOR);
+    }
+    if row.s < place.rows_end && h + PART_STEP < params.v_head_size {
+        store_row4(row, place, h + PART_STEP, part.high * OUTPUT_FACTOR);
     }
 }
 
@@ -239,7 +237,7 @@ fn main(
     workgroupBarrier();
     state.references = lowest_references();
     if tiles != 0u {
-        state = raise(state, q, place, 0u, t_begin);
+        state = raise_first(state, q, place, 0u, t_begin);
     }
     workgroupBarrier();
 
@@ -248,7 +246,7 @@ fn main(
     // no matrix for its sake there.
     while turns.t < place.t_end {
         if has_lost(turns.half) {
-            turns.state = raise(turns.state, q, place, turns.half, turns.t);
+            turns.state = raise_again(turns.state, q, place, turns.half, turns.t);
             workgroupBarrier();
             if local_index == 0u {
                 atomicStore(&flags[turns.half], 0u);
@@ -261,6 +259,6 @@ fn main(
     state = merged(turns.state, place);
     place.rows_end = select(0u, place.rows_end, place.key_block == 0u);
     rows = rows_of(rows, state, place);
-    store_outputs(state.o, rows, place);
+    answer(state.o, rows, place);
     answer_beyond(rows, place, t_begin);
 }

@@ -1,27 +1,5 @@
 // What lane fragment does for N blocks of query rows.
 
-struct QueryParts {
-    //% for r in range(N)
-    r${r}: QueryPart,
-    //% endfor
-}
-
-fn query_parts(rows: Rows, place: Place, column_block: u32) -> QueryParts {
-    return QueryParts(
-        //% for r in range(N)
-        query_part(rows.r${r}, place, column_block),
-        //% endfor
-    );
-}
-
-fn staged_query(parts: QueryParts, place: Place) -> LeftBlocks {
-    return LeftBlocks(
-        //% for r in range(N)
-        query_block(parts.r${r}, place),
-        //% endfor
-    );
-}
-
 fn store_block(sums: SumBlocks, rows: Rows, place: Place, column_block: u32) {
     //% for r in range(N)
     stage(sums.r${r}, place);
@@ -125,11 +103,11 @@ fn left_blocks(weights: SumBlocks) -> LeftBlocks {
     );
 }
 
-// References that none of these scores exceeds by more than HEADROOM.
-fn raised_references(references: SumBlocks, scores: SumBlocks, place: Place) -> SumBlocks {
+// References that none of these scores exceeds by more than a headroom.
+fn raised_references(references: SumBlocks, scores: SumBlocks, headroom: f32, place: Place) -> SumBlocks {
     return SumBlocks(
         //% for r in range(N)
-        each_larger(references.r${r}, largest_of_rows(scores.r${r}, place)),
+        each_larger(references.r${r}, largest_of_rows(scores.r${r}, headroom, place)),
         //% endfor
     );
 }
@@ -155,8 +133,10 @@ fn times_blocks(x: SumBlocks, factors: SumBlocks) -> SumBlocks {
 fn rows_of(before: Rows, state: State, place: Place) -> Rows {
     var rows = before;
     //% for r in range(N)
-    stage(state.references.r${r}, place);
-    rows.r${r}.reference = get_scores(place.row_area).x;
+    if PARTIAL {
+        stage(state.references.r${r}, place);
+        rows.r${r}.reference = get_scores(place.row_area).x;
+    }
     stage(state.sums.r${r}, place);
     rows.r${r}.sum = row_sum(staged_sum(place));
     store_stats(rows.r${r}, place);

@@ -109,24 +109,44 @@ fn absolute_scores(products: TileSums, place: Place, t0: u32) -> TileSums {
 
 // Whether a score exceeds its reference by more than weights can hold.
 fn exceeds(x: TileSums) -> bool {
-    var most = x.k0;
-    //% for k in range(1, N)
-    most = larger_blocks(most, x.k${k});
-    //% endfor
-    let largest = fold_larger(largest_of_blocks(most), 0.0);
+    let largest = fold_larger(largest_of_blocks(largest_scores(x)), 0.0);
     return largest > select(LARGEST_NATURAL, LARGEST_LOG2, LOG2_SCORES);
 }
 
-// Raises references so that no score of the tile at key t0 exceeds its row's by more than HEADROOM.
-fn raise(before: State, q: Queries, place: Place, half: u32, t0: u32) -> State {
-    var state = before;
-    let products = tile_products(q, place, half);
-    let scores = absolute_scores(products, place, t0);
+// Of each place in a block of scores, the largest of all blocks.
+fn largest_scores(scores: TileSums) -> SumBlocks {
     var most = scores.k0;
     //% for k in range(1, N)
     most = larger_blocks(most, scores.k${k});
     //% endfor
-    let references = raised_references(before.references, most, place);
+    return most;
+}
+
+// The first references, from the tile at key t0.
+fn raise_first(before: State, q: Queries, place: Place, half: u32, t0: u32) -> State {
+    let products = tile_products(q, place, half);
+    let most = largest_scores(absolute_scores(products, place, t0));
+    return raised(before, products, most, HEADROOM, place, t0);
+}
+
+// Where scores of the tile at key t0 have outgrown references.
+fn raise_again(before: State, q: Queries, place: Place, half: u32, t0: u32) -> State {
+    let products = tile_products(q, place, half);
+    let most = largest_scores(absolute_scores(products, place, t0));
+    return raised(before, products, with_next(most, q, place, half, t0), RAISED_HEADROOM, place, t0);
+}
+
+// References raised so that none of these scores exceeds its row's by more than a headroom, and what is relative to them.
+fn raised(
+    before: State,
+    products: TileSums,
+    most: SumBlocks,
+    headroom: f32,
+    place: Place,
+    t0: u32,
+) -> State {
+    var state = before;
+    let references = raised_references(before.references, most, headroom, place);
     let shrink = shrink_blocks(before.references, references);
     state.references = references;
     state.scores = relative_scores(products, references, place, t0);

@@ -1,6 +1,8 @@
 // Left operands from sums, in float16.
 // References are above a row's first scores by it, so that scores may grow by more before weights leave float16's range.
 const HEADROOM: f32 = -4.0;
+// Where they have outgrown a reference they are spread out, and small weights, which lose digits below 2^-14, few.
+const RAISED_HEADROOM: f32 = -8.0;
 
 fn half_of(x: f32) -> f16 {
     return f16(x);
@@ -12,12 +14,4 @@ fn each_half_of(x: SumMatrix) -> LeftMatrix {
 
 fn left_of(x: SumMatrix) -> Left {
     return each_half_of(x);
-}
-
-fn put_query4(at: u32, x: vec4<f32>) {
-    put_keys(at, vec4<f16>(x));
-}
-
-fn query_matrix(at: u32) -> Left {
-    return coopLoadT<LeftMatrix>(&keys[at / UNIT], SIDE / UNIT);
 }

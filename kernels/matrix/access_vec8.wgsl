@@ -37,6 +37,10 @@ fn past_value4(index: u32, columns: u32) -> Elem4 {
     return half_piece(past_value[index / 8u], index);
 }
 
+fn query_piece(index: u32, columns: u32) -> Piece {
+    return query[index / 8u];
+}
+
 fn key_piece(index: u32, columns: u32) -> Piece {
     return key[index / 8u];
 }

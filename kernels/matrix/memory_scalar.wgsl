@@ -14,6 +14,10 @@ fn put_scores(at: u32, x: vec4<f32>) {
     scores[at + 3u] = x.w;
 }
 
+fn get_keys(at: u32) -> vec4<f16> {
+    return vec4<f16>(keys[at], keys[at + 1u], keys[at + 2u], keys[at + 3u]);
+}
+
 fn put_keys(at: u32, x: vec4<f16>) {
     keys[at] = x.x;
     keys[at + 1u] = x.y;

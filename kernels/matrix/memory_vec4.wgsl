@@ -11,6 +11,10 @@ fn put_scores(at: u32, x: vec4<f32>) {
     scores[at / 4u] = x;
 }
 
+fn get_keys(at: u32) -> vec4<f16> {
+    return keys[at / 4u];
+}
+
 fn put_keys(at: u32, x: vec4<f16>) {
     keys[at / 4u] = x;
 }

@@ -39,7 +39,8 @@ struct Place {
     // Of the subgroup, in scores and weights, and of this lane's row in each block.
     area: u32,
     row_area: u32,
-    // Which of the row's lanes this is.
+    // Of the subgroup's lanes, and of the row's.
+    lane: u32,
     part: u32,
     // Where subgroups share out a tile's keys: the first block of this one.
     key_block: u32,
@@ -83,6 +84,7 @@ fn place_of_lane(workgroup: vec3<u32>, local_index: u32, subgroup: u32, lane: u3
     place.key_is_inside = column < params.head_size;
     place.key_at = element(params.key, place.b, place.n, 0u) + place.key_column;
     place.value_at = element(params.value, place.b, place.n, 0u) + place.value_column;
+    place.lane = lane;
     place.part = lane % LANES_A_ROW;
     return place;
 }

@@ -14,7 +14,7 @@ use mha_spec::PathChoice;
 use mha_testkit::{Case, random};
 
 /// Problems for each path and type.
-const SEEDS: u64 = 2048;
+const SEEDS: u64 = 1024;
 
 /// Seeds in one test.
 const CHUNK: u64 = 2 * random::FAMILY;

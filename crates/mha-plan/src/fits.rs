@@ -41,10 +41,10 @@ pub(crate) fn fits(lane: Lane, row: &TuningRow, problem: &AttentionProblem, caps
     if let Some((ahead, loads)) = loads_ahead(lane, row).filter(|(ahead, loads)| ahead < loads) {
         return Err(format!("tile {} loads {ahead} pieces a lane ahead, where its keys take {loads}", row.tile));
     }
-    // Lane fragment puts a matrix of each subgroup's queries where keys will be.
+    // In float32, lane fragment puts a matrix of each part of each subgroup's queries where that part of keys will be.
     let held =
         row.matrix().map_or(0, |tile| 2 * row.key_tile * (tile.column_blocks * tile.side + 8) / tile.side.pow(2));
-    if lane == Lane::Fragment && row.workgroup_size / row.lanes > held {
+    if lane == Lane::Fragment && row.dtype == DType::F32 && row.workgroup_size / row.lanes > held {
         let subgroups = row.workgroup_size / row.lanes;
         return Err(format!("tile {} has room for the queries of {held} subgroups, got {subgroups}", row.tile));
     }
@@ -119,13 +119,17 @@ fn matrix_memory(row: &TuningRow) -> u32 {
     scores * (4 + 2 * parts) + 2 * row.key_tile * (row.columns4() * 4 + 8) * 2 * parts + 16
 }
 
-/// The same of the fragment lane: a matrix for each subgroup, and two tiles of keys and of values.
+/// The same of the fragment lane: a matrix for each subgroup, and two tiles of keys and of values; where keys are, float16 rows of two
+/// blocks of columns of each subgroup's queries at least.
 fn fragment_memory(row: &TuningRow) -> u32 {
     let Some(tile) = row.matrix() else { return 0 };
-    let parts = if row.dtype == DType::F32 { 2 } else { 1 };
-    row.workgroup_size / row.lanes * tile.side * tile.side * 4
-        + 4 * row.key_tile * (row.columns4() * 4 + 8) * 2 * parts
-        + 16
+    let subgroups = row.workgroup_size / row.lanes;
+    let tiles = 2 * row.key_tile * (row.columns4() * 4 + 8);
+    let (keys, values) = match row.dtype {
+        DType::F16 => (tiles.max(subgroups * tile.side * (2 * tile.side + 8)), tiles),
+        DType::F32 => (2 * tiles, 2 * tiles),
+    };
+    subgroups * tile.side * tile.side * 4 + (keys + values) * 2 + 16
 }
 
 /// Bytes of workgroup memory that a lane's workgroup takes at a tuning row.

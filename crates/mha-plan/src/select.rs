@@ -46,12 +46,6 @@ pub(crate) const FEW_KEYS_TO_SPLIT: u32 = 128;
 /// Longest query that the short-query lane takes.
 pub const SHORT_QUERY: u32 = 16;
 
-/// Keys below which lane fragment, whose first tile costs more, does not pay: on an H100 77 keys of heads of 40 take it 0.029 ms in
-/// float16 and lane matrix 0.025, 108 keys of heads of 51 in float32 0.039 and 0.025. In float32 heads of up to 48 have no such bound: 77
-/// keys take it 0.035 ms and lane matrix 0.042.
-const LEAST_KEYS_OF_FRAGMENTS: u32 = 128;
-const ANY_KEYS_OF_FRAGMENTS: u32 = 48;
-
 /// One algorithm for attention in WGSL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Lane {
@@ -200,7 +194,6 @@ pub(crate) fn choose(problem: &AttentionProblem, caps: &DeviceCaps, options: &Pl
         _ if !has_matrix_units(caps) => &[],
         // Where elements can't be reached, its refusal would say no more than that.
         _ if caps.element_sides.is_empty() => &[Lane::Matrix],
-        _ if !pays_as_fragments(problem) => &[Lane::Matrix],
         _ => &[Lane::Fragment, Lane::Matrix],
     };
     let lanes = |others: [Lane; 2]| matrices.iter().copied().chain(others).collect::<Vec<_>>();
@@ -234,15 +227,6 @@ fn pays_on_matrices(problem: &AttentionProblem) -> bool {
 fn pays_in_parts(problem: &AttentionProblem) -> bool {
     let any_keys = problem.dtype == DType::F16 || problem.head_size.max(problem.v_head_size) <= NARROW_HEAD;
     any_keys || problem.total_len() >= LEAST_KEYS_OF_PARTS
-}
-
-/// Whether lane fragment is known to be no slower than lane matrix: by keys, and by head sizes that were measured. Others are
-/// candidates for a measurement on the device.
-fn pays_as_fragments(problem: &AttentionProblem) -> bool {
-    let head_size = problem.head_size.max(problem.v_head_size);
-    let is_measured = matches!(head_size, 33..=64 | 97..=128);
-    let any_keys = problem.dtype == DType::F32 && head_size <= ANY_KEYS_OF_FRAGMENTS;
-    is_measured && (any_keys || problem.total_len() >= LEAST_KEYS_OF_FRAGMENTS)
 }
 
 /// Whether lane rows takes a problem on a row for small ones.

@@ -146,17 +146,16 @@ fn path_auto_takes_matrices_where_they_pay() {
         plan(&problem, caps, &PlanOptions { path: PathChoice::Auto, ..PlanOptions::default() }).unwrap().decision
     };
     assert!(f16((2048, 128), &devices::h100()).starts_with("fragment_"));
-    // Few keys in float16 stay with the lane whose first tile costs less.
-    assert!(f16((2048, 127), &devices::h100()).starts_with("matrix_"));
+    assert!(f16((2048, 77), &devices::h100()).starts_with("fragment_"));
     assert!(f16((2048, 128), &out_of_reach).starts_with("matrix_"));
-    // In float32 narrow heads have no such bound, and wider ones, for whose three products keys must be more, one more.
+    // In float32, wider heads, for whose three products keys must be more, have a bound.
     for (kv_len, head_size, lane) in [
         (77, 40, "fragment"),
         (77, 48, "fragment"),
         (77, 49, "rows"),
         (79, 72, "rows"),
-        (80, 49, "matrix"),
-        (80, 72, "matrix"),
+        (80, 49, "fragment"),
+        (80, 72, "fragment"),
     ] {
         let shape = Shape { q_len: 2048, kv_len, head_size, v_head_size: head_size, ..Shape::default() };
         let options = PlanOptions { path: PathChoice::Auto, ..PlanOptions::default() };
@@ -165,14 +164,19 @@ fn path_auto_takes_matrices_where_they_pay() {
         let reason = "; float32 heads over 48 stay off matrices below 80 keys";
         assert_eq!(decision.contains(reason), lane == "rows", "{decision}");
     }
-    // Head sizes that nobody measured stay with lane matrix too.
-    for (head_size, lane) in
-        [(32, "matrix"), (33, "fragment"), (64, "fragment"), (80, "matrix"), (97, "fragment"), (128, "fragment")]
-    {
+    for (dtype, head_size, lane) in [
+        (DType::F32, 3, "fragment"),
+        (DType::F32, 128, "fragment"),
+        (DType::F32, 129, "rows"),
+        (DType::F16, 3, "fragment"),
+        (DType::F16, 128, "fragment"),
+        (DType::F16, 129, "matrix"),
+    ] {
         let shape = Shape { q_len: 2048, kv_len: 2048, head_size, v_head_size: head_size, ..Shape::default() };
+        let problem = AttentionProblem { dtype, ..problem(shape) };
         let options = PlanOptions { path: PathChoice::Auto, ..PlanOptions::default() };
-        let decision = plan(&problem(shape), &devices::h100(), &options).unwrap().decision;
-        assert!(decision.starts_with(lane), "heads of {head_size}: {decision}");
+        let decision = plan(&problem, &devices::h100(), &options).unwrap().decision;
+        assert!(decision.starts_with(lane), "{} heads of {head_size}: {decision}", dtype.name());
     }
     let starts_with = |path, (q_len, kv_len), caps: &DeviceCaps| {
         let problem = problem(Shape { q_len, kv_len, ..Shape::default() });
@@ -182,8 +186,7 @@ fn path_auto_takes_matrices_where_they_pay() {
     let (auto, apple) = (PathChoice::Auto, PathChoice::Apple);
     for (path, lengths, caps, lane) in [
         (auto, (300, 300), devices::h100(), "fragment"),
-        (auto, (2048, 128), devices::h100(), "fragment"),
-        (auto, (2048, 127), devices::h100(), "matrix"),
+        (auto, (2048, 80), devices::h100(), "fragment"),
         (auto, (300, 300), out_of_reach.clone(), "matrix"),
         // Few rows over few keys have a row of lane rows.
         (auto, (32, 64), devices::h100(), "rows"),
