@@ -16,7 +16,7 @@ const HALF: u32 = KEY_TILE * TILE_ROW;
 const TILE_AREA: u32 = PARTS * HELD_KEYS * TILE_ROW / UNIT;
 // A matrix of each subgroup, for what rows need to know of their elements.
 override SCORES_LENGTH: u32 = SUBGROUPS * SIDE * SIDE / UNIT;
-// Before there are keys, and after them, subgroups stage Q and O there.
+// Before there are keys, subgroups stage Q there, and in float16 O after them.
 override KEYS_LENGTH: u32 = max(TILE_AREA, SUBGROUPS * SIDE * STAGED_ROW / UNIT);
 
 var<workgroup> scores: array<Score, SCORES_LENGTH>;
@@ -101,12 +101,12 @@ fn row_largest(x: f32) -> f32 {
     return largest;
 }
 
-// Each row's largest score less a headroom, in all of the row's elements.
-fn largest_of_rows(x: SumMatrix, headroom: f32, place: Place) -> SumMatrix {
+// Each row's largest score less HEADROOM, in all of the row's elements.
+fn largest_of_rows(x: SumMatrix, place: Place) -> SumMatrix {
     stage(x, place);
     let part = staged_part(place);
     let most = max(part.low, part.high);
-    return matrix_of_rows(row_largest(max(max(most.x, most.y), max(most.z, most.w))) - headroom, place);
+    return matrix_of_rows(row_largest(max(max(most.x, most.y), max(most.z, most.w))) - HEADROOM, place);
 }
 
 // The sum of this lane's part of its row.

@@ -103,11 +103,11 @@ fn left_blocks(weights: SumBlocks) -> LeftBlocks {
     );
 }
 
-// References that none of these scores exceeds by more than a headroom.
-fn raised_references(references: SumBlocks, scores: SumBlocks, headroom: f32, place: Place) -> SumBlocks {
+// References that none of these scores exceeds by more than HEADROOM.
+fn raised_references(references: SumBlocks, scores: SumBlocks, place: Place) -> SumBlocks {
     return SumBlocks(
         //% for r in range(N)
-        each_larger(references.r${r}, largest_of_rows(scores.r${r}, headroom, place)),
+        each_larger(references.r${r}, largest_of_rows(scores.r${r}, place)),
         //% endfor
     );
 }

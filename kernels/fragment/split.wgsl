@@ -1,9 +1,6 @@
 // Left operands from sums, each number in two parts.
 // Small weights of a row whose largest are e^5 lose nothing that shows.
 const HEADROOM: f32 = 5.0;
-// Where scores have outgrown a reference they are spread out: what is lost of small weights is less than the error of scores of such
-// size, and the less often they do so again the better.
-const RAISED_HEADROOM: f32 = 0.0;
 
 // As high_part.
 fn rounded(x: f32) -> f32 {

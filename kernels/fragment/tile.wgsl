@@ -126,27 +126,20 @@ fn largest_scores(scores: TileSums) -> SumBlocks {
 fn raise_first(before: State, q: Queries, place: Place, half: u32, t0: u32) -> State {
     let products = tile_products(q, place, half);
     let most = largest_scores(absolute_scores(products, place, t0));
-    return raised(before, products, most, HEADROOM, place, t0);
+    return raised(before, products, most, place, t0);
 }
 
 // Where scores of the tile at key t0 have outgrown references.
 fn raise_again(before: State, q: Queries, place: Place, half: u32, t0: u32) -> State {
     let products = tile_products(q, place, half);
     let most = largest_scores(absolute_scores(products, place, t0));
-    return raised(before, products, with_next(most, q, place, half, t0), RAISED_HEADROOM, place, t0);
+    return raised(before, products, with_next(most, q, place, half, t0), place, t0);
 }
 
-// References raised so that none of these scores exceeds its row's by more than a headroom, and what is relative to them.
-fn raised(
-    before: State,
-    products: TileSums,
-    most: SumBlocks,
-    headroom: f32,
-    place: Place,
-    t0: u32,
-) -> State {
+// References raised so that none of these scores exceeds its row's by more than HEADROOM, and what is relative to them.
+fn raised(before: State, products: TileSums, most: SumBlocks, place: Place, t0: u32) -> State {
     var state = before;
-    let references = raised_references(before.references, most, headroom, place);
+    let references = raised_references(before.references, most, place);
     let shrink = shrink_blocks(before.references, references);
     state.references = references;
     state.scores = relative_scores(products, references, place, t0);

@@ -1,8 +1,6 @@
 // Left operands from sums, in float16.
 // References are above a row's first scores by it, so that scores may grow by more before weights leave float16's range.
 const HEADROOM: f32 = -4.0;
-// Where they have outgrown a reference they are spread out, and small weights, which lose digits below 2^-14, few.
-const RAISED_HEADROOM: f32 = -8.0;
 
 fn half_of(x: f32) -> f16 {
     return f16(x);

@@ -10,17 +10,6 @@ fn piece_of(low: vec4<f32>, high: vec4<f32>) -> Piece {
     return Piece(pack2x16float(low.xy), pack2x16float(low.zw), pack2x16float(high.xy), pack2x16float(high.zw));
 }
 
-fn source_query_piece(b: u32, n: u32, s: u32, h: u32) -> Piece {
-    if !QUERY_BIAS {
-        return query_piece(element(params.query, b, n, s) + h, params.head_size - h);
-    }
-    var high = vec4<f32>();
-    if h + 4u < params.head_size {
-        high = source_query4(b, n, s, h + 4u);
-    }
-    return piece_of(source_query4(b, n, s, h), high);
-}
-
 fn source_key_piece(b: u32, n: u32, t: u32, h: u32) -> Piece {
     var high = vec4<f32>();
     if h + 4u < params.head_size {

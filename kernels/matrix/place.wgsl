@@ -39,7 +39,7 @@ struct Place {
     // Of the subgroup, in scores and weights, and of this lane's row in each block.
     area: u32,
     row_area: u32,
-    // Of the subgroup's lanes, and of the row's.
+    // Which lane of the subgroup this is, and which of the row's.
     lane: u32,
     part: u32,
     // Where subgroups share out a tile's keys: the first block of this one.

@@ -26,13 +26,14 @@ const PAIRS: [(u32, u32); 8] = [(8, 20), (16, 5), (1, 64), (64, 1), (40, 128), (
 type Contract = fn(&Gpu, Lane, DType) -> Result<(), String>;
 
 fn main() -> ExitCode {
-    let contracts: [(&str, Contract); 11] = [
+    let contracts: [(&str, Contract); 12] = [
         ("vouched_for", vouched_for),
         ("every_row", every_row),
         ("head_sizes", head_sizes),
         ("lengths", lengths),
         ("large_scores", large_scores),
         ("growing_scores", growing_scores),
+        ("outgrown_scores", outgrown_scores),
         ("padded_scores", padded_scores),
         ("low_parts", low_parts),
         ("out_of_range", out_of_range),
@@ -135,7 +136,7 @@ fn large_scores(gpu: &Gpu, on: Lane, dtype: DType) -> Result<(), String> {
 
 /// Keys that grow from first to last, so that almost every tile has larger scores than all before.
 fn growing_scores(gpu: &Gpu, on: Lane, dtype: DType) -> Result<(), String> {
-    let cases = [(64, false), (128, true)].into_iter().map(|(head_size, causal)| {
+    let cases = [(64, false), (128, true), (16, true)].into_iter().map(|(head_size, causal)| {
         let scale = 20.0 / (head_size as f32).sqrt();
         let problem = AttentionProblem { dtype, causal, scale, ..plain(1, 1, 300, 300, head_size) };
         let mut case = Case::new(problem, 1);
@@ -144,6 +145,26 @@ fn growing_scores(gpu: &Gpu, on: Lane, dtype: DType) -> Result<(), String> {
             let grow = f64::from(1u32 << (t / 50)) / 32.0;
             key.iter_mut().for_each(|x| *x *= grow);
         }
+        case
+    });
+    check_all(gpu, on, cases)
+}
+
+/// One key whose score is far above those of many others, which are equal: what each of their weights loses beside the largest adds up.
+fn outgrown_scores(gpu: &Gpu, on: Lane, dtype: DType) -> Result<(), String> {
+    const OUTGROWS: usize = 100;
+    let cases = [(16, -5.5, 8.0), (16, 0.0, 9.0), (64, 0.0, 8.0)].into_iter().map(|(head_size, first, most)| {
+        let problem = AttentionProblem { dtype, scale: 1.0, ..plain(1, 1, 40, 1200, head_size) };
+        let mut case = Case::new(problem, 0);
+        let columns = head_size as usize;
+        for values in [&mut case.inputs.query, &mut case.inputs.key] {
+            values.fill(0.0);
+        }
+        case.inputs.query.iter_mut().step_by(columns).for_each(|x| *x = 1.0);
+        case.inputs.key.iter_mut().step_by(columns).take(32).for_each(|x| *x = first);
+        case.inputs.key[OUTGROWS * columns] = most;
+        case.inputs.value.fill(1.0);
+        case.inputs.value[OUTGROWS * columns..][..columns].fill(0.0);
         case
     });
     check_all(gpu, on, cases)

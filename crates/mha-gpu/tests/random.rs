@@ -13,7 +13,7 @@ use mha_plan::DeviceKind;
 use mha_spec::PathChoice;
 use mha_testkit::{Case, random};
 
-/// Problems for each path and type.
+/// Problems for each path and type: 32 families of features, which two cores answer in two minutes. A change of kernels deserves more.
 const SEEDS: u64 = 1024;
 
 /// Seeds in one test.

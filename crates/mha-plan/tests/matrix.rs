@@ -122,20 +122,20 @@ fn rows_must_be_what_their_tile_says() {
     }
 }
 
-/// A workgroup's queries pass through where two tiles of keys will be.
+/// In float32 a workgroup's queries pass through where two tiles of keys will be; in float16 there is as much room as they take.
 #[test]
 fn queries_must_fit_where_keys_will_be() {
-    let problem =
-        AttentionProblem { dtype: DType::F32, ..problem(Shape { head_size: 40, v_head_size: 40, ..Shape::default() }) };
-    let with = |workgroup_size: u32| {
-        let row = mha_plan::profile::parse(&format!("f32 | 48 | 32 | m16r2c3k1a2 | 16 | {workgroup_size}"))
-            .unwrap()
-            .remove(0);
+    let with = |dtype: DType, tile: &str, workgroup_size: u32| {
+        let problem =
+            AttentionProblem { dtype, ..problem(Shape { head_size: 40, v_head_size: 40, ..Shape::default() }) };
+        let row = format!("{} | 48 | 32 | {tile} | 16 | {workgroup_size}", dtype.name());
+        let row = mha_plan::profile::parse(&row).unwrap().remove(0);
         let options = PlanOptions { lane: Some(Lane::Fragment), row: Some(row), ..PlanOptions::default() };
         plan(&problem, &devices::h100(), &options).map(drop).map_err(|refusal| refusal.to_string())
     };
-    assert_eq!(with(224), Ok(()));
-    assert!(with(256).unwrap_err().contains("room for the queries of 7 subgroups, got 8"));
+    assert_eq!(with(DType::F32, "m16r2c3k1a2", 224), Ok(()));
+    assert!(with(DType::F32, "m16r2c3k1a2", 256).unwrap_err().contains("room for the queries of 7 subgroups, got 8"));
+    assert_eq!(with(DType::F16, "m16r2c3k1a1", 256), Ok(()));
 }
 
 #[test]

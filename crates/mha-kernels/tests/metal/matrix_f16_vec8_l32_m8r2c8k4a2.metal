@@ -184,9 +184,9 @@ constant uint KEY_GROUPS = 1u;
 constant uint HELD_KEYS = 32u;
 constant uint LOST = 0u;
 constant uint BEYOND = 1u;
-constant bool QUERY_BIAS = false;
 constant bool KV_BIAS = false;
 constant bool PAST = false;
+constant bool QUERY_BIAS = false;
 constant bool CAUSAL = false;
 constant uint PADDING_MASK = 0u;
 constant bool ATTENTION_BIAS = false;
@@ -265,61 +265,22 @@ uint naga_div(uint lhs, uint rhs) {
     return lhs / metal::select(rhs, 1u, rhs == 0u);
 }
 
-metal::float4 query4_(
+metal::float4 bias4_(
     uint index_1,
     uint columns,
-    device type_7 const& query,
+    device type_7 const& bias,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    metal::uint4 _e6 = query[naga_div(index_1, 8u)];
+    metal::uint4 _e6 = bias[naga_div(index_1, 8u)];
     Elem4_ _e7 = half_piece(_e6, index_1);
     return static_cast<metal::float4>(_e7);
 }
 
-metal::float4 bias4_(
-    uint index_2,
-    uint columns_1,
-    device type_7 const& bias,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    metal::uint4 _e6 = bias[naga_div(index_2, 8u)];
-    Elem4_ _e7 = half_piece(_e6, index_2);
-    return static_cast<metal::float4>(_e7);
-}
-
-metal::float4 source_query4_(
-    uint b_2,
-    uint n_2,
-    uint s_1,
-    uint h,
-    constant AttentionParams& params,
-    device type_7 const& query,
-    device type_7 const& bias,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    metal::float4 x = {};
-    uint _e6 = params.head_size;
-    uint columns_9 = _e6 - h;
-    Strides _e10 = params.query;
-    uint _e11 = element(_e10, b_2, n_2, s_1);
-    metal::float4 _e13 = query4_(_e11 + h, columns_9, query, _buffer_sizes);
-    x = _e13;
-    if (QUERY_BIAS) {
-        metal::float4 _e16 = x;
-        uint _e19 = params.query_bias_offset;
-        uint _e22 = params.head_size;
-        metal::float4 _e26 = bias4_((_e19 + (n_2 * _e22)) + h, columns_9, bias, _buffer_sizes);
-        x = _e16 + _e26;
-    }
-    metal::float4 _e28 = x;
-    return _e28;
-}
-
 metal::float4 with_key_bias(
-    metal::float4 x_1,
-    uint n_3,
+    metal::float4 x,
+    uint n_2,
     uint t,
-    uint h_1,
+    uint h,
     constant AttentionParams& params,
     device type_7 const& bias,
     constant _mslBufferSizes& _buffer_sizes
@@ -336,46 +297,46 @@ metal::float4 with_key_bias(
         uint _e15 = params.key_bias_offset;
         uint _e18 = params.head_size;
         uint _e24 = params.head_size;
-        metal::float4 _e26 = bias4_((_e15 + (n_3 * _e18)) + h_1, _e24 - h_1, bias, _buffer_sizes);
-        return x_1 + _e26;
+        metal::float4 _e26 = bias4_((_e15 + (n_2 * _e18)) + h, _e24 - h, bias, _buffer_sizes);
+        return x + _e26;
     }
-    return x_1;
+    return x;
 }
 
 Elem4_ past_key4_(
-    uint index_3,
-    uint columns_2,
+    uint index_2,
+    uint columns_1,
     device type_7 const& past_key,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    metal::uint4 _e6 = past_key[naga_div(index_3, 8u)];
-    Elem4_ _e7 = half_piece(_e6, index_3);
+    metal::uint4 _e6 = past_key[naga_div(index_2, 8u)];
+    Elem4_ _e7 = half_piece(_e6, index_2);
     return _e7;
 }
 
 uint past_batch(
-    uint b_3,
+    uint b_2,
     uint t_1
 ) {
-    return b_3;
+    return b_2;
 }
 
 Elem4_ key4_(
-    uint index_4,
-    uint columns_3,
+    uint index_3,
+    uint columns_2,
     device type_7 const& key,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    metal::uint4 _e6 = key[naga_div(index_4, 8u)];
-    Elem4_ _e7 = half_piece(_e6, index_4);
+    metal::uint4 _e6 = key[naga_div(index_3, 8u)];
+    Elem4_ _e7 = half_piece(_e6, index_3);
     return _e7;
 }
 
 Elem4_ stored_key4_(
-    uint b_4,
-    uint n_4,
+    uint b_3,
+    uint n_3,
     uint t_2,
-    uint h_2,
+    uint h_1,
     constant AttentionParams& params,
     device type_7 const& past_key,
     device type_7 const& key,
@@ -383,7 +344,7 @@ Elem4_ stored_key4_(
 ) {
     bool local_1 = {};
     uint _e6 = params.head_size;
-    uint columns_10 = _e6 - h_2;
+    uint columns_9 = _e6 - h_1;
     if (PAST) {
         uint _e13 = params.past_len;
         local_1 = t_2 < _e13;
@@ -393,39 +354,39 @@ Elem4_ stored_key4_(
     bool _e16 = local_1;
     if (_e16) {
         Strides _e19 = params.past_key;
-        uint _e20 = past_batch(b_4, t_2);
-        uint _e21 = element(_e19, _e20, n_4, t_2);
-        Elem4_ _e23 = past_key4_(_e21 + h_2, columns_10, past_key, _buffer_sizes);
+        uint _e20 = past_batch(b_3, t_2);
+        uint _e21 = element(_e19, _e20, n_3, t_2);
+        Elem4_ _e23 = past_key4_(_e21 + h_1, columns_9, past_key, _buffer_sizes);
         return _e23;
     }
     Strides _e26 = params.key;
     uint _e29 = params.past_len;
-    uint _e31 = element(_e26, b_4, n_4, t_2 - _e29);
-    Elem4_ _e33 = key4_(_e31 + h_2, columns_10, key, _buffer_sizes);
+    uint _e31 = element(_e26, b_3, n_3, t_2 - _e29);
+    Elem4_ _e33 = key4_(_e31 + h_1, columns_9, key, _buffer_sizes);
     return _e33;
 }
 
 metal::float4 source_key4_(
-    uint b_5,
-    uint n_5,
+    uint b_4,
+    uint n_4,
     uint t_3,
-    uint h_3,
+    uint h_2,
     constant AttentionParams& params,
     device type_7 const& bias,
     device type_7 const& past_key,
     device type_7 const& key,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    Elem4_ _e4 = stored_key4_(b_5, n_5, t_3, h_3, params, past_key, key, _buffer_sizes);
-    metal::float4 _e6 = with_key_bias(static_cast<metal::float4>(_e4), n_5, t_3, h_3, params, bias, _buffer_sizes);
+    Elem4_ _e4 = stored_key4_(b_4, n_4, t_3, h_2, params, past_key, key, _buffer_sizes);
+    metal::float4 _e6 = with_key_bias(static_cast<metal::float4>(_e4), n_4, t_3, h_2, params, bias, _buffer_sizes);
     return _e6;
 }
 
 Piece source_key_piece(
-    uint b_6,
-    uint n_6,
+    uint b_5,
+    uint n_5,
     uint t_4,
-    uint h_4,
+    uint h_3,
     constant AttentionParams& params,
     device type_7 const& bias,
     device type_7 const& past_key,
@@ -434,21 +395,21 @@ Piece source_key_piece(
 ) {
     metal::float4 high_1 = metal::float4 {};
     uint _e10 = params.head_size;
-    if ((h_4 + 4u) < _e10) {
-        metal::float4 _e14 = source_key4_(b_6, n_6, t_4, h_4 + 4u, params, bias, past_key, key, _buffer_sizes);
+    if ((h_3 + 4u) < _e10) {
+        metal::float4 _e14 = source_key4_(b_5, n_5, t_4, h_3 + 4u, params, bias, past_key, key, _buffer_sizes);
         high_1 = _e14;
     }
-    metal::float4 _e15 = source_key4_(b_6, n_6, t_4, h_4, params, bias, past_key, key, _buffer_sizes);
+    metal::float4 _e15 = source_key4_(b_5, n_5, t_4, h_3, params, bias, past_key, key, _buffer_sizes);
     metal::float4 _e16 = high_1;
     Piece _e17 = piece_of(_e15, _e16);
     return _e17;
 }
 
 metal::float4 with_value_bias(
-    metal::float4 x_2,
-    uint n_7,
+    metal::float4 x_1,
+    uint n_6,
     uint t_5,
-    uint h_5,
+    uint h_4,
     constant AttentionParams& params,
     device type_7 const& bias,
     constant _mslBufferSizes& _buffer_sizes
@@ -465,39 +426,39 @@ metal::float4 with_value_bias(
         uint _e15 = params.value_bias_offset;
         uint _e18 = params.v_head_size;
         uint _e24 = params.v_head_size;
-        metal::float4 _e26 = bias4_((_e15 + (n_7 * _e18)) + h_5, _e24 - h_5, bias, _buffer_sizes);
-        return x_2 + _e26;
+        metal::float4 _e26 = bias4_((_e15 + (n_6 * _e18)) + h_4, _e24 - h_4, bias, _buffer_sizes);
+        return x_1 + _e26;
     }
-    return x_2;
+    return x_1;
 }
 
 Elem4_ past_value4_(
-    uint index_5,
-    uint columns_4,
+    uint index_4,
+    uint columns_3,
     device type_7 const& past_value,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    metal::uint4 _e6 = past_value[naga_div(index_5, 8u)];
-    Elem4_ _e7 = half_piece(_e6, index_5);
+    metal::uint4 _e6 = past_value[naga_div(index_4, 8u)];
+    Elem4_ _e7 = half_piece(_e6, index_4);
     return _e7;
 }
 
 Elem4_ value4_(
-    uint index_6,
-    uint columns_5,
+    uint index_5,
+    uint columns_4,
     device type_7 const& value,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    metal::uint4 _e6 = value[naga_div(index_6, 8u)];
-    Elem4_ _e7 = half_piece(_e6, index_6);
+    metal::uint4 _e6 = value[naga_div(index_5, 8u)];
+    Elem4_ _e7 = half_piece(_e6, index_5);
     return _e7;
 }
 
 Elem4_ stored_value4_(
-    uint b_7,
-    uint n_8,
+    uint b_6,
+    uint n_7,
     uint t_6,
-    uint h_6,
+    uint h_5,
     constant AttentionParams& params,
     device type_7 const& past_value,
     device type_7 const& value,
@@ -505,7 +466,7 @@ Elem4_ stored_value4_(
 ) {
     bool local_3 = {};
     uint _e6 = params.v_head_size;
-    uint columns_11 = _e6 - h_6;
+    uint columns_10 = _e6 - h_5;
     if (PAST) {
         uint _e13 = params.past_len;
         local_3 = t_6 < _e13;
@@ -515,39 +476,39 @@ Elem4_ stored_value4_(
     bool _e16 = local_3;
     if (_e16) {
         Strides _e19 = params.past_value;
-        uint _e20 = past_batch(b_7, t_6);
-        uint _e21 = element(_e19, _e20, n_8, t_6);
-        Elem4_ _e23 = past_value4_(_e21 + h_6, columns_11, past_value, _buffer_sizes);
+        uint _e20 = past_batch(b_6, t_6);
+        uint _e21 = element(_e19, _e20, n_7, t_6);
+        Elem4_ _e23 = past_value4_(_e21 + h_5, columns_10, past_value, _buffer_sizes);
         return _e23;
     }
     Strides _e26 = params.value;
     uint _e29 = params.past_len;
-    uint _e31 = element(_e26, b_7, n_8, t_6 - _e29);
-    Elem4_ _e33 = value4_(_e31 + h_6, columns_11, value, _buffer_sizes);
+    uint _e31 = element(_e26, b_6, n_7, t_6 - _e29);
+    Elem4_ _e33 = value4_(_e31 + h_5, columns_10, value, _buffer_sizes);
     return _e33;
 }
 
 metal::float4 source_value4_(
-    uint b_8,
-    uint n_9,
+    uint b_7,
+    uint n_8,
     uint t_7,
-    uint h_7,
+    uint h_6,
     constant AttentionParams& params,
     device type_7 const& bias,
     device type_7 const& past_value,
     device type_7 const& value,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    Elem4_ _e4 = stored_value4_(b_8, n_9, t_7, h_7, params, past_value, value, _buffer_sizes);
-    metal::float4 _e6 = with_value_bias(static_cast<metal::float4>(_e4), n_9, t_7, h_7, params, bias, _buffer_sizes);
+    Elem4_ _e4 = stored_value4_(b_7, n_8, t_7, h_6, params, past_value, value, _buffer_sizes);
+    metal::float4 _e6 = with_value_bias(static_cast<metal::float4>(_e4), n_8, t_7, h_6, params, bias, _buffer_sizes);
     return _e6;
 }
 
 Piece source_value_piece(
-    uint b_9,
-    uint n_10,
+    uint b_8,
+    uint n_9,
     uint t_8,
-    uint h_8,
+    uint h_7,
     constant AttentionParams& params,
     device type_7 const& bias,
     device type_7 const& past_value,
@@ -556,14 +517,25 @@ Piece source_value_piece(
 ) {
     metal::float4 high_2 = metal::float4 {};
     uint _e10 = params.v_head_size;
-    if ((h_8 + 4u) < _e10) {
-        metal::float4 _e14 = source_value4_(b_9, n_10, t_8, h_8 + 4u, params, bias, past_value, value, _buffer_sizes);
+    if ((h_7 + 4u) < _e10) {
+        metal::float4 _e14 = source_value4_(b_8, n_9, t_8, h_7 + 4u, params, bias, past_value, value, _buffer_sizes);
         high_2 = _e14;
     }
-    metal::float4 _e15 = source_value4_(b_9, n_10, t_8, h_8, params, bias, past_value, value, _buffer_sizes);
+    metal::float4 _e15 = source_value4_(b_8, n_9, t_8, h_7, params, bias, past_value, value, _buffer_sizes);
     metal::float4 _e16 = high_2;
     Piece _e17 = piece_of(_e15, _e16);
     return _e17;
+}
+
+metal::float4 query4_(
+    uint index_6,
+    uint columns_5,
+    device type_7 const& query,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::uint4 _e6 = query[naga_div(index_6, 8u)];
+    Elem4_ _e7 = half_piece(_e6, index_6);
+    return static_cast<metal::float4>(_e7);
 }
 
 Piece key_piece(
@@ -589,12 +561,40 @@ Piece value_piece(
 void store_output4_(
     uint index_9,
     uint columns_8,
-    metal::float4 x_3,
+    metal::float4 x_2,
     device type_8& output,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    output[naga_div(index_9, 4u)] = static_cast<metal::half4>(x_3);
+    output[naga_div(index_9, 4u)] = static_cast<metal::half4>(x_2);
     return;
+}
+
+metal::float4 source_query4_(
+    uint b_9,
+    uint n_10,
+    uint s_1,
+    uint h_8,
+    constant AttentionParams& params,
+    device type_7 const& bias,
+    device type_7 const& query,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::float4 x_3 = {};
+    uint _e6 = params.head_size;
+    uint columns_11 = _e6 - h_8;
+    Strides _e10 = params.query;
+    uint _e11 = element(_e10, b_9, n_10, s_1);
+    metal::float4 _e13 = query4_(_e11 + h_8, columns_11, query, _buffer_sizes);
+    x_3 = _e13;
+    if (QUERY_BIAS) {
+        metal::float4 _e16 = x_3;
+        uint _e19 = params.query_bias_offset;
+        uint _e22 = params.head_size;
+        metal::float4 _e26 = bias4_((_e19 + (n_10 * _e22)) + h_8, columns_11, bias, _buffer_sizes);
+        x_3 = _e16 + _e26;
+    }
+    metal::float4 _e28 = x_3;
+    return _e28;
 }
 
 bool is_padding(
@@ -1493,8 +1493,8 @@ void stage_query(
     uint row_block_5,
     uint column_block_2,
     constant AttentionParams& params,
-    device type_7 const& query,
     device type_7 const& bias,
+    device type_7 const& query,
     threadgroup type_18& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
@@ -1526,7 +1526,7 @@ void stage_query(
             }
             bool _e27 = local_13;
             if (_e27) {
-                metal::float4 _e31 = source_query4_(place_26.b, place_26.n, row_6.s, h_11, params, query, bias, _buffer_sizes);
+                metal::float4 _e31 = source_query4_(place_26.b, place_26.n, row_6.s, h_11, params, bias, query, _buffer_sizes);
                 x_17 = _e31;
             }
             uint _e36 = c;
@@ -1542,14 +1542,14 @@ LeftBlocks staged_query(
     Place place_27,
     uint column_block_3,
     constant AttentionParams& params,
-    device type_7 const& query,
     device type_7 const& bias,
+    device type_7 const& query,
     threadgroup type_18& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    stage_query(rows_8.r0_, place_27, 0u, column_block_3, params, query, bias, weights, _buffer_sizes);
-    stage_query(rows_8.r1_, place_27, 1u, column_block_3, params, query, bias, weights, _buffer_sizes);
+    stage_query(rows_8.r0_, place_27, 0u, column_block_3, params, bias, query, weights, _buffer_sizes);
+    stage_query(rows_8.r1_, place_27, 1u, column_block_3, params, bias, query, weights, _buffer_sizes);
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
     LeftBlocks _e8 = left_blocks(place_27, 0u, weights);
     return _e8;
@@ -1841,27 +1841,27 @@ Queries load_queries(
     Rows rows_12,
     Place place_35,
     constant AttentionParams& params,
-    device type_7 const& query,
     device type_7 const& bias,
+    device type_7 const& query,
     threadgroup type_18& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Queries q_1 = {};
-    LeftBlocks _e5 = staged_query(rows_12, place_35, 0u, params, query, bias, weights, _buffer_sizes);
+    LeftBlocks _e5 = staged_query(rows_12, place_35, 0u, params, bias, query, weights, _buffer_sizes);
     q_1.inner[0] = _e5;
-    LeftBlocks _e8 = staged_query(rows_12, place_35, 1u, params, query, bias, weights, _buffer_sizes);
+    LeftBlocks _e8 = staged_query(rows_12, place_35, 1u, params, bias, query, weights, _buffer_sizes);
     q_1.inner[1] = _e8;
-    LeftBlocks _e11 = staged_query(rows_12, place_35, 2u, params, query, bias, weights, _buffer_sizes);
+    LeftBlocks _e11 = staged_query(rows_12, place_35, 2u, params, bias, query, weights, _buffer_sizes);
     q_1.inner[2] = _e11;
-    LeftBlocks _e14 = staged_query(rows_12, place_35, 3u, params, query, bias, weights, _buffer_sizes);
+    LeftBlocks _e14 = staged_query(rows_12, place_35, 3u, params, bias, query, weights, _buffer_sizes);
     q_1.inner[3] = _e14;
-    LeftBlocks _e17 = staged_query(rows_12, place_35, 4u, params, query, bias, weights, _buffer_sizes);
+    LeftBlocks _e17 = staged_query(rows_12, place_35, 4u, params, bias, query, weights, _buffer_sizes);
     q_1.inner[4] = _e17;
-    LeftBlocks _e20 = staged_query(rows_12, place_35, 5u, params, query, bias, weights, _buffer_sizes);
+    LeftBlocks _e20 = staged_query(rows_12, place_35, 5u, params, bias, query, weights, _buffer_sizes);
     q_1.inner[5] = _e20;
-    LeftBlocks _e23 = staged_query(rows_12, place_35, 6u, params, query, bias, weights, _buffer_sizes);
+    LeftBlocks _e23 = staged_query(rows_12, place_35, 6u, params, bias, query, weights, _buffer_sizes);
     q_1.inner[6] = _e23;
-    LeftBlocks _e26 = staged_query(rows_12, place_35, 7u, params, query, bias, weights, _buffer_sizes);
+    LeftBlocks _e26 = staged_query(rows_12, place_35, 7u, params, bias, query, weights, _buffer_sizes);
     q_1.inner[7] = _e26;
     Queries _e27 = q_1;
     return _e27;
@@ -2125,12 +2125,12 @@ struct main_Input {
 , uint subgroup [[simdgroup_index_in_threadgroup]]
 , uint lane [[thread_index_in_simdgroup]]
 , constant AttentionParams& params [[user(fake0)]]
-, device type_7 const& query [[user(fake0)]]
 , device type_7 const& bias [[user(fake0)]]
 , device type_7 const& past_key [[user(fake0)]]
 , device type_7 const& key [[user(fake0)]]
 , device type_7 const& past_value [[user(fake0)]]
 , device type_7 const& value [[user(fake0)]]
+, device type_7 const& query [[user(fake0)]]
 , device type_8& output [[user(fake0)]]
 , device type_10 const& padding_mask [[user(fake0)]]
 , device type_11 const& attention_bias [[user(fake0)]]
@@ -2170,7 +2170,7 @@ struct main_Input {
     rows = _e46;
     Rows _e48 = rows;
     Place _e49 = place;
-    Queries _e50 = load_queries(_e48, _e49, params, query, bias, weights, _buffer_sizes);
+    Queries _e50 = load_queries(_e48, _e49, params, bias, query, weights, _buffer_sizes);
     Place _e51 = place;
     Place _e52 = place;
     Ahead _e53 = load_keys(_e52, t_begin_2, params, bias, past_key, key, _buffer_sizes);
