@@ -249,3 +249,16 @@ fn path_auto_is_baseline_on_software_devices() {
     }
     assert_eq!(count, 192);
 }
+
+/// A merge of two halves of few keys takes longer than the second half.
+#[test]
+fn few_keys_are_not_split_on_matrices() {
+    for (lane, kv_len, steps) in
+        [(Lane::Fragment, 128, 1), (Lane::Fragment, 129, 2), (Lane::Matrix, 128, 1), (Lane::Matrix, 129, 2)]
+    {
+        let few_rows = problem(Shape { q_len: 100, kv_len, ..Shape::default() });
+        let options = PlanOptions { lane: Some(lane), ..PlanOptions::default() };
+        let plan = plan(&few_rows, &devices::h100(), &options).unwrap();
+        assert_eq!(plan.steps.len(), steps, "lane {} over {kv_len} keys: {}", lane.name(), plan.decision);
+    }
+}
