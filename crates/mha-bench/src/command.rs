@@ -29,7 +29,7 @@ pub struct Arguments {
     #[arg(long, value_delimiter = ',', default_value = "f32,f16")]
     dtypes: Vec<String>,
     /// Standard deviations of the scores.
-    #[arg(long, value_delimiter = ',', default_value = "1", value_parser = deviation, allow_negative_numbers = true)]
+    #[arg(long, value_delimiter = ',', default_value = "1", value_parser = deviation)]
     score_deviations: Vec<f32>,
     /// Launches that count.
     #[arg(long, default_value = "20", value_parser = count)]
@@ -89,6 +89,10 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box<dyn std::error::Error>> {
     // Before anything is measured.
     let json = arguments.json.as_deref().map(OutputFile::new).transpose()?;
+    if let Some(json) = &json {
+        let mut read = arguments.shapes.iter().map(Path::new).chain(arguments.from.as_deref());
+        read.try_for_each(|file| json.apart_from(file))?;
+    }
     let plots = arguments.plot.as_deref().map(OutputFolder::new).transpose()?;
     if let Some(directory) = &arguments.first_call {
         return first_call(arguments, directory, json.as_ref(), out);

@@ -32,6 +32,19 @@ impl OutputFile {
         Ok(OutputFile(path.to_owned()))
     }
 
+    /// Checks that the file is not one that is read, which it would replace.
+    ///
+    /// # Errors
+    /// [`BenchError::Usage`] where both are one file.
+    pub fn apart_from(&self, read: &Path) -> Result<(), BenchError> {
+        let same = |found: &PathBuf| read.canonicalize().is_ok_and(|read| read == *found);
+        if !self.0.canonicalize().as_ref().is_ok_and(same) {
+            return Ok(());
+        }
+        let shown = self.0.display();
+        Err(BenchError::Usage(format!("a file to write is none that is read, got `{shown}`: name another")))
+    }
+
     /// Replaces the file by `text`, in one step.
     ///
     /// # Errors
@@ -102,6 +115,17 @@ mod tests {
         file.write("two").expect("it can be written");
         assert_eq!(fs::read_to_string(&path).expect("it is there"), "two");
         assert_eq!(fs::read_dir(home.path()).expect("it is there").count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_file_that_is_read_is_not_written() {
+        let home = tempfile::tempdir().expect("there is room for a folder");
+        let (read, other) = (home.path().join("model.onnx"), home.path().join("results.json"));
+        fs::write(&read, "model").expect("it can be written");
+        assert!(OutputFile::new(&other).expect("it can be written").apart_from(&read).is_ok());
+        let again = OutputFile::new(&home.path().join(".").join("model.onnx")).expect("it can be written");
+        let error = again.apart_from(&read).expect_err("it is the same file").to_string();
+        assert!(error.contains("none that is read") && !error.contains('\n'), "{error}");
     }
 
     #[test]

@@ -12,14 +12,28 @@ const STATUS: i32 = 2;
 
 /// Parses the program's arguments. What is wrong with them goes to standard error as one line, after `program`'s name.
 pub fn parse<P: Parser>(program: &str) -> P {
-    P::try_parse().unwrap_or_else(|error| {
+    let command = with_negative_numbers(P::command());
+    try_parse(&command, std::env::args_os()).unwrap_or_else(|error| {
         let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-        match line(&P::command(), &arguments, &error) {
+        match line(&command, &arguments, &error) {
             Some(line) => eprintln!("{program}: {line}"),
             None => error.exit(),
         }
         exit(STATUS)
     })
+}
+
+fn try_parse<P: Parser>(command: &Command, arguments: impl IntoIterator<Item = OsString>) -> Result<P, Error> {
+    P::from_arg_matches(&command.clone().try_get_matches_from(arguments)?)
+}
+
+/// Negative numbers are values, so that the option that takes none says so.
+fn with_negative_numbers(command: Command) -> Command {
+    let command = command.mut_args(|argument| {
+        let takes_values = argument.get_action().takes_values();
+        argument.allow_negative_numbers(takes_values)
+    });
+    command.mut_subcommands(with_negative_numbers)
 }
 
 /// Whether an error is that nobody reads standard output any more, as after `| head`: an end like any other.
@@ -119,8 +133,9 @@ mod tests {
     fn said<P: Parser + std::fmt::Debug>(arguments: &str) -> Option<String> {
         let arguments: Vec<OsString> = arguments.split_whitespace().map(OsString::from).collect();
         let all = std::iter::once("program".into()).chain(arguments.iter().cloned());
-        let error = P::try_parse_from(all).expect_err("they mean nothing, or ask for help");
-        line(&P::command(), &arguments, &error)
+        let command = with_negative_numbers(P::command());
+        let error = try_parse::<P>(&command, all).expect_err("they mean nothing, or ask for help");
+        line(&command, &arguments, &error)
     }
 
     #[test]
@@ -138,6 +153,11 @@ mod tests {
             (
                 "bench --repeats many",
                 "invalid value 'many' for '--repeats <REPEATS>': invalid digit found in string; \
+                 `program bench --help` lists all options",
+            ),
+            (
+                "bench --repeats -1",
+                "invalid value '-1' for '--repeats <REPEATS>': -1 is not in 0..=4294967295; \
                  `program bench --help` lists all options",
             ),
             (

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use mha_auto::Auto;
 use mha_bench::{BenchError, Shape, select};
 use mha_gpu::{AdapterSummary, Gpu, GpuSettings, list_adapters, platform_cache_directory};
-use mha_plan::{CoopMatrix, DeviceCaps, Lane, Plan, PlanOptions, Refusal, plan, profile};
+use mha_plan::{CoopMatrix, DeviceCaps, DeviceKind, Lane, Plan, PlanOptions, Refusal, plan, profile};
 use mha_spec::options::PathChoice;
 use mha_spec::{AdapterChoice, AttentionProblem, DType, Past};
 
@@ -96,22 +96,17 @@ fn describe(adapter: &AdapterSummary, out: &mut impl Write) -> Result<(), Box<dy
     };
     facts(gpu.caps(), out)?;
     let auto = Auto::of(&gpu, platform_cache_directory().as_deref());
-    match auto.store().map(|store| store.file()) {
-        Some(file) if file.is_file() => writeln!(out, "  measured choices of path auto: {}", file.display())?,
+    let unusable = auto.store().and_then(|store| store.check().err());
+    match (auto.store().map(|store| store.file()), unusable) {
+        (_, Some(why)) => writeln!(out, "  measured choices of path auto: none that can be used: {why}")?,
+        (Some(file), None) if file.is_file() => writeln!(out, "  measured choices of path auto: {}", file.display())?,
         _ => writeln!(out, "  measured choices of path auto: none yet; `webgpu-attention tune` makes some")?,
-    }
-    if let Some(why) = auto.store().and_then(|store| store.check().err()) {
-        writeln!(out, "    {why}")?;
     }
     decisions(gpu.caps(), |problem| auto.plan(problem), out)
 }
 
 fn facts(caps: &DeviceCaps, out: &mut impl Write) -> std::io::Result<()> {
-    let family = match profile::apple_generation(&caps.name) {
-        Some(generation) => format!("Apple M{generation}"),
-        None => "none that has tuning rows of its own".to_owned(),
-    };
-    writeln!(out, "  chip family: {family}")?;
+    writeln!(out, "  chip family: {}", family(caps))?;
     writeln!(out, "  f16 in shaders: {}", if caps.f16 { "yes" } else { "no" })?;
     match caps.subgroups {
         true => writeln!(out, "  subgroups: {} to {} lanes", caps.min_subgroup_size, caps.max_subgroup_size)?,
@@ -143,6 +138,26 @@ fn facts(caps: &DeviceCaps, out: &mut impl Write) -> std::io::Result<()> {
         Some(turns) => writeln!(out, "  loops end after {turns} turns"),
         None => Ok(()),
     }
+}
+
+/// The family that a chip is recognised as, and whose tuning rows it gets.
+fn family(caps: &DeviceCaps) -> String {
+    if let Some(generation) = profile::apple_generation(&caps.name) {
+        return format!("Apple M{generation}, with tuning rows of its own");
+    }
+    if caps.kind == DeviceKind::Software {
+        return "software, with tuning rows of its own".to_owned();
+    }
+    // PCI vendors.
+    let vendor = match caps.vendor {
+        0x1002 => "AMD",
+        0x10de => "NVIDIA",
+        0x13b5 => "Arm",
+        0x5143 => "Qualcomm",
+        0x8086 => "Intel",
+        _ => "not known",
+    };
+    format!("{vendor}, with the tuning rows of all GPUs")
 }
 
 fn matrix(shape: &CoopMatrix) -> String {
@@ -210,6 +225,16 @@ mod tests {
             let report = String::from_utf8(report).unwrap();
             assert!(report.contains("lightonocr-4k f32\n    baseline: "), "{report}");
             assert!(report.contains("llm-decode f16 with a past"));
+            // As its name has it, or where that tells nothing, as nothing else.
+            let family = report.lines().next().and_then(|line| line.strip_prefix("  chip family: ")).unwrap();
+            let named = ["Apple M1", "Apple M2", "Apple M3", "Apple M4", "NVIDIA", "AMD", "Intel"];
+            match named.into_iter().find(|named| caps.name.starts_with(named)) {
+                Some(named) => assert!(family.starts_with(named), "{}: {family}", caps.name),
+                None => {
+                    let others = ["software", "Qualcomm", "not known"];
+                    assert!(others.iter().any(|other| family.starts_with(other)), "{}: {family}", caps.name);
+                }
+            }
             assert_eq!(report.contains("subgroups: none"), !caps.subgroups);
             assert_eq!(report.contains("cooperative matrices: none"), caps.coop_matrices.is_empty());
         }

@@ -95,6 +95,9 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box
     }
     progress.finish();
     report(&rows, out)?;
+    if !rows.iter().any(|row| matches!(row.outcome, Outcome::Measured { .. })) {
+        return Err("a choice is made where candidates were measured, got none: the table says why".into());
+    }
     if let Some(store) = auto.store() {
         writeln!(out, "kept in {}", store.file().display())?;
     }

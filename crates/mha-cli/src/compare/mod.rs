@@ -88,6 +88,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box
         return Err(format!("MODEL is an ONNX file, got '{}', which is no file", arguments.model.display()).into());
     }
     let json = arguments.json.as_deref().map(OutputFile::new).transpose()?;
+    json.as_ref().map_or(Ok(()), |json| json.apart_from(&arguments.model))?;
     let library = library(arguments)?;
     let file = arguments.onnxruntime.clone().map_or_else(|| runtime::onnxruntime(&arguments.python), Ok)?;
     let runtime = Runtime::open(&file, arguments.threads)?;
@@ -100,6 +101,9 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box
         .map_err(|why| format!("MODEL is one that ONNX Runtime {} loads, got '{model}': {why}", runtime.version()))?;
     let given = Given { dims: &arguments.dim, files: &arguments.input, seed: arguments.seed };
     let inputs = inputs::prepare(&look.inputs(), &given)?;
+    if let Some(json) = &json {
+        inputs.iter().filter_map(|input| input.file.as_deref()).try_for_each(|file| json.apart_from(file))?;
+    }
     comparable(&look.outputs())?;
     let feeds = Feeds::new(&runtime, inputs.iter().map(|input| (input.name.clone(), input.tensor.clone())))?;
     let (expected, nodes) =

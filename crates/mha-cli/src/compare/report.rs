@@ -94,11 +94,19 @@ impl Report {
         let float16 = measured.iter().any(|(_, numbers)| numbers.float16);
         let tolerance = tolerance.unwrap_or(if float16 { TOLERANCE_F16 } else { TOLERANCE });
         let paths = measured.iter().filter(|(way, _)| way.is_some());
+        let compared: usize = paths.clone().flat_map(|(_, numbers)| &numbers.differences).map(|of| of.compared).sum();
         let all = paths.filter_map(|(way, numbers)| Some((name(*way), largest(&numbers.differences)?)));
         let worst = all.max_by(|(_, a), (_, b)| a.relative.total_cmp(&b.relative));
-        let agree = worst.map(|(_, worst)| worst.relative <= tolerance);
+        // Outputs that are empty, or nothing but infinities and NaN in the same places, say nothing.
+        let says_something = |(_, worst): &(_, &Difference)| compared > 0 || worst.unlike.is_some();
+        let agree = worst.filter(says_something).map(|(_, worst)| worst.relative <= tolerance);
         let times: Vec<(&str, Spread)> = measured.iter().map(|(way, numbers)| (name(*way), numbers.model)).collect();
-        let verdict = format!("{}; {}", fastest(&times), agreement(worst, tolerance));
+        let once = if setting.runs == 1 { " in one run of each" } else { "" };
+        let agreement = match (worst, agree) {
+            (Some(_), None) => "no output has a finite number to compare".to_owned(),
+            _ => agreement(worst, tolerance),
+        };
+        let verdict = format!("{}{once}; {agreement}", fastest(&times));
         let input = |input: &Input| InputRow {
             name: input.name.clone(),
             element: input.tensor.data.element().name(),
@@ -251,7 +259,7 @@ fn fastest(times: &[(&str, Spread)]) -> String {
 /// Whether outputs agree, by the one that is furthest off and whose it is.
 fn agreement(worst: Option<(&str, &Difference)>, tolerance: f64) -> String {
     let Some((way, worst)) = worst else { return "there are no outputs to compare".to_owned() };
-    let Difference { output, absolute, relative, unlike } = worst;
+    let Difference { output, absolute, relative, unlike, .. } = worst;
     match unlike {
         _ if *relative <= tolerance => {
             format!("outputs agree ({relative:.1e} of their scale at most, {tolerance:e} is allowed)")
@@ -301,7 +309,13 @@ mod tests {
             model: about(median),
             attention: about(median / 2.0),
             nodes: vec![("n".into(), about(median / 2.0))],
-            differences: vec![Difference { output: "y".into(), absolute: relative * 2.0, relative, unlike: None }],
+            differences: vec![Difference {
+                output: "y".into(),
+                absolute: relative * 2.0,
+                relative,
+                unlike: None,
+                compared: 1,
+            }],
             warnings: Vec::new(),
         }
     }
@@ -358,8 +372,36 @@ mod tests {
     }
 
     #[test]
+    fn outputs_without_a_number_agree_on_nothing() {
+        let none = Difference { output: "y".into(), absolute: 0.0, relative: 0.0, unlike: None, compared: 0 };
+        let of = |differences| Row {
+            way: Some(PathChoice::Apple),
+            outcome: Ok(Numbers { differences, ..numbers(30.0, 0.0) }),
+        };
+        let stock = || Row { way: None, outcome: Ok(numbers(10.0, 0.0)) };
+        let empty = report(vec![stock(), of(vec![none.clone()])]);
+        assert!(empty.agree.is_none() && empty.verdict.ends_with("; no output has a finite number to compare"));
+        let some = Difference { compared: 1, ..none.clone() };
+        assert_eq!(report(vec![stock(), of(vec![none, some])]).agree, Some(true));
+    }
+
+    #[test]
+    fn one_run_is_called_one() {
+        let setting = |runs| Setting { runs, ..report(Vec::new()).setting };
+        let rows = || [None, Some(PathChoice::Apple)].map(|way| Row { way, outcome: Ok(numbers(10.0, 0.0)) }).into();
+        let verdict = |runs| Report::new(setting(runs), &[], 1, rows(), None).verdict;
+        assert!(verdict(1).contains(" in one run of each; ") && !verdict(2).contains("one run"), "{}", verdict(1));
+    }
+
+    #[test]
     fn what_no_number_says_is_said_in_words() {
-        let infinite = |absolute, unlike| Difference { output: "y".into(), absolute, relative: f64::INFINITY, unlike };
+        let infinite = |absolute, unlike| Difference {
+            output: "y".into(),
+            absolute,
+            relative: f64::INFINITY,
+            unlike,
+            compared: 1,
+        };
         let cases = [
             (infinite(2.0, None), "'y' of auto by 2.0e0, where stock CPU's is zero", "2.0e0"),
             (infinite(f64::INFINITY, Some(Unlike::Nan)), "'y' of auto is NaN where stock CPU gives a number", "NaN"),

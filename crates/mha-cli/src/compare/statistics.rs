@@ -45,6 +45,8 @@ pub(super) struct Difference {
     pub(super) relative: f64,
     /// What no number says.
     pub(super) unlike: Option<Unlike>,
+    /// Elements that are finite in both.
+    pub(super) compared: usize,
 }
 
 /// How outputs differ other than in numbers.
@@ -97,13 +99,14 @@ impl Difference {
     pub(super) fn between(output: &str, expected: &Tensor, got: &Tensor) -> Difference {
         let same_shape = expected.shape == got.shape && expected.data.element() == got.data.element();
         let mut unlike = (!same_shape).then_some(Unlike::Shape);
-        let (mut absolute, mut scale) = (0.0_f64, 0.0_f64);
+        let (mut absolute, mut scale, mut compared) = (0.0_f64, 0.0_f64, 0);
         for (want, got) in elements(&expected.data).zip(elements(&got.data)).filter(|_| same_shape) {
             if want.is_finite() {
                 scale = scale.max(want.abs());
             }
             if want.is_finite() && got.is_finite() {
                 absolute = absolute.max((want - got).abs());
+                compared += 1;
             }
             unlike = unlike.or(Unlike::of(want, got));
         }
@@ -114,7 +117,7 @@ impl Difference {
             0.0 => 0.0,
             _ => absolute / scale,
         };
-        Difference { output: output.to_owned(), absolute, relative, unlike }
+        Difference { output: output.to_owned(), absolute, relative, unlike, compared }
     }
 }
 
@@ -148,17 +151,19 @@ mod tests {
     fn differences_are_absolute_and_of_the_scale() {
         let tensor = |values: &[f32]| Tensor { shape: vec![values.len()], data: Data::F32(values.into()) };
         let (inf, nan) = (f32::INFINITY, f32::NAN);
-        let cases: [(&[f32], &[f32], f64, f64); 6] = [
+        let cases: [(&[f32], &[f32], f64, f64); 7] = [
             (&[1.0, -4.0], &[1.0, -4.0], 0.0, 0.0),
             (&[1.0, -4.0], &[1.5, -4.0], 0.5, 0.125),
             (&[0.0], &[0.0], 0.0, 0.0),
             (&[0.0], &[1.0], 1.0, f64::INFINITY),
             (&[nan, inf, 2.0], &[nan, inf, 1.0], 1.0, 0.5),
+            (&[nan, inf], &[nan, inf], 0.0, 0.0),
             (&[], &[], 0.0, 0.0),
         ];
         for (want, got, absolute, relative) in cases {
+            let compared = want.iter().zip(got).filter(|(want, got)| want.is_finite() && got.is_finite()).count();
             let difference = Difference::between("y", &tensor(want), &tensor(got));
-            let expected = Difference { output: "y".into(), absolute, relative, unlike: None };
+            let expected = Difference { output: "y".into(), absolute, relative, unlike: None, compared };
             assert_eq!(difference, expected, "{want:?} {got:?}");
         }
         let cases: [(&[f32], &[f32], Unlike); 7] = [
@@ -173,7 +178,8 @@ mod tests {
         for (want, got, unlike) in cases {
             let difference = Difference::between("y", &tensor(want), &tensor(got));
             let (absolute, relative) = (f64::INFINITY, f64::INFINITY);
-            let expected = Difference { output: "y".into(), absolute, relative, unlike: Some(unlike) };
+            let compared = difference.compared;
+            let expected = Difference { output: "y".into(), absolute, relative, unlike: Some(unlike), compared };
             assert_eq!(difference, expected, "{want:?} {got:?}");
         }
     }
