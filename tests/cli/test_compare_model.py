@@ -266,6 +266,8 @@ def bad_command_lines(folder):
         ([*plain, "--adapter", "no such GPU"], "the library needs an adapter: no usable graphics adapter whose name contains"),
         ([*plain, "--json", "absent/result.json"], "`absent/result.json` is in no folder"),
         ([*plain, "--json", "."], "a file to write is expected, got `.`"),
+        ([*plain, "--json", "plain.onnx"], "a file to write is none that is read, got `plain.onnx`"),
+        ([*plain, "--input", "right.npy", "--json", "./right.npy"], "a file to write is none that is read, got `./right.npy`"),
     ]
 
 
@@ -275,6 +277,7 @@ def test_bad_input_is_refused_in_one_line(compare, plain, tmp_path):
         said = refusal(compare(*arguments, *json_file))
         assert message in said, f"{arguments}: {said}"
         assert not (tmp_path / "result.json").exists(), arguments
+    assert np.load(tmp_path / "right.npy").shape == (1, 8, 32), "what is read is kept"
     assert not list(tmp_path.glob("*partial*")) and not list(tmp_path.glob("*profile*")), "nothing half-written"
 
 
