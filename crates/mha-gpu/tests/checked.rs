@@ -12,7 +12,7 @@ use half::f16;
 use mha_gpu::{Gpu, GpuSettings};
 use mha_kernels::KERNELS;
 use mha_plan::profile::{self, TuningRow};
-use mha_plan::{DeviceCaps, Lane, PlanOptions};
+use mha_plan::{DeviceCaps, DeviceKind, Lane, PlanOptions};
 use mha_spec::{
     AdapterChoice, AttentionBias, AttentionProblem, DType, PaddingMask, Past, PresentOutputs, ProjectionBias,
 };
@@ -55,12 +55,15 @@ fn main() -> ExitCode {
 
 /// Every kernel of a lane whose groups have so many lanes, by the rows of its tuning tables: with vector access with every feature, and
 /// bare on the first tile, since what features leave out is in files that all tiles of a portable lane share; on matrices, which load
-/// bare keys in a way of their own, and with tiles in float16 on every tile. With scalar access in one of the two forms at least.
+/// bare keys in a way of their own, and with tiles in float16 on every tile. With scalar access in one of the two forms at least; on a
+/// software device, which compiles each for seconds, portable lanes with the first tile alone, as access is in files of its own too.
 fn tuning_rows(gpu: &Gpu, choice: Lane, dtype: DType, lanes: u32) -> Result<(), String> {
     let mut failures = Failures::default();
     let mut seen = BTreeSet::new();
     let mut bare_access = BTreeSet::new();
     let mut refused = Vec::new();
+    let is_scalar = |name: &str| name.split('_').any(|part| part == "scalar");
+    let one_scalar = gpu.caps().kind == DeviceKind::Software && !choice.on_matrices();
     for (row, head_size) in rows(choice, dtype).into_iter().filter(|(row, _)| lanes_of(row) == lanes) {
         // A tile in float16 is for keys without a bias, so that a bare problem alone reaches it.
         let bare_alone = row.as_ref().is_some_and(|row| row.tile.ends_with('h'));
@@ -76,8 +79,11 @@ fn tuning_rows(gpu: &Gpu, choice: Lane, dtype: DType, lanes: u32) -> Result<(), 
                         continue;
                     }
                 };
-                // A software GPU compiles for seconds: with scalar access, one form of a kernel is enough.
+                // With scalar access, one form of a kernel is enough.
                 let scalar = head_size % 4 != 0;
+                if scalar && one_scalar && seen.iter().any(|(name, _)| is_scalar(name)) {
+                    continue;
+                }
                 if features == "bare" && !choice.on_matrices() && !bare_alone && !bare_access.insert(scalar) {
                     continue;
                 }
@@ -106,7 +112,9 @@ fn tuning_rows(gpu: &Gpu, choice: Lane, dtype: DType, lanes: u32) -> Result<(), 
         }
         _ => has_part(name, format!("l{lanes}")),
     };
-    let ran = |name: &str| seen.iter().any(|(other, _)| *other == name);
+    let scalar_ran = seen.iter().any(|(name, _)| is_scalar(name));
+    let ran =
+        |name: &str| seen.iter().any(|(other, _)| *other == name) || (one_scalar && scalar_ran && is_scalar(name));
     let missing: Vec<&str> =
         KERNELS.iter().map(|k| k.name).filter(of_lane).filter(of_size).filter(|name| !ran(name)).collect();
     match missing[..] {
