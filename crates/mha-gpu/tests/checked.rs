@@ -59,7 +59,7 @@ fn main() -> ExitCode {
 /// software device, which compiles each for seconds, portable lanes with the first tile alone, as access is in files of its own too.
 fn tuning_rows(gpu: &Gpu, choice: Lane, dtype: DType, lanes: u32) -> Result<(), String> {
     let mut failures = Failures::default();
-    let mut seen = BTreeSet::new();
+    let mut seen: BTreeSet<(&str, &str)> = BTreeSet::new();
     let mut bare_access = BTreeSet::new();
     let mut refused = Vec::new();
     let is_scalar = |name: &str| name.split('_').any(|part| part == "scalar");
