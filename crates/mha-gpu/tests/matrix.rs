@@ -197,7 +197,7 @@ fn padded_scores(gpu: &Gpu, on: Lane, dtype: DType) -> Result<(), String> {
 fn low_parts(gpu: &Gpu, on: Lane, dtype: DType) -> Result<(), String> {
     const LARGE_LOW: f64 = 1.0 + 1.0 / 1024.0 - 1.0 / 8_388_608.0;
     let cases = [16, 64].into_iter().map(|head_size| {
-        let problem = AttentionProblem { dtype, scale: 64.0, ..plain(1, 1, 40, 70, head_size) };
+        let problem = AttentionProblem { dtype, scale: 64.0, ..plain(1, 1, 40, 140, head_size) };
         let mut case = Case::new(problem, 0);
         let set = |values: &mut [f64], first: fn(usize) -> f64| {
             values.fill(0.0);
