@@ -310,6 +310,8 @@ def test_a_python_without_runtime(say, plain):
         (["compare", "m.onnx", "--dim", "seq"], "it is name=size, as in batch=1"),
         (["compare", "m.onnx", "--runs", "0"], "invalid value '0' for '--runs <RUNS>': a number from 1 to 1000000 is needed"),
         (["bench", "--score-deviations", "-1"], "'--score-deviations <SCORE_DEVIATIONS>': a number above 0 is needed"),
+        (["bench", "--repeats", "-1"], "invalid value '-1' for '--repeats <REPEATS>': a number from 1 to "),
+        (["tune", "--seconds", "-1"], "--seconds is a number above 0, 86400 at most, got '-1'"),
         (["bench", "--jsn", "x"], "type --json, or `webgpu-attention bench --help` for all there are"),
         (["doctor", "now"], "there is no option or argument 'now'"),
     ],
@@ -329,6 +331,15 @@ def test_places_that_are_not_there_are_refused_before_a_device_is_opened(say, tm
     ]:
         assert message in refusal(say(*arguments)), arguments
     assert [path.name for path in tmp_path.iterdir()] == ["file"] and (tmp_path / "file").read_text() == "kept"
+
+
+def test_tune_fails_where_it_chose_nothing(say, tmp_path):
+    shape = {"name": "wide", "batch": 1, "q_len": 4, "kv_len": 4, "heads": 1, "head_size": 5000, "causal": False}
+    (tmp_path / "wide.json").write_text(json.dumps([shape]))
+    finished = say("tune", "--shapes", "wide.json", "--dtypes", "f32", "--cache", "cache")
+    assert finished.returncode == 1
+    assert "a choice is made where candidates were measured, got none" in finished.stderr
+    assert "| wide f32 | " in finished.stdout and "kept in" not in finished.stdout
 
 
 def test_help_is_on_standard_output(say):

@@ -13,7 +13,8 @@ use mha_plan::DeviceKind;
 use mha_spec::PathChoice;
 use mha_testkit::{Case, random};
 
-/// Problems for each path and type: 32 families of features, which two cores answer in two minutes. A change of kernels deserves more.
+/// Problems for each path and type: 32 families of features, which two cores answer in half a minute, or in five where every kernel has
+/// yet to be compiled. A change of kernels deserves more.
 const SEEDS: u64 = 1024;
 
 /// Seeds in one test.
