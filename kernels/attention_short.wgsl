@@ -2,7 +2,7 @@
 // memory is asked for unbroken ranges, and for many at a time. Keys are spread over everything there is: over workgroups
 // by key splits, within a workgroup over groups of LANES lanes that take blocks of four keys in turn. A group reads whole
 // rows, the keys and values of a block before it computes anything. The groups' results are merged in workgroup memory,
-// the splits' by the combine kernel.
+// the splits' by the last of their workgroups in the same memory, or, where there are more than groups, by the combine kernel.
 override WORKGROUP_SIZE: u32;
 // Keys that no row may see need no pass, where their weight is exactly 0.
 override CAUSAL_SKIP: bool;
@@ -10,6 +10,8 @@ override PAST: bool;
 override KV_BIAS: bool;
 override QUERY_BIAS: bool;
 override PARTIAL: bool;
+// Whether splits are merged here, of which there are no more than groups then.
+override MERGES: bool;
 
 // How far a score may pass the reference before the row is scaled down. Weights then stay below 2^8 and sums are as
 // accurate, while the test almost never holds after a row's first keys.
@@ -165,40 +167,69 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
     }
     store_rows(group, lane, o, reference, sum);
     workgroupBarrier();
+    let rows = rows_end - first;
+    let place = exchange_place(b, n, workgroup.x);
     for (var i = local_index; i < ROWS * COLUMNS4; i += WORKGROUP_SIZE) {
         let row = i / COLUMNS4;
-        if first + row < rows_end {
-            merge_column(b, n, first + row, row, i % COLUMNS4, params.first_split + split);
+        let column = i % COLUMNS4;
+        if row >= rows || column * 4u >= params.v_head_size {
+            continue;
+        }
+        let x = merged_column(row, column, GROUPS);
+        if MERGES {
+            give_merged(place, split, row, column, x);
+        } else if PARTIAL {
+            let index = partial_index(params.first_split + split, b, n, first + row);
+            if column == 0u {
+                partial_stats[index] = x.stats;
+            }
+            store_partial4(index, column * 4u, x.values);
+        } else {
+            store_merged(b, n, first + row, column, x);
+        }
+    }
+    if MERGES {
+        if !arrives_last(place.counter, params.splits, local_index) {
+            return;
+        }
+        take_splits(place, rows, local_index);
+        workgroupBarrier();
+        for (var i = local_index; i < ROWS * COLUMNS4; i += WORKGROUP_SIZE) {
+            let row = i / COLUMNS4;
+            let column = i % COLUMNS4;
+            if row < rows && column * 4u < params.v_head_size {
+                store_merged(b, n, first + row, column, merged_column(row, column, params.splits));
+            }
         }
     }
 }
 
-// Merges one vec4 of a row over all groups, and stores it.
-fn merge_column(b: u32, n: u32, s: u32, row: u32, column: u32, split: u32) {
+// One vec4 of a row over several parts of its keys, with the row's maximum and sum.
+struct Merged {
+    stats: vec2<f32>,
+    values: vec4<f32>,
+}
+
+// Of the first `parts` groups, or of the splits in their place.
+fn merged_column(row: u32, column: u32, parts: u32) -> Merged {
     var row_max = LOWEST;
-    for (var g = 0u; g < GROUPS; g++) {
+    for (var g = 0u; g < parts; g++) {
         row_max = max(row_max, group_stats[group_row(row, g)].x);
     }
     var sum = 0.0;
     var x = vec4<f32>();
-    for (var g = 0u; g < GROUPS; g++) {
+    for (var g = 0u; g < parts; g++) {
         let stats = group_stats[group_row(row, g)];
         let factor = weight(stats.x - row_max);
         sum += stats.y * factor;
         x += group_values[group_row(row, g) * COLUMNS4 + column] * factor;
     }
+    return Merged(vec2<f32>(row_max, sum), x);
+}
+
+fn store_merged(b: u32, n: u32, s: u32, column: u32, x: Merged) {
     let h = column * 4u;
-    if PARTIAL {
-        let index = partial_index(split, b, n, s);
-        if h == 0u {
-            partial_stats[index] = vec2<f32>(row_max, sum);
-        }
-        if h < params.v_head_size {
-            store_partial4(index, h, x);
-        }
-    } else if h < params.v_head_size {
-        store_output4(element(params.output, b, n, s) + h, params.v_head_size - h, x / sum);
-    }
+    store_output4(element(params.output, b, n, s) + h, params.v_head_size - h, x.values / x.stats.y);
 }
 
 // Lanes are placed by their subgroup position, because nothing promises that it follows the local index.

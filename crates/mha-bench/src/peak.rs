@@ -38,6 +38,7 @@ pub fn fma_tflops(gpu: &Gpu, dtype: DType) -> Result<f64, BenchError> {
             bindings: vec![Binding { slot: Slot::Output, tensor: Tensor::Output, offset: 0, size: bytes }],
         }],
         scratch: vec![],
+        exchange: 0,
         tensors: vec![(Tensor::Output, bytes)],
         zero_filled: vec![],
         copied: vec![],

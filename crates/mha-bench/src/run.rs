@@ -191,7 +191,7 @@ impl Run {
             call_ms: median(self.call_ms),
             tflops: shape.flops() / gpu_ms / 1e9,
             gigabytes: shape.bytes(*dtype) / gpu_ms / 1e6,
-            scratch_bytes: self.plan.scratch.iter().sum(),
+            scratch_bytes: self.plan.scratch.iter().sum::<u64>() + self.plan.exchange,
             largest_error: self.largest_error,
         }
     }

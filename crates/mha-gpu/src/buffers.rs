@@ -29,6 +29,8 @@ pub(crate) struct Pools {
     pub outputs: Arc<Pool>,
     /// Memory that only kernels use.
     pub scratch: Arc<Pool>,
+    /// What workgroups exchange. Made of zeros by wgpu, and left so by every kernel.
+    pub exchange: Arc<Pool>,
     /// Parameter blocks.
     pub params: Arc<Pool>,
     /// Host memory on its way to the device.
@@ -57,6 +59,7 @@ impl Pools {
             inputs,
             outputs,
             scratch,
+            exchange: Pool::new("exchange", Usage::STORAGE | Usage::COPY_SRC, 64 * MIB),
             params: Pool::new("parameters", params, MIB),
             upload: Pool::new("upload", Usage::MAP_WRITE | Usage::COPY_SRC, 256 * MIB),
             download: Pool::new("download", Usage::MAP_READ | Usage::COPY_DST, 256 * MIB),
@@ -87,7 +90,8 @@ impl Pools {
 
     /// Releases every buffer that no call uses.
     pub fn release_idle(&self) -> Result<(), GpuError> {
-        for pool in [&self.inputs, &self.outputs, &self.scratch, &self.params, &self.upload, &self.download] {
+        let shared = [&self.inputs, &self.outputs, &self.scratch, &self.exchange];
+        for pool in shared.into_iter().chain([&self.params, &self.upload, &self.download]) {
             *pool.idle() = Idle::default();
         }
         // wgpu frees memory when it next looks after the device.

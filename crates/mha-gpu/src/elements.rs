@@ -48,6 +48,7 @@ impl Gpu {
                 bindings: vec![Binding { slot: Slot::Output, tensor: Tensor::Output, offset: 0, size: bytes }],
             }],
             scratch: vec![],
+            exchange: 0,
             tensors: vec![(Tensor::Output, bytes)],
             zero_filled: vec![],
             copied: vec![],

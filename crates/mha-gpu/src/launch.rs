@@ -34,6 +34,7 @@ pub(crate) struct Launch<'a> {
     pipelines: Vec<Arc<Pipeline>>,
     /// Shared by launches that follow one another.
     scratch: Arc<[PooledBuffer]>,
+    exchange: Option<Arc<PooledBuffer>>,
     /// The parameter blocks of all steps. The caller fills it with [`params_bytes`](Self::params_bytes) and records it.
     pub params: Upload,
     /// The same bytes on the host.
@@ -53,18 +54,21 @@ impl<'a> Launch<'a> {
     ) -> Result<Self, GpuError> {
         let pools = &gpu.pools;
         let scratch = plan.scratch.iter().map(|&bytes| pools.take(&pools.scratch, bytes));
-        Self::with_scratch(gpu, plan, scratch.collect::<Result<_, _>>()?, timestamps, times_what_follows)
+        let exchange =
+            (plan.exchange > 0).then(|| pools.take(&pools.exchange, plan.exchange).map(Arc::new)).transpose()?;
+        Self::with_scratch(gpu, plan, (scratch.collect::<Result<_, _>>()?, exchange), timestamps, times_what_follows)
     }
 
     /// Another launch of the same plan, to run after this one.
     pub fn again(&self) -> Result<Self, GpuError> {
-        Self::with_scratch(self.gpu, self.plan, Arc::clone(&self.scratch), self.timestamps, false)
+        let memory = (Arc::clone(&self.scratch), self.exchange.clone());
+        Self::with_scratch(self.gpu, self.plan, memory, self.timestamps, false)
     }
 
     fn with_scratch(
         gpu: &'a Gpu,
         plan: &'a Plan,
-        scratch: Arc<[PooledBuffer]>,
+        (scratch, exchange): (Arc<[PooledBuffer]>, Option<Arc<PooledBuffer>>),
         timestamps: Timestamps,
         times_what_follows: bool,
     ) -> Result<Self, GpuError> {
@@ -82,7 +86,7 @@ impl<'a> Launch<'a> {
             Timestamps::Call => Some(Timing::new(gpu, plan.steps.len().min(1), times_what_follows)?),
             Timestamps::Steps => Some(Timing::new(gpu, plan.steps.len(), times_what_follows)?),
         };
-        Ok(Self { gpu, plan, pipelines, scratch, params, params_bytes, params_stride, timestamps, timing })
+        Ok(Self { gpu, plan, pipelines, scratch, exchange, params, params_bytes, params_stride, timestamps, timing })
     }
 
     /// Records every step. `tensors` holds each tensor of the plan, at least as long as the plan says.
@@ -189,6 +193,7 @@ impl<'a> Launch<'a> {
 
     fn buffer<'b>(&'b self, tensor: Tensor, tensors: &[(Tensor, &'b wgpu::Buffer)]) -> Option<&'b wgpu::Buffer> {
         match tensor {
+            Tensor::Exchange => self.exchange.as_deref().map(|buffer| &**buffer),
             Tensor::Scratch(index) => self.scratch.get(usize::from(index)).map(|buffer| &**buffer),
             _ => tensors.iter().find(|(other, _)| *other == tensor).map(|(_, buffer)| *buffer),
         }

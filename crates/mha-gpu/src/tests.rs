@@ -319,6 +319,35 @@ fn a_plan_that_the_device_cannot_run_is_an_error_and_harms_nothing() {
     assert!(!gpu.is_lost());
 }
 
+/// What workgroups exchange is found as zeros by the next call, whoever makes it.
+#[test]
+fn exchanged_words_are_zeros_again() {
+    let gpu = open(GpuSettings { max_workgroups: Some(65_003), ..GpuSettings::default() });
+    // Enough keys for splits on any device whose subgroups the lane suits.
+    let plan = plan(&gpu, 1, 4000);
+    if plan.exchange == 0 {
+        assert!(gpu.caps().min_subgroup_size < 4 || plan.steps.len() > 1, "{}", plan.decision);
+        return;
+    }
+    check_mean(&gpu, 1, 4000, 1).unwrap();
+    let buffers = gpu.pools.exchange.idle_buffers();
+    assert_eq!(buffers.len(), 1);
+    let (device, queue) = (&gpu.context.device, &gpu.context.queue);
+    let copy = device.create_buffer(&wgpu::BufferDescriptor {
+        label: None,
+        size: buffers[0].size(),
+        usage: wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ,
+        mapped_at_creation: false,
+    });
+    let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    encoder.copy_buffer_to_buffer(&buffers[0], 0, &copy, 0, copy.size());
+    queue.submit([encoder.finish()]);
+    copy.map_async(wgpu::MapMode::Read, .., |result| result.unwrap());
+    device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
+    let bytes = copy.get_mapped_range(..).unwrap();
+    assert!(bytes.len() as u64 >= plan.exchange && bytes.iter().all(|byte| *byte == 0));
+}
+
 /// A software device takes memory from the host, which promises any amount of it: there the test runs itself again in
 /// a process of bounded size.
 #[test]

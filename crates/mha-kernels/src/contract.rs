@@ -32,11 +32,14 @@ pub enum Slot {
     PartialValues = 11,
     /// Row maximum, in the lane's score units, and sum of each key split: (split, row) of vec2<f32>.
     PartialStats = 12,
+    /// Results of key splits on their way to the workgroup that merges them, in words of 32 bits: `kernels/short/exchange.wgsl`.
+    /// All zeros before and after every dispatch.
+    Exchange = 13,
 }
 
 impl Slot {
     /// All slots, by binding number.
-    pub const ALL: [Slot; 12] = [
+    pub const ALL: [Slot; 13] = [
         Slot::Query,
         Slot::Key,
         Slot::Value,
@@ -49,6 +52,7 @@ impl Slot {
         Slot::Output,
         Slot::PartialValues,
         Slot::PartialStats,
+        Slot::Exchange,
     ];
 
     /// Binding number in group 0.

@@ -70,7 +70,8 @@ fn parameter_blocks_match_the_host() {
 fn bindings_are_the_contracts() {
     for kernel in KERNELS {
         for binding in kernel.bindings {
-            let writes = matches!(binding.slot, Slot::Output | Slot::PartialValues | Slot::PartialStats);
+            let writes =
+                matches!(binding.slot, Slot::Output | Slot::PartialValues | Slot::PartialStats | Slot::Exchange);
             let combines = kernel.name.starts_with("combine");
             assert_eq!(!binding.read_only, writes && !(combines && binding.slot != Slot::Output), "{}", kernel.name);
         }

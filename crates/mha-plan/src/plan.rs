@@ -36,6 +36,8 @@ pub enum Tensor {
     Qk,
     /// Scratch memory that lives as long as the call, by index into [`Plan::scratch`].
     Scratch(u8),
+    /// Memory of [`Plan::exchange`] bytes that is all zeros before and after every step.
+    Exchange,
 }
 
 impl Tensor {
@@ -143,6 +145,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Sizes in bytes of the scratch buffers.
     pub scratch: Vec<u64>,
+    /// Size in bytes of [`Tensor::Exchange`], 0 where no step binds it.
+    pub exchange: u64,
     /// Inputs to have on the device and outputs that the steps write, with their sizes in bytes.
     pub tensors: Vec<(Tensor, u64)>,
     /// Outputs that no step writes, because the answer is all zeros (no keys at all).

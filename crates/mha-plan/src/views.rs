@@ -344,6 +344,6 @@ pub fn tensor_bytes(problem: &AttentionProblem, tensor: Tensor) -> u64 {
         Tensor::PresentKey => of(views.present(tensor, h)),
         Tensor::PresentValue => of(views.present(tensor, hv)),
         Tensor::Qk => problem.qk.map_or(0, |dtype| of(views.qk(dtype.size()))),
-        Tensor::Scratch(_) => 0,
+        Tensor::Scratch(_) | Tensor::Exchange => 0,
     }
 }

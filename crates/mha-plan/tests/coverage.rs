@@ -28,6 +28,7 @@ fn check(problem: &AttentionProblem, caps: &DeviceCaps, options: &PlanOptions) -
             assert_eq!(binding.size % 4, 0);
             let bytes = match binding.tensor {
                 Tensor::Scratch(index) => plan.scratch[usize::from(index)],
+                Tensor::Exchange => plan.exchange,
                 tensor => plan.tensors.iter().find(|(t, _)| *t == tensor).expect("a bound tensor is listed").1,
             };
             assert!(binding.offset + binding.size <= bytes.next_multiple_of(16), "{binding:?} of {bytes}");

@@ -1,0 +1,151 @@
+//! Contract: key splits of a short query are merged within their dispatch where its last workgroup has room for them, by a dispatch of
+//! their own where it has not, with the same result in every run, whatever the values; and what one call exchanges leaves nothing to
+//! the next.
+
+mod common;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use common::{DTYPES, Failures, run, test};
+use mha_gpu::{Gpu, GpuSettings, Source};
+use mha_plan::profile::{self, TuningRow};
+use mha_plan::{Lane, Plan, PlanOptions, Tensor};
+use mha_spec::{AttentionProblem, DType, PaddingMask, Past};
+use mha_testkit::{Case, Expected, plain};
+
+fn main() -> ExitCode {
+    let mut tests = Vec::new();
+    for dtype in DTYPES {
+        tests.push(test(format!("every_row_{}", dtype.name()), dtype, move |gpu| every_row(gpu, dtype)));
+        tests.push(test(format!("masked_{}", dtype.name()), dtype, move |gpu| masked(gpu, dtype)));
+    }
+    tests.push(test("values_of_all_ones", DType::F32, values_of_all_ones));
+    common::main(GpuSettings::default(), tests)
+}
+
+/// The rows of the lane, which subgroups of some sizes have none of.
+fn rows(dtype: DType) -> Vec<TuningRow> {
+    let tables = profile::TABLES.iter().filter(|(name, _)| name.split('_').next() == Some(Lane::Short.name()));
+    let rows = tables.flat_map(|(_, text)| profile::parse(text).expect("a table of the program parses"));
+    rows.filter(|row| row.dtype == dtype).collect()
+}
+
+fn pinned(row: &TuningRow, splits: u32) -> PlanOptions {
+    let row = TuningRow { splits: Some(splits), ..row.clone() };
+    PlanOptions { lane: Some(Lane::Short), row: Some(row), ..PlanOptions::default() }
+}
+
+/// Two batch rows and three heads of rows that fill no block, over keys that fill `splits` but for a few of the last.
+fn split(row: &TuningRow, splits: u32, head_size: u32) -> AttentionProblem {
+    let groups = row.workgroup_size / row.lanes;
+    let past = Past::Growing { len: splits * groups * 4 - 3 - row.rows };
+    let problem = AttentionProblem { dtype: row.dtype, past, ..plain(2, 3, row.rows + 1, row.rows + 1, head_size) };
+    AttentionProblem { v_head_size: head_size.div_ceil(2), ..problem }
+}
+
+/// Number of dispatches of a kernel whose name begins with `name`.
+fn dispatches(plan: &Plan, name: &str) -> usize {
+    plan.steps.iter().filter(|step| step.blueprint.kernel.info().name.starts_with(name)).count()
+}
+
+/// As [`common::check_on`], three times, of which the bytes are the same.
+fn check(gpu: &Gpu, case: &Case, options: &PlanOptions) -> Result<Plan, String> {
+    let told = |what: &str, plan: &Plan| format!("{what}: {options:?}, {}\n  {:?}", plan.decision, case.problem);
+    let plan = mha_plan::plan(&case.problem, gpu.caps(), options).map_err(|refusal| refusal.to_string())?;
+    let expected = Expected::of(case);
+    let first = run(gpu, case, &plan, &expected)?;
+    for (tensor, bytes) in &first {
+        expected.check(*tensor, bytes).map_err(|mismatch| told(&mismatch.to_string(), &plan))?;
+    }
+    for _ in 0..2 {
+        if run(gpu, case, &plan, &expected)? != first {
+            return Err(told("another run has another result", &plan));
+        }
+    }
+    Ok(plan)
+}
+
+/// Rows of the narrowest and the widest heads, with few splits, as many as there is room for, and one more, of which the narrow ones by
+/// single columns.
+fn every_row(gpu: &Arc<Gpu>, dtype: DType) -> Result<(), String> {
+    let (mut failures, mut merged, mut apart) = (Failures::default(), 0, 0);
+    for row in rows(dtype).into_iter().filter(|row| row.max_head_size != 128) {
+        let room = row.workgroup_size / row.lanes;
+        let is_narrow = row.max_head_size == 64;
+        let head_sizes = [(true, row.max_head_size), (is_narrow, 35)];
+        for head_size in head_sizes.into_iter().filter_map(|(tried, head_size)| tried.then_some(head_size)) {
+            for (seed, splits) in [2, room, room + 1].into_iter().take(if is_narrow { 3 } else { 2 }).enumerate() {
+                let case = Case::new(split(&row, splits, head_size), seed as u64);
+                let options = pinned(&row, splits);
+                if mha_plan::plan(&case.problem, gpu.caps(), &options).is_err() {
+                    // Its groups of lanes are no part of this device's subgroups.
+                    continue;
+                }
+                failures.take(check(gpu, &case, &options).and_then(|plan| {
+                    let (own, combined) = (dispatches(&plan, "short_"), dispatches(&plan, "combine_"));
+                    merged += usize::from(combined == 0);
+                    apart += usize::from(combined == 1);
+                    match (own, combined) {
+                        (1, 0) if splits <= room => Ok(()),
+                        (1, 1) if splits > 2 => Ok(()),
+                        _ => Err(format!("{own} and {combined} dispatches for {splits} splits, room for {room}")),
+                    }
+                }));
+            }
+        }
+    }
+    failures.done()?;
+    if merged > 0 && apart > 0 { Ok(()) } else { Err(format!("{merged} were merged in one dispatch, {apart} in two")) }
+}
+
+/// Splits of which rows see no key, or none of any.
+fn masked(gpu: &Arc<Gpu>, dtype: DType) -> Result<(), String> {
+    let mut failures = Failures::default();
+    for row in rows(dtype).iter().filter(|row| row.max_head_size == 64) {
+        let groups = row.workgroup_size / row.lanes;
+        let keys = plain(3, 2, row.rows, 3 * groups * 4, 64);
+        for problem in [
+            AttentionProblem { padding_mask: PaddingMask::KeyLengths, ..keys.clone() },
+            AttentionProblem { padding_mask: PaddingMask::Keys, mask_filter_value: f32::MIN, ..keys.clone() },
+            AttentionProblem { causal: true, ..keys },
+        ] {
+            let case = Case::new(AttentionProblem { dtype, ..problem }, 5);
+            let options = pinned(row, 3);
+            if mha_plan::plan(&case.problem, gpu.caps(), &options).is_ok() {
+                failures.take(check(gpu, &case, &options).map(drop));
+            }
+        }
+    }
+    failures.done()
+}
+
+/// NaN of all ones is the one number that cannot be exchanged as it is.
+fn values_of_all_ones(gpu: &Arc<Gpu>) -> Result<(), String> {
+    let problem = plain(1, 2, 1, 600, 64);
+    let options = |row: &TuningRow| pinned(row, 2);
+    let plans = rows(DType::F32).into_iter().filter(|row| row.max_head_size == 64);
+    let plan = plans.filter_map(|row| mha_plan::plan(&problem, gpu.caps(), &options(&row)).ok()).next();
+    let plan = plan.ok_or("no row of the lane suits this device")?;
+    if dispatches(&plan, "combine_") > 0 {
+        return Err(format!("merged apart: {}", plan.decision));
+    }
+    let case = Case::new(problem, 3);
+    let mut inputs = case.bytes();
+    for (_, bytes) in inputs.iter_mut().filter(|(tensor, _)| *tensor == Tensor::Value) {
+        bytes.fill(0xff);
+    }
+    let inputs: Vec<(Tensor, Source<'_>)> =
+        inputs.iter().map(|(tensor, bytes)| (*tensor, bytes.as_slice().into())).collect();
+    let mut output = vec![0; 2 * 64 * 4];
+    gpu.run(&plan, &inputs, &mut [(Tensor::Output, &mut output)]).map_err(|error| error.to_string())?;
+    let numbers = output.chunks_exact(4).map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
+    match numbers.filter(|x| !x.is_nan()).count() {
+        0 => {
+            let expected = Expected::of(&case);
+            let outputs = run(gpu, &case, &plan, &expected)?;
+            expected.check(Tensor::Output, &outputs[0].1).map_err(|mismatch| format!("afterwards: {mismatch}"))
+        }
+        count => Err(format!("{count} numbers of NaN")),
+    }
+}
