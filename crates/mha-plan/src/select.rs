@@ -26,6 +26,11 @@ const LEAST_ROWS_ON_MATRICES: u32 = 32;
 /// be alike until a measurement on the device says otherwise.
 const LEAST_KEYS_OF_PARTS: u32 = 80;
 const NARROW_HEAD: u32 = 48;
+/// The same of rows that fill the device without matrices, of heads that they suit least: 65 to 80 wide, and no multiple of 4, which are
+/// loaded one by one. 2,048 rows of 32 heads of 51, 72 and 80 over 108 keys took 1.02, 0.97 and 1.00 of lane rows' time on an H200 with scores
+/// of deviation 1 and 1.19, 1.20 and 1.23 with scores of 9; over 160 keys 0.89, 0.90 and 0.92, and 1.09, 1.16 and 1.17.
+const LEAST_KEYS_OF_AWKWARD_PARTS: u32 = 128;
+const AWKWARD_HEADS: std::ops::RangeInclusive<u32> = 65..=80;
 /// Heads wider than this go to matrices only with so many keys, and products of a row and a key of all heads together: a workgroup's
 /// tiles of 256 columns take an H100 28 µs however little there is to do. In float16 on 16 x 16, the one type and side with a row for
 /// such heads, of lane rows' time: three heads of 192 or 256 over 80,
@@ -186,10 +191,12 @@ pub(crate) fn choose(problem: &AttentionProblem, caps: &DeviceCaps, options: &Pl
     }
     let mut why = format!("path {path}, q_len {} > {SHORT_QUERY}{passed_over}", problem.q_len);
     let has_matrices = has_matrix_units(caps) && !caps.coop_matrices.is_empty();
+    let least_keys = least_keys_in_parts(problem, caps);
     let parts_cost_more =
-        path == PathChoice::Auto && has_matrices && pays_on_matrices(problem) && !pays_in_parts(problem);
+        path == PathChoice::Auto && has_matrices && pays_on_matrices(problem) && problem.total_len() < least_keys;
     if parts_cost_more {
-        why += &format!("; float32 heads over {NARROW_HEAD} stay off matrices below {LEAST_KEYS_OF_PARTS} keys");
+        let head_size = problem.head_size.max(problem.v_head_size);
+        why += &format!("; float32 heads of {head_size} stay off matrices below {least_keys} keys");
     }
     let matrices: &[Lane] = match path {
         _ if !pays_on_matrices(problem) => &[],
@@ -227,10 +234,15 @@ fn pays_on_matrices(problem: &AttentionProblem) -> bool {
     keys >= LEAST_KEYS_ON_MATRICES && problem.q_len >= LEAST_ROWS_ON_MATRICES && (!is_wide || wide_pays)
 }
 
-/// Whether three products for one still pay.
-fn pays_in_parts(problem: &AttentionProblem) -> bool {
-    let any_keys = problem.dtype == DType::F16 || problem.head_size.max(problem.v_head_size) <= NARROW_HEAD;
-    any_keys || problem.total_len() >= LEAST_KEYS_OF_PARTS
+/// Keys from which three products for one pay, where one is three.
+fn least_keys_in_parts(problem: &AttentionProblem, caps: &DeviceCaps) -> u32 {
+    let head_size = problem.head_size.max(problem.v_head_size);
+    if problem.dtype == DType::F16 || head_size <= NARROW_HEAD {
+        return 0;
+    }
+    let rows = u64::from(problem.batch) * u64::from(problem.num_heads) * u64::from(problem.q_len);
+    let is_awkward = AWKWARD_HEADS.contains(&head_size) || access(problem) == "scalar";
+    if is_awkward && rows >= wanted_lanes(caps) { LEAST_KEYS_OF_AWKWARD_PARTS } else { LEAST_KEYS_OF_PARTS }
 }
 
 /// Whether lane rows takes a problem on a row for small ones.

@@ -148,21 +148,33 @@ fn path_auto_takes_matrices_where_they_pay() {
     assert!(f16((2048, 128), &devices::h100()).starts_with("fragment_"));
     assert!(f16((2048, 77), &devices::h100()).starts_with("fragment_"));
     assert!(f16((2048, 128), &out_of_reach).starts_with("matrix_"));
-    // In float32, wider heads, for whose three products keys must be more, have a bound.
-    for (kv_len, head_size, lane) in [
-        (77, 40, "fragment"),
-        (77, 48, "fragment"),
-        (77, 49, "rows"),
-        (79, 72, "rows"),
-        (80, 49, "fragment"),
-        (80, 72, "fragment"),
+    // In float32, wider heads, for whose three products keys must be more, have a bound; of some it is another where rows fill a device.
+    for (q_len, kv_len, head_size, bound) in [
+        (2048, 77, 40, None),
+        (2048, 77, 48, None),
+        (2048, 77, 52, Some(80)),
+        (2047, 79, 72, Some(80)),
+        (2047, 80, 72, None),
+        (2048, 80, 49, Some(128)),
+        (2048, 80, 52, None),
+        (2048, 80, 64, None),
+        (2048, 127, 65, Some(128)),
+        (2048, 127, 80, Some(128)),
+        (2048, 127, 84, None),
+        (2048, 127, 127, Some(128)),
+        (2048, 128, 72, None),
     ] {
-        let shape = Shape { q_len: 2048, kv_len, head_size, v_head_size: head_size, ..Shape::default() };
+        let shape = Shape { num_heads: 16, q_len, kv_len, head_size, v_head_size: head_size, ..Shape::default() };
         let options = PlanOptions { path: PathChoice::Auto, ..PlanOptions::default() };
         let decision = plan(&problem(shape), &devices::h100(), &options).unwrap().decision;
-        assert!(decision.starts_with(lane), "heads of {head_size} over {kv_len} keys: {decision}");
-        let reason = "; float32 heads over 48 stay off matrices below 80 keys";
-        assert_eq!(decision.contains(reason), lane == "rows", "{decision}");
+        let reason =
+            format!("; float32 heads of {head_size} stay off matrices below {} keys", bound.unwrap_or_default());
+        assert_eq!(
+            decision.starts_with("rows"),
+            bound.is_some(),
+            "heads of {head_size} over {kv_len} keys: {decision}"
+        );
+        assert_eq!(decision.contains(&reason), bound.is_some(), "{decision}");
     }
     for (dtype, head_size, lane) in [
         (DType::F32, 3, "fragment"),
