@@ -139,7 +139,8 @@ pub fn workgroup_memory(lane: Lane, row: &TuningRow, problem: &AttentionProblem)
         // Two tiles, and what the plain loop found.
         Lane::Rows => 8 + 2 * tile * 4 * row.tile_element(adds_bias(problem)),
         Lane::Apple => 2 * tile * 4 * row.tile_element(adds_bias(problem)),
-        Lane::Short => row.workgroup_size / row.lanes * row.rows * (8 + row.columns4() * 16),
+        // What groups found of each row, and how many workgroups of its splits are done.
+        Lane::Short => 4 + row.workgroup_size / row.lanes * row.rows * (8 + row.columns4() * 16),
         Lane::Wide => 64 * 4,
         Lane::Fragment => fragment_memory(row),
         Lane::Matrix => matrix_memory(row),
