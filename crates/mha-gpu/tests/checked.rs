@@ -146,6 +146,21 @@ fn around(gpu: &Gpu, dtype: DType) -> Result<(), String> {
                 .take(result.map(|plan| seen.extend(plan.steps.iter().map(|step| step.blueprint.kernel.info().name))));
         }
     }
+    // Key splits are merged by a kernel of their own where they are more than a workgroup of the lane has groups.
+    for row in rows(Lane::Short, dtype).into_iter().filter_map(|(row, _)| row) {
+        let groups = row.workgroup_size / row.lanes;
+        let past = Past::Growing { len: groups * groups * 4 };
+        let problem = AttentionProblem { past, kv_len: 8, ..full(dtype, 8, Lane::Short) };
+        let case = Case::new(problem, 2);
+        let row = TuningRow { splits: Some(groups + 1), ..row };
+        let options = PlanOptions { lane: Some(Lane::Short), row: Some(row), ..PlanOptions::default() };
+        if mha_plan::plan(&case.problem, gpu.caps(), &options).is_ok() {
+            let result = check_on(gpu, gpu.caps(), &case, &options);
+            failures
+                .take(result.map(|plan| seen.extend(plan.steps.iter().map(|step| step.blueprint.kernel.info().name))));
+            break;
+        }
+    }
     failures.done()?;
     let around = |name: &str| {
         ["combine", "present", "scores"].iter().any(|f| name.starts_with(&format!("{f}_{}", dtype.name())))

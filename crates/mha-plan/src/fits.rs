@@ -48,7 +48,9 @@ pub(crate) fn fits(lane: Lane, row: &TuningRow, problem: &AttentionProblem, caps
         let subgroups = row.workgroup_size / row.lanes;
         return Err(format!("tile {} has room for the queries of {held} subgroups, got {subgroups}", row.tile));
     }
-    let memory = workgroup_memory(lane, row, problem);
+    // Where key splits are merged, how many of their workgroups are done.
+    let of_merges = if lane == Lane::Short { 4 } else { 0 };
+    let memory = workgroup_memory(lane, row, problem) + of_merges;
     if memory > caps.max_workgroup_memory {
         return Err(format!("{memory} bytes of workgroup memory are needed, got {}", caps.max_workgroup_memory));
     }
@@ -132,15 +134,14 @@ fn fragment_memory(row: &TuningRow) -> u32 {
     subgroups * tile.side * tile.side * 4 + (keys + values) * 2 + 16
 }
 
-/// Bytes of workgroup memory that a lane's workgroup takes at a tuning row.
+/// Bytes of workgroup memory that a lane's workgroup takes at a tuning row, where it merges no key splits.
 pub fn workgroup_memory(lane: Lane, row: &TuningRow, problem: &AttentionProblem) -> u32 {
     let tile = row.key_tile * row.columns4();
     match lane {
         // Two tiles, and what the plain loop found.
         Lane::Rows => 8 + 2 * tile * 4 * row.tile_element(adds_bias(problem)),
         Lane::Apple => 2 * tile * 4 * row.tile_element(adds_bias(problem)),
-        // What groups found of each row, and how many workgroups of its splits are done.
-        Lane::Short => 4 + row.workgroup_size / row.lanes * row.rows * (8 + row.columns4() * 16),
+        Lane::Short => row.workgroup_size / row.lanes * row.rows * (8 + row.columns4() * 16),
         Lane::Wide => 64 * 4,
         Lane::Fragment => fragment_memory(row),
         Lane::Matrix => matrix_memory(row),

@@ -364,14 +364,25 @@ pub(crate) fn lane_choice(
     let tile = if adds_bias(problem) { row.tile.trim_end_matches('h') } else { &row.tile };
     let kernel = format!("{}_{dtype}_{access}_l{}_{tile}", lane.name(), row.lanes);
     let why = if reason.is_empty() { why } else { format!("{why}; {reason}") };
+    let kernel = named(&kernel)?;
+    check_buffers(kernel, caps)?;
     Ok(Choice {
         lane,
-        kernel: named(&kernel)?,
+        kernel,
         workgroup_size: row.workgroup_size,
         splits: row.splits.unwrap_or_else(|| splits(lane, problem, row, caps).0),
         why: format!("{why}; {} row {} lanes x {} keys {}", table.name, row.lanes, row.tile, row.key_tile),
         row: Some(row.clone()),
     })
+}
+
+/// Whether a device binds as many buffers as a kernel declares.
+pub(crate) fn check_buffers(kernel: KernelId, caps: &DeviceCaps) -> Result<(), Refusal> {
+    let (storage, most) = (kernel.info().bindings.len(), caps.max_storage_buffers);
+    if storage > most as usize {
+        return Err(Refusal::new(format!("a kernel with {storage} storage buffers is needed, got {most} at most")));
+    }
+    Ok(())
 }
 
 /// A lane's tuning rows for a device, and why those.

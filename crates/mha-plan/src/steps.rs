@@ -10,7 +10,7 @@ use crate::cells::{Axis, Cell, divide};
 use crate::plan::{Binding, Copied, Plan, Step, Tensor};
 use crate::presents;
 use crate::refusal::Refusal;
-use crate::select::{Choice, Lane, Presents, access};
+use crate::select::{Choice, Lane, Presents, access, check_buffers};
 use crate::turns;
 use crate::views::{Rows, View, Views, tensor_bytes};
 
@@ -306,11 +306,7 @@ impl Builder<'_> {
     }
 
     fn attention(&mut self, choice: &Choice) -> Result<(), Refusal> {
-        let storage = choice.kernel.info().bindings.len() as u32;
-        if storage > self.caps.max_storage_buffers {
-            let most = self.caps.max_storage_buffers;
-            return Err(Refusal::new(format!("a kernel with {storage} storage buffers is needed, got {most} at most")));
-        }
+        check_buffers(choice.kernel, self.caps)?;
         let mut views = self.inputs();
         views.push(self.views.output());
         let grid = |cell: &Cell, splits: u32| grid_of(choice, self.problem, cell, splits);

@@ -227,3 +227,15 @@ fn few_rows_over_few_keys_get_groups_of_their_own() {
     assert_eq!(tile(128, 128, 300, &devices::h100()).0, four);
     assert_eq!(tile(64, 64, 16, &devices::lavapipe()).0, four);
 }
+
+#[test]
+fn where_there_are_few_buffers_short_queries_have_lane_wide() {
+    let lane = |max_storage_buffers| {
+        let caps = DeviceCaps { max_storage_buffers, ..devices::h100() };
+        let plan = plan(&problem(Shape { q_len: 1, ..Shape::default() }), &caps, &PlanOptions::default());
+        plan.map(|plan| plan.decision.split('_').next().unwrap().to_owned()).map_err(|refusal| refusal.to_string())
+    };
+    assert_eq!(lane(13), Ok("short".to_owned()));
+    assert_eq!(lane(12), Ok("wide".to_owned()));
+    assert!(lane(11).unwrap_err().contains("12 storage buffers"), "{:?}", lane(11));
+}
