@@ -118,9 +118,9 @@ def sessions(chosen, kind, dtype, first):
     import onnxruntime as ort
     import problems
 
-    def make(route):
+    def make(route, level=ERROR):
         options = ort.SessionOptions()
-        options.log_severity_level = ERROR if route is None else INFO
+        options.log_severity_level = level
         options.intra_op_num_threads = chosen.threads
         if route:
             options.register_custom_ops_library(str(chosen.plugin_file.resolve()))
@@ -128,13 +128,14 @@ def sessions(chosen, kind, dtype, first):
                 options.add_session_config_entry(problems.PREFIX + key, value)
         return ort.InferenceSession(problems.model(kind, dtype), options, providers=["CPUExecutionProvider"])
 
+    # Which device that is one more says, so that those that are timed log alike.
     with log() as text:
-        names = list(WAYS)
-        made = {name: make(WAYS[name]) for name in names[first:] + names[:first]}
+        make("gpu", INFO)
         device = re.search(r"MultiHeadAttention node '.*' runs path \w+ on ([^\n\x1b]*)", text())
         if not device:
             raise SystemExit(f"error: the library takes the node on a GPU, got: {text().strip()[-500:]}")
-    return made, device[1]
+    names = list(WAYS)
+    return {name: make(WAYS[name]) for name in names[first:] + names[:first]}, device[1]
 
 
 def waiter(plugin_file):
