@@ -212,7 +212,8 @@ fn prepare<'a>(
     loop {
         let plan = plan(gpu, &problem, usual).ok_or(Undecided::NoChoice)?;
         let half = samples::halved(&problem, gpu.caps());
-        let bytes: u64 = plan.tensors.iter().map(|(_, bytes)| bytes).chain(&plan.scratch).sum();
+        let own = plan.scratch.iter().chain([&plan.exchange]);
+        let bytes: u64 = plan.tensors.iter().map(|(_, bytes)| bytes).chain(own).sum();
         if bytes <= effort.bytes {
             let inputs = samples::inputs(&problem, &plan);
             let inputs: Vec<(Tensor, &[u8])> = inputs.iter().map(|(tensor, data)| (*tensor, data.as_slice())).collect();
