@@ -302,7 +302,7 @@ def test_every_session_has_the_threads_that_are_asked_for():
 def test_a_sweep_goes_on_where_it_ended(tmp_path):
     data = tmp_path / "route-x.json"
     options = ["--name", "x", "--out", tmp_path, "--library", find_library(), "--dtypes", "f16", "--sets", 3]
-    of_self = ["--kinds", "self", "--largest", 1]
+    of_self = ["--kinds", "self", "--sizes", 3]
     assert run(*options, *of_self, "--max-seconds", "0.000001").returncode == 0
     left_out = json.loads(data.read_text())
     assert [r["left_out"] for r in left_out["rows"]] == ["no time was left"]
@@ -313,7 +313,7 @@ def test_a_sweep_goes_on_where_it_ended(tmp_path):
         ("self", True), ("decode", False)]
     assert run(*options, *of_self, "--resume", "--note", "A quiet day.", "--max-seconds", 30).returncode == 0
     whole = json.loads(data.read_text())
-    assert [(r["kind"], "left_out" in r) for r in whole["rows"]] == [("self", False), ("decode", False)]
+    assert [(r["kind"], r["size"], "left_out" in r) for r in whole["rows"]] == [("self", 3, False), ("decode", 1, False)]
     assert (resumed["note"], whole["note"]) == ("", "A quiet day.")
     # What is there is not measured again, and every command that made the table is told.
     assert whole["rows"][1] == resumed["rows"][1] and whole["seconds"] > resumed["seconds"]
@@ -338,6 +338,8 @@ def test_a_sweep_goes_on_where_it_ended(tmp_path):
     (["--resume", "--render"], "argument --render: not allowed with argument --resume"),
     (["--resume"], "--resume takes the name of a sweep in"),
     (["--largest", "0"], "--largest takes 1 or more, got 0"),
+    (["--sizes", "4,0"], "--sizes takes numbers of 1 or more, got 4,0"),
+    (["--sizes", "4,"], "--sizes takes numbers of 1 or more, got 4,"),
     (["--library", "nothing.so"], "--library takes a file that exists, got nothing.so: cargo build --release makes it"),
     (["--render"], "--render takes the name of a sweep in"),
 ])

@@ -49,6 +49,7 @@ def arguments():
     options.add_argument("--kinds", default="self,decode")
     options.add_argument("--dtypes", default="f32,f16")
     options.add_argument("--largest", type=int, default=4096, help="length or cache")
+    options.add_argument("--sizes", default="", help="lengths or caches, 4,32 say, in place of all powers of two up to --largest")
     options.add_argument("--max-seconds", type=float, default=1500, help="for all; sizes that would take longer are left out")
     options.add_argument("--sets", type=int, default=4, help="of sessions, made anew for each, that every size gets; what time is left "
                          "goes to more of them where those decide nothing")
@@ -67,6 +68,8 @@ def checked(options, words=None):
         (set(chosen.dtypes.split(",")) <= {"f32", "f16"}, f"--dtypes takes f32, f16, got {chosen.dtypes}"),
         (set(chosen.kinds.split(",")) <= {"self", "decode"}, f"--kinds takes self, decode, got {chosen.kinds}"),
         (chosen.largest >= 1, f"--largest takes 1 or more, got {chosen.largest}"),
+        (all(size.isdecimal() and int(size) for size in chosen.sizes.split(",") if chosen.sizes),
+         f"--sizes takes numbers of 1 or more, got {chosen.sizes}"),
         (chosen.sets >= rounds.LEAST_SETS, f"--sets takes {rounds.LEAST_SETS} or more, got {chosen.sets}"),
         (chosen.threads >= 0, f"--threads takes 0 or more, got {chosen.threads}"),
         (chosen.max_seconds > 0, f"--max-seconds takes more than 0, got {chosen.max_seconds:g}"),
@@ -186,7 +189,8 @@ def measured(chosen, known):
 
     deadline = time.monotonic() + chosen.max_seconds
     chains = [(kind, dtype) for kind in problems.KINDS if kind.name in chosen.kinds.split(",") for dtype in chosen.dtypes.split(",")]
-    cells = {(kind.name, dtype, size): (kind, dtype, size) for size in problems.sizes(chosen.largest) for kind, dtype in chains}
+    sizes = sorted({int(size) for size in chosen.sizes.split(",")}) if chosen.sizes else problems.sizes(chosen.largest)
+    cells = {(kind.name, dtype, size): (kind, dtype, size) for size in sizes for kind, dtype in chains}
     rows = dict(known)
 
     def add(name, count):
