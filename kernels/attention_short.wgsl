@@ -2,7 +2,7 @@
 // memory is asked for unbroken ranges, and for many at a time. Keys are spread over everything there is: over workgroups
 // by key splits, within a workgroup over groups of LANES lanes that take blocks of four keys in turn. A group reads whole
 // rows, the keys and values of a block before it computes anything. The groups' results are merged in workgroup memory,
-// the splits' by the last of their workgroups in the same memory, or, where there are more than groups, by the combine kernel.
+// the splits' by the last of their workgroups in the same memory, or, where that has no room for them, by the combine kernel.
 override WORKGROUP_SIZE: u32;
 // Keys that no row may see need no pass, where their weight is exactly 0.
 override CAUSAL_SKIP: bool;

@@ -42,8 +42,10 @@ fn give_merged(place: ExchangePlace, split: u32, row: u32, column: u32, x: Merge
     give4(column_at(place, split, row, column), place.columns4, x.values);
 }
 
-// Puts what all splits gave of `rows` rows where groups had theirs. There are no more of a row's splits than of its groups, so that
-// each lane takes maximum and sum of one row of a split at the most.
+const_assert ROWS <= LANES;
+
+// Puts what all splits gave of `rows` rows where groups had theirs. There are no more of a row's splits than of its groups, nor of a
+// group's rows than of its lanes, so that each lane takes maximum and sum of one row of a split at the most.
 fn take_splits(place: ExchangePlace, rows: u32, local_index: u32) {
     let has_stats = local_index / ROWS < params.splits && local_index % ROWS < rows;
     let stats = stats_at(place, local_index / ROWS, local_index % ROWS);

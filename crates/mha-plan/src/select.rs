@@ -26,9 +26,9 @@ const LEAST_ROWS_ON_MATRICES: u32 = 32;
 /// be alike until a measurement on the device says otherwise.
 const LEAST_KEYS_OF_PARTS: u32 = 80;
 const NARROW_HEAD: u32 = 48;
-/// The same of rows that fill the device without matrices, of heads that they suit least: 65 to 80 wide, and no multiple of 4, which are
-/// loaded one by one. 2,048 rows of 32 heads of 51, 72 and 80 over 108 keys took 1.02, 0.97 and 1.00 of lane rows' time on an H200 with scores
-/// of deviation 1 and 1.19, 1.20 and 1.23 with scores of 9; over 160 keys 0.89, 0.90 and 0.92, and 1.09, 1.16 and 1.17.
+/// The same of rows that fill the device without matrices, of heads over NARROW_HEAD that they suit least: 65 to 80 wide, and no multiple
+/// of 4, which are loaded one by one. 2,048 rows of 32 heads of 51, 72 and 80 over 108 keys took 1.02, 0.97 and 1.00 of lane rows' time on an
+/// H200 with scores of deviation 1 and 1.19, 1.20 and 1.23 with scores of 9; over 160 keys 0.89, 0.90 and 0.92, and 1.09, 1.16 and 1.17.
 const LEAST_KEYS_OF_AWKWARD_PARTS: u32 = 128;
 const AWKWARD_HEADS: std::ops::RangeInclusive<u32> = 65..=80;
 /// Heads wider than this go to matrices only with so many keys, and products of a row and a key of all heads together: a workgroup's

@@ -338,7 +338,7 @@ impl Builder<'_> {
             return Err(Refusal::new(format!("lane {lane} takes all keys at once, got {total_splits} ranges of keys")));
         }
 
-        let merges = is_split && chunks == 1 && merges_splits(self.problem, choice, splits);
+        let merges = is_split && chunks == 1 && merges_splits(self.problem, choice, splits, self.caps);
         let partial = is_split && !merges;
         let exchange_bytes = |cell: &Cell| exchange_bytes(self.problem, choice, cell, splits);
 
@@ -572,10 +572,13 @@ fn grid_of(choice: &Choice, problem: &AttentionProblem, cell: &Cell, splits: u32
 
 /// Whether lane short merges key splits by the last of their workgroups: where it has room for them, as many as groups, and takes
 /// its lanes no more than four vec4 each. In float16 on an H200, heads of 64 and 4 rows: 16 splits of 2,048 keys, eight vec4 a lane,
-/// 14.6 µs against 13.8 with a merge of its own, 8 splits 13.6; and 26.4 against 28.4 µs for 8 splits of 4,096 keys and one row of
-/// 128, one vec4 a lane.
-fn merges_splits(problem: &AttentionProblem, choice: &Choice, splits: u32) -> bool {
-    let Some(row) = choice.row.as_ref().filter(|_| choice.lane == Lane::Short) else { return false };
+/// 15.9 µs against 13.6 with a merge of its own; 8 splits of 4,096 keys and one row of 128, one vec4 a lane, 27.1 against 28.4.
+///
+/// Not on Metal, where wgpu takes a command buffer that was aborted for one that is done: what that left behind would be the next call's.
+fn merges_splits(problem: &AttentionProblem, choice: &Choice, splits: u32, caps: &DeviceCaps) -> bool {
+    let Some(row) = choice.row.as_ref().filter(|_| choice.lane == Lane::Short && caps.backend != "metal") else {
+        return false;
+    };
     let rows = row.rows.min(problem.q_len);
     let columns4 = u64::from(splits * rows) * u64::from(problem.v_head_size.div_ceil(4));
     splits <= row.workgroup_size / row.lanes && (1..=4 * u64::from(row.workgroup_size)).contains(&columns4)

@@ -151,6 +151,7 @@ fn path_auto_takes_matrices_where_they_pay() {
     // In float32, wider heads, for whose three products keys must be more, have a bound; of some it is another where rows fill a device.
     for (q_len, kv_len, head_size, bound) in [
         (2048, 77, 40, None),
+        (2048, 77, 47, None),
         (2048, 77, 48, None),
         (2048, 77, 52, Some(80)),
         (2047, 79, 72, Some(80)),
