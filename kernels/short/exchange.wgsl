@@ -4,8 +4,7 @@
 // zeros, as it is when it is made.
 @group(0) @binding(13) var<storage, read_write> exchange: array<atomic<u32>>;
 
-// How often a word is looked for that is not there: some ten milliseconds. It was stored before its workgroup was counted, so that it is
-// on its way. Should it never come all the same, the result is NaN, where a loop without end would not return.
+// How often a word is looked for that is not there. It was stored before its workgroup was counted, so that it is on its way. Should it never come all the same, the result is NaN, where a loop without end would not return.
 const LOOKS: u32 = 1u << 13u;
 
 var<workgroup> arrivals: u32;

@@ -338,6 +338,7 @@ def test_a_sweep_goes_on_where_it_ended(tmp_path):
     (["--resume", "--render"], "argument --render: not allowed with argument --resume"),
     (["--resume"], "--resume takes the name of a sweep in"),
     (["--largest", "0"], "--largest takes 1 or more, got 0"),
+    (["--sizes", "4", "--largest", "8"], "argument --largest: not allowed with argument --sizes"),
     (["--sizes", "4,0"], "--sizes takes numbers of 1 or more, got 4,0"),
     (["--sizes", "4,"], "--sizes takes numbers of 1 or more, got 4,"),
     (["--library", "nothing.so"], "--library takes a file that exists, got nothing.so: cargo build --release makes it"),

@@ -48,8 +48,9 @@ def arguments():
     options.add_argument("--adapter", default="auto", help="the session option")
     options.add_argument("--kinds", default="self,decode")
     options.add_argument("--dtypes", default="f32,f16")
-    options.add_argument("--largest", type=int, default=4096, help="length or cache")
-    options.add_argument("--sizes", default="", help="lengths or caches, 4,32 say, in place of all powers of two up to --largest")
+    which = options.add_mutually_exclusive_group()
+    which.add_argument("--largest", type=int, default=4096, help="length or cache")
+    which.add_argument("--sizes", default="", help="lengths or caches, 4,32 say, in place of all powers of two up to --largest")
     options.add_argument("--max-seconds", type=float, default=1500, help="for all; sizes that would take longer are left out")
     options.add_argument("--sets", type=int, default=4, help="of sessions, made anew for each, that every size gets; what time is left "
                          "goes to more of them where those decide nothing")

@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use common::{DTYPES, Failures, LANES, check_on, elements, lane, matrices, run, test};
+use common::{DTYPES, Failures, LANES, check_on, elements, lane, matrices, run, table_rows, test};
 use half::f16;
 use mha_gpu::{Gpu, GpuSettings};
 use mha_kernels::KERNELS;
-use mha_plan::profile::{self, TuningRow};
+use mha_plan::profile::TuningRow;
 use mha_plan::{DeviceCaps, DeviceKind, Lane, PlanOptions};
 use mha_spec::{
     AdapterChoice, AttentionBias, AttentionProblem, DType, PaddingMask, Past, PresentOutputs, ProjectionBias,
@@ -128,10 +128,7 @@ fn rows(choice: Lane, dtype: DType) -> Vec<(Option<TuningRow>, u32)> {
     if choice == Lane::Wide {
         return vec![(None, 72), (None, 320)];
     }
-    let of_lane = |name: &str| name.split('_').next() == Some(choice.name());
-    let tables = profile::TABLES.iter().filter(|(name, _)| of_lane(name));
-    let rows = tables.flat_map(|(_, text)| profile::parse(text).expect("a table of the program parses"));
-    rows.filter(|row| row.dtype == dtype).map(|row| (Some(row.clone()), row.max_head_size)).collect()
+    table_rows(choice, dtype).map(|row| (Some(row.clone()), row.max_head_size)).collect()
 }
 
 /// The kernels around attention: presents, qk in each type it may have, and the merge of key splits.
@@ -147,7 +144,7 @@ fn around(gpu: &Gpu, dtype: DType) -> Result<(), String> {
         }
     }
     // Key splits are merged by a kernel of their own where they are more than a workgroup of the lane has groups.
-    for row in rows(Lane::Short, dtype).into_iter().filter_map(|(row, _)| row) {
+    for row in table_rows(Lane::Short, dtype) {
         let groups = row.workgroup_size / row.lanes;
         let past = Past::Growing { len: groups * groups * 4 };
         let problem = AttentionProblem { past, kv_len: 8, ..full(dtype, 8, Lane::Short) };

@@ -7,28 +7,30 @@ mod common;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use common::{DTYPES, Failures, run, test};
+use common::{DTYPES, Failures, check_on, run, table_rows, test};
 use mha_gpu::{Gpu, GpuSettings, Source};
-use mha_plan::profile::{self, TuningRow};
-use mha_plan::{Lane, Plan, PlanOptions, Tensor};
+use mha_plan::profile::TuningRow;
+use mha_plan::{DeviceCaps, Lane, Plan, PlanOptions, Tensor};
 use mha_spec::{AttentionProblem, DType, PaddingMask, Past};
 use mha_testkit::{Case, Expected, plain};
 
 fn main() -> ExitCode {
     let mut tests = Vec::new();
     for dtype in DTYPES {
-        tests.push(test(format!("every_row_{}", dtype.name()), dtype, move |gpu| every_row(gpu, dtype)));
+        let every_row = test(format!("every_row_{}", dtype.name()), dtype, move |gpu| every_row(gpu, dtype));
+        tests.push(every_row.needing(merges));
         tests.push(test(format!("masked_{}", dtype.name()), dtype, move |gpu| masked(gpu, dtype)));
     }
-    tests.push(test("values_of_all_ones", DType::F32, values_of_all_ones));
+    tests.push(test("not_a_number", DType::F32, not_a_number).needing(merges));
     common::main(GpuSettings::default(), tests)
 }
 
-/// The rows of the lane, which subgroups of some sizes have none of.
-fn rows(dtype: DType) -> Vec<TuningRow> {
-    let tables = profile::TABLES.iter().filter(|(name, _)| name.split('_').next() == Some(Lane::Short.name()));
-    let rows = tables.flat_map(|(_, text)| profile::parse(text).expect("a table of the program parses"));
-    rows.filter(|row| row.dtype == dtype).collect()
+/// Whether a device ever merges splits within a dispatch, which needs the lane's subgroups and buffers, and not to be Metal.
+fn merges(caps: &DeviceCaps) -> Result<(), String> {
+    match caps.backend != "metal" && caps.min_subgroup_size >= 4 && caps.max_storage_buffers >= 13 {
+        true => Ok(()),
+        false => Err(format!("{} merges no splits within a dispatch", caps.name)),
+    }
 }
 
 fn pinned(row: &TuningRow, splits: u32) -> PlanOptions {
@@ -49,34 +51,28 @@ fn dispatches(plan: &Plan, name: &str) -> usize {
     plan.steps.iter().filter(|step| step.blueprint.kernel.info().name.starts_with(name)).count()
 }
 
-/// As [`common::check_on`], three times, of which the bytes are the same.
+/// As [`check_on`], and twice again, with the same bytes.
 fn check(gpu: &Gpu, case: &Case, options: &PlanOptions) -> Result<Plan, String> {
-    let told = |what: &str, plan: &Plan| format!("{what}: {options:?}, {}\n  {:?}", plan.decision, case.problem);
-    let plan = mha_plan::plan(&case.problem, gpu.caps(), options).map_err(|refusal| refusal.to_string())?;
+    let plan = check_on(gpu, gpu.caps(), case, options)?;
     let expected = Expected::of(case);
-    let first = run(gpu, case, &plan, &expected)?;
-    for (tensor, bytes) in &first {
-        expected.check(*tensor, bytes).map_err(|mismatch| told(&mismatch.to_string(), &plan))?;
+    match run(gpu, case, &plan, &expected)? == run(gpu, case, &plan, &expected)? {
+        true => Ok(plan),
+        false => Err(format!("two runs differ: {options:?}, {}\n  {:?}", plan.decision, case.problem)),
     }
-    for _ in 0..2 {
-        if run(gpu, case, &plan, &expected)? != first {
-            return Err(told("another run has another result", &plan));
-        }
-    }
-    Ok(plan)
 }
 
 /// Rows of the narrowest and the widest heads, with few splits, as many as there is room for, and one more, of which the narrow ones by
 /// single columns.
 fn every_row(gpu: &Arc<Gpu>, dtype: DType) -> Result<(), String> {
     let (mut failures, mut merged, mut apart) = (Failures::default(), 0, 0);
-    for row in rows(dtype).into_iter().filter(|row| row.max_head_size != 128) {
+    for row in table_rows(Lane::Short, dtype).filter(|row| row.max_head_size != 128) {
         let room = row.workgroup_size / row.lanes;
         let is_narrow = row.max_head_size == 64;
-        let head_sizes = [(true, row.max_head_size), (is_narrow, 35)];
-        for head_size in head_sizes.into_iter().filter_map(|(tried, head_size)| tried.then_some(head_size)) {
-            for (seed, splits) in [2, room, room + 1].into_iter().take(if is_narrow { 3 } else { 2 }).enumerate() {
-                let case = Case::new(split(&row, splits, head_size), seed as u64);
+        let (head_sizes, numbers): (&[u32], &[u32]) =
+            if is_narrow { (&[64, 35], &[2, room, room + 1]) } else { (&[256], &[2, room]) };
+        for &head_size in head_sizes {
+            for (seed, &splits) in (0..).zip(numbers) {
+                let case = Case::new(split(&row, splits, head_size), seed);
                 let options = pinned(&row, splits);
                 if mha_plan::plan(&case.problem, gpu.caps(), &options).is_err() {
                     // Its groups of lanes are no part of this device's subgroups.
@@ -104,7 +100,7 @@ fn every_row(gpu: &Arc<Gpu>, dtype: DType) -> Result<(), String> {
 /// Splits of which rows see no key, or none of any.
 fn masked(gpu: &Arc<Gpu>, dtype: DType) -> Result<(), String> {
     let mut failures = Failures::default();
-    for row in rows(dtype).iter().filter(|row| row.max_head_size == 64) {
+    for row in table_rows(Lane::Short, dtype).filter(|row| row.max_head_size == 64) {
         let groups = row.workgroup_size / row.lanes;
         let keys = plain(3, 2, row.rows, 3 * groups * 4, 64);
         for problem in [
@@ -113,7 +109,7 @@ fn masked(gpu: &Arc<Gpu>, dtype: DType) -> Result<(), String> {
             AttentionProblem { causal: true, ..keys },
         ] {
             let case = Case::new(AttentionProblem { dtype, ..problem }, 5);
-            let options = pinned(row, 3);
+            let options = pinned(&row, 3);
             if mha_plan::plan(&case.problem, gpu.caps(), &options).is_ok() {
                 failures.take(check(gpu, &case, &options).map(drop));
             }
@@ -122,11 +118,11 @@ fn masked(gpu: &Arc<Gpu>, dtype: DType) -> Result<(), String> {
     failures.done()
 }
 
-/// NaN of all ones is the one number that cannot be exchanged as it is.
-fn values_of_all_ones(gpu: &Arc<Gpu>) -> Result<(), String> {
+/// NaN passes, of all ones too, which is the one number that is not exchanged as it is, and leaves nothing to the next call.
+fn not_a_number(gpu: &Arc<Gpu>) -> Result<(), String> {
     let problem = plain(1, 2, 1, 600, 64);
     let options = |row: &TuningRow| pinned(row, 2);
-    let plans = rows(DType::F32).into_iter().filter(|row| row.max_head_size == 64);
+    let plans = table_rows(Lane::Short, DType::F32).filter(|row| row.max_head_size == 64);
     let plan = plans.filter_map(|row| mha_plan::plan(&problem, gpu.caps(), &options(&row)).ok()).next();
     let plan = plan.ok_or("no row of the lane suits this device")?;
     if dispatches(&plan, "combine_") > 0 {

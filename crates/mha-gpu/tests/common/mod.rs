@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use mha_gpu::{Gpu, GpuSettings, Source};
+use mha_plan::profile::{self, TuningRow};
 use mha_plan::{DeviceCaps, Lane, Plan, PlanOptions, Presents, Tensor};
 use mha_spec::{AdapterChoice, DType, PathChoice};
 use mha_testkit::{Case, Expected};
@@ -118,6 +119,13 @@ fn interleaved(tests: Vec<Test>) -> Vec<Test> {
         all.extend(narrow.pop_front());
     }
     all
+}
+
+/// The rows of a lane's tables of one type.
+pub fn table_rows(lane: Lane, dtype: DType) -> impl Iterator<Item = TuningRow> {
+    let tables = profile::TABLES.iter().filter(move |(name, _)| name.split('_').next() == Some(lane.name()));
+    let rows = tables.flat_map(|(_, text)| profile::parse(text).expect("a table of the program parses"));
+    rows.filter(move |row| row.dtype == dtype)
 }
 
 /// Options that pin a path.
