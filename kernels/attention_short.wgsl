@@ -114,6 +114,11 @@ fn with_value_bias(x: Piece, t: u32, part: u32) -> Piece {
     return x;
 }
 
+// The keys that a group takes in the turn that begins at t0.
+fn own_block(t0: u32, group: u32) -> vec4<u32> {
+    return vec4<u32>(t0 + group * 4u) + vec4<u32>(0u, 1u, 2u, 3u);
+}
+
 fn group_row(row: u32, group: u32) -> u32 {
     return row * GROUPS + group;
 }
@@ -134,6 +139,7 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
     head = n;
     lane_of_group = lane;
 
+    var next = first_keys(t_begin, t_end, group);
     let q = load_queries(first, rows_end, score_factor());
     var o = RowSlices();
     var reference = same_numbers(LOWEST);
@@ -142,10 +148,11 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
     // Every group makes the same number of turns, so that its lanes stay together for the exchange. Keys from t_end on are
     // read as the last one before it, and weigh nothing.
     for (var t0 = t_begin; t0 < t_end; t0 += GROUPS * 4u) {
-        let t = vec4<u32>(t0 + group * 4u) + vec4<u32>(0u, 1u, 2u, 3u);
+        let t = own_block(t0, group);
         let at = min(t, vec4<u32>(t_end - 1u));
-        let k = Block(key_slice(at.x), key_slice(at.y), key_slice(at.z), key_slice(at.w), at);
+        let k = Block(turn_key(next.k0, at.x), turn_key(next.k1, at.y), turn_key(next.k2, at.z), turn_key(next.k3, at.w), at);
         let v = Block(value_slice(at.x), value_slice(at.y), value_slice(at.z), value_slice(at.w), at);
+        next = later_keys(t, t_end);
 
         let own = t.x + (lane & 3u);
         let counts = own < t_end && is_held(b, min(own, t_end - 1u));

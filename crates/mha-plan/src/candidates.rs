@@ -49,7 +49,7 @@ impl Candidate {
         };
         let tables: &[&Profile] = match lane {
             Lane::Apple => &[&profile::APPLE_M1, &profile::APPLE_M3, &profile::APPLE_WIDE],
-            Lane::Short => &[&profile::SHORT],
+            Lane::Short => &[&profile::SHORT, &profile::SHORT_DISCRETE],
             Lane::Fragment => &[&profile::FRAGMENT],
             Lane::Matrix => &[&profile::MATRIX],
             Lane::Rows => &[&profile::ROWS, &profile::ROWS_SOFTWARE],

@@ -3,7 +3,7 @@
 use mha_spec::{AttentionProblem, DType};
 
 use crate::caps::{CoopMatrix, DeviceCaps};
-use crate::profile::TuningRow;
+use crate::profile::{SHORT_KEYS, TuningRow};
 use crate::select::{Lane, adds_bias};
 
 /// Keys of which lane rows takes a whole number: two blocks of four at a turn, and as many for a row's first reference.
@@ -34,7 +34,7 @@ pub(crate) fn fits(lane: Lane, row: &TuningRow, problem: &AttentionProblem, caps
         return Err(format!("lane rows takes tiles of a multiple of {ROWS_KEYS} keys, got {}", row.key_tile));
     }
     // The short-query lane counts keys in 32 bits, to as much as two turns past the last.
-    let most = u32::MAX - 2 * row.workgroup_size / row.lanes * 4;
+    let most = u32::MAX - 2 * row.short_turn();
     if lane == Lane::Short && problem.total_len() > most {
         return Err(format!("lane short takes {most} keys at most, got {}", problem.total_len()));
     }
@@ -60,9 +60,11 @@ pub(crate) fn fits(lane: Lane, row: &TuningRow, problem: &AttentionProblem, caps
 /// Pieces of keys that each lane of a row loads ahead, and those that a tile of keys takes; None where it loads none ahead.
 fn loads_ahead(lane: Lane, row: &TuningRow) -> Option<(u32, u32)> {
     let ahead = row.ahead();
-    let packs = lane.on_matrices() && row.dtype == DType::F16;
+    let packs = (lane.on_matrices() || lane == Lane::Short) && row.dtype == DType::F16;
     let columns = row.columns4() / if packs { 2 } else { 1 };
-    let loads = if lane.on_matrices() {
+    let loads = if lane == Lane::Short {
+        (SHORT_KEYS * columns).div_ceil(row.lanes)
+    } else if lane.on_matrices() {
         // Whole rows at a time; a workgroup smaller than a row has none.
         match row.workgroup_size / columns {
             0 => u32::MAX,

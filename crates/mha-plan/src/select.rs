@@ -389,6 +389,7 @@ pub(crate) fn check_buffers(kernel: KernelId, caps: &DeviceCaps) -> Result<(), R
 pub(crate) fn table(lane: Lane, caps: &DeviceCaps) -> (&'static Profile, String) {
     match lane {
         Lane::Apple => profile::apple(caps),
+        Lane::Short if caps.kind == DeviceKind::Discrete => (&*profile::SHORT_DISCRETE, String::new()),
         Lane::Short => (&*profile::SHORT, String::new()),
         Lane::Fragment => (&*profile::FRAGMENT, String::new()),
         Lane::Matrix => (&*profile::MATRIX, String::new()),
@@ -475,7 +476,7 @@ pub(crate) fn splits(lane: Lane, problem: &AttentionProblem, row: &TuningRow, ca
             let row_blocks = u64::from(problem.q_len.div_ceil(row.rows));
             let workgroups = u64::from(problem.batch) * u64::from(problem.num_heads) * row_blocks;
             let times = if row.rows == 1 { 2 } else { 1 };
-            (workgroups, times * wanted_lanes(caps), 2 * row.workgroup_size / row.lanes * 4)
+            (workgroups, times * wanted_lanes(caps), 2 * row.short_turn())
         }
         // Measured on an H100: 132 workgroups of 128 lanes gain from two splits in f32, 160 lose in either type.
         Lane::Fragment | Lane::Matrix => {

@@ -326,7 +326,7 @@ impl Builder<'_> {
         let wanted = choice.splits.div_ceil(chunks).max(chunk.div_ceil(most_keys));
         let per_chunk = wanted.clamp(1, self.caps.max_workgroups);
         let turn = choice.row.as_ref().map_or(choice.workgroup_size, |row| match choice.lane {
-            Lane::Short => row.workgroup_size / row.lanes * 4,
+            Lane::Short => row.short_turn(),
             _ => row.key_tile.max(1),
         });
         let keys_per_split = chunk.div_ceil(per_chunk).next_multiple_of(turn).min(chunk).min(most_keys);

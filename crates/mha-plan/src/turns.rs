@@ -40,7 +40,7 @@ fn tile_turns(choice: &Choice, problem: &AttentionProblem) -> (u32, u32) {
     match (&choice.row, choice.lane) {
         // The keys of a tile twice, and the columns of each lane's key.
         (None, _) => (choice.workgroup_size, 1 + columns4(problem.head_size) + 2 * choice.workgroup_size),
-        (Some(row), Lane::Short) => (row.workgroup_size / row.lanes * 4, 1),
+        (Some(row), Lane::Short) => (row.short_turn(), 1),
         // The columns of each key twice, and of some besides.
         (Some(_), Lane::SeedBefore | Lane::SeedAfter) => (1, 4 + 3 * columns4(problem.head_size)),
         // Where each tile's rows have to be weighed again, and O be scaled.

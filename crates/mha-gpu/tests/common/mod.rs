@@ -4,7 +4,7 @@
 //! set it fails instead.
 #![allow(dead_code)] // each test file uses a part
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -121,11 +121,12 @@ fn interleaved(tests: Vec<Test>) -> Vec<Test> {
     all
 }
 
-/// The rows of a lane's tables of one type.
+/// The rows of a lane's tables of one type, those that are in several once.
 pub fn table_rows(lane: Lane, dtype: DType) -> impl Iterator<Item = TuningRow> {
     let tables = profile::TABLES.iter().filter(move |(name, _)| name.split('_').next() == Some(lane.name()));
     let rows = tables.flat_map(|(_, text)| profile::parse(text).expect("a table of the program parses"));
-    rows.filter(move |row| row.dtype == dtype)
+    let mut seen = HashSet::new();
+    rows.filter(move |row| row.dtype == dtype && seen.insert(row.clone()))
 }
 
 /// Options that pin a path.

@@ -8,6 +8,9 @@ use mha_spec::DType;
 
 use crate::caps::{DeviceCaps, DeviceKind};
 
+/// Keys of a block of lane short, one for each lane of a quad.
+pub(crate) const SHORT_KEYS: u32 = 4;
+
 /// A row of a tuning table.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TuningRow {
@@ -17,8 +20,8 @@ pub struct TuningRow {
     pub max_head_size: u32,
     /// Lanes that share a group of query rows.
     pub lanes: u32,
-    /// Register tile, `r<rows>s<vec4 columns of a lane>`, then `a<vec4 loaded ahead>` where the lane loads ahead, and `h`
-    /// where its tiles in workgroup memory hold float16; on matrices,
+    /// Register tile, `r<rows>s<vec4 columns of a lane>`, then `a<vec4 loaded ahead>` where the lane loads ahead (in lane short
+    /// pieces of 16 bytes, of keys alone), and `h` where its tiles in workgroup memory hold float16; on matrices,
     /// `m<side>r<row blocks>c<column blocks>k<key blocks>a<pieces of 16 bytes loaded ahead>`.
     pub tile: String,
     /// Query rows of a group of lanes.
@@ -66,7 +69,12 @@ impl TuningRow {
         if self.tile.ends_with('h') && !adds_bias { 2 } else { 4 }
     }
 
-    /// Pieces of 16 bytes of keys, and of values, that each lane loads ahead; 0 where it loads none.
+    /// Keys that a workgroup of lane short takes in each turn of its loop: a block for each group of lanes.
+    pub(crate) fn short_turn(&self) -> u32 {
+        self.workgroup_size / self.lanes * SHORT_KEYS
+    }
+
+    /// Pieces of 16 bytes of keys, and but in lane short of values, that each lane loads ahead; 0 where it loads none.
     pub(crate) fn ahead(&self) -> u32 {
         tile_numbers(&self.tile).map_or(0, |[.., ahead]| ahead)
     }
@@ -209,6 +217,8 @@ tables! {
     ROWS_SOFTWARE = "rows_software";
     /// The short-query lane.
     SHORT = "short";
+    /// The short-query lane on discrete GPUs.
+    SHORT_DISCRETE = "short_discrete";
     /// The Apple lane on M1 and M2, and on what is neither an Apple GPU nor a discrete one.
     APPLE_M1 = "apple_m1";
     /// The Apple lane on M3 and later.
