@@ -78,9 +78,12 @@ def test_off_says_nothing(library):
     assert not rows(calls(library, "baseline", "off").stderr)
 
 
-@pytest.mark.parametrize("where", ["a directory", "nowhere"])
+@pytest.mark.parametrize("where", ["a directory", "nowhere", "another file"])
 def test_a_trace_that_cannot_be_written_is_refused(where, library, tmp_path):
-    file = tmp_path if where == "a directory" else tmp_path / "missing" / "trace.json"
+    model = tmp_path / "model.onnx"
+    model.write_bytes(b"\x08\x0a")
+    file = {"a directory": tmp_path, "nowhere": tmp_path / "missing" / "trace.json", "another file": model}[where]
     done = calls(library, "baseline", file)
     assert done.returncode != 0
     assert f"'custom_op.MultiHeadAttention.profile' accepts `off`, `summary`, a path that can be written; got '{file}'" in done.stderr
+    assert model.read_bytes() == b"\x08\x0a" and [p.name for p in tmp_path.iterdir()] == [model.name]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{self, ThreadId};
@@ -14,6 +14,8 @@ use super::Call;
 
 /// The track of the GPU; those of host threads follow.
 const GPU_TRACK: usize = 0;
+/// What every trace begins with.
+const HEAD: &str = "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n";
 
 /// Events of a session's calls. They are written to a file beside the one asked for, which takes its name when the trace
 /// is dropped: under that name a trace is whole.
@@ -30,20 +32,26 @@ pub(super) struct Trace {
 }
 
 impl Trace {
+    /// Begins a trace that will replace an earlier one at `path`, if there is one, but nothing else.
     pub(super) fn create(path: &Path) -> io::Result<Trace> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let refuse = |kind, why: &str| Err(io::Error::new(kind, why));
-        let Some(name) = path.file_name() else {
+        let ends_as_directory =
+            path.as_os_str().as_encoded_bytes().last().is_some_and(|&byte| std::path::is_separator(byte.into()));
+        let Some(name) = path.file_name().filter(|_| !ends_as_directory) else {
             return refuse(io::ErrorKind::InvalidInput, "it has no file name");
         };
         if path.is_dir() {
             return refuse(io::ErrorKind::IsADirectory, "it is a directory");
         }
+        if !is_free(path)? {
+            return refuse(io::ErrorKind::AlreadyExists, "there is something else than a trace");
+        }
         let mut partial = name.to_owned();
         partial.push(format!(".{}-{}.partial", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
         let partial = path.with_file_name(partial);
         let mut file = BufWriter::new(File::create_new(&partial)?);
-        write!(file, "{{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n{}", name_of_track(GPU_TRACK, "GPU"))?;
+        write!(file, "{HEAD}{}", name_of_track(GPU_TRACK, "GPU"))?;
         let (path, origin, threads) = (path.to_owned(), Instant::now(), HashMap::new());
         Ok(Trace { path, partial, file, origin, threads, failed: None })
     }
@@ -114,6 +122,19 @@ impl Trace {
     }
 }
 
+/// Whether a trace may take this name: nothing has it, or an empty file, or an earlier trace.
+fn is_free(path: &Path) -> io::Result<bool> {
+    match path.metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(error),
+        Ok(found) if !found.is_file() => return Ok(false),
+        Ok(_) => {}
+    }
+    let mut begin = Vec::new();
+    File::open(path)?.take(HEAD.len() as u64).read_to_end(&mut begin)?;
+    Ok(begin.is_empty() || begin == HEAD.as_bytes())
+}
+
 fn name_of_track(track: usize, name: &str) -> Value {
     json!({ "name": "thread_name", "ph": "M", "pid": 1, "tid": track, "args": { "name": name } })
 }
@@ -171,5 +192,26 @@ mod tests {
     fn what_is_no_file_is_refused() {
         assert!(Trace::create(&std::env::temp_dir()).is_err());
         assert!(Trace::create(Path::new("/nonexistent/t.json")).is_err());
+        assert!(Trace::create(&std::env::temp_dir().join("t.json/")).is_err());
+    }
+
+    #[test]
+    fn a_trace_replaces_nothing_but_a_trace() {
+        let directory = std::env::temp_dir().join(format!("ort-webgpu-attention-replaced-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let path = directory.join("t.json");
+        drop(Trace::create(&path).unwrap());
+        let trace = fs::read(&path).unwrap();
+        for (before, is_replaced) in
+            [(&trace[..], true), (b"", true), (b"{}", false), (&trace[..HEAD.len() - 1], false), (b"\x08\x0a", false)]
+        {
+            fs::write(&path, before).unwrap();
+            let made = Trace::create(&path).map(drop).map_err(|error| error.kind());
+            let expected = if is_replaced { Ok(()) } else { Err(io::ErrorKind::AlreadyExists) };
+            assert_eq!(made, expected, "{before:?}");
+            assert_eq!(fs::read(&path).unwrap() == trace, is_replaced, "{before:?}");
+            assert_eq!(fs::read_dir(&directory).unwrap().count(), 1, "{before:?}");
+        }
+        fs::remove_dir_all(&directory).unwrap();
     }
 }
