@@ -264,8 +264,8 @@ def bad_command_lines(folder):
         ([*plain, "--library", folder / "plain.onnx"], "the library is a build of ort-webgpu-attention, got '"),
         ([*plain, "--library", OTHER_LIBRARY], "it lacks functions of this version"),
         ([*plain, "--adapter", "no such GPU"], "the library needs an adapter: no usable graphics adapter whose name contains"),
-        ([*plain, "--json", "absent/result.json"], "`absent/result.json` is in no folder"),
-        ([*plain, "--json", "."], "a file to write is expected, got `.`"),
+        ([*plain, "--json", "absent/result.json"], "--json takes a file to write, got `absent/result.json` in no folder: "),
+        ([*plain, "--json", "."], "--json takes a file to write, got `.`, which is none: name another"),
         ([*plain, "--json", "plain.onnx"], "a file to write is none that is read, got `plain.onnx`"),
         ([*plain, "--input", "right.npy", "--json", "./right.npy"], "a file to write is none that is read, got `./right.npy`"),
     ]

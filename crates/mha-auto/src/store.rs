@@ -22,6 +22,11 @@ const FORMAT: u32 = 2;
 const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 /// A larger file is none of ours.
 const MOST_BYTES: u64 = 16 << 20;
+/// No launch that is measured takes longer: a day.
+const MOST_TIME: Duration = Duration::from_secs(24 * 60 * 60);
+/// A choice takes at most this many times what the baseline takes. It may take somewhat longer, as what the tables choose stays unless
+/// another is clearly faster; more is a disturbance, or nothing that was measured.
+const MOST_SLOWER: u32 = 2;
 
 /// Why the file of choices can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -127,12 +132,12 @@ impl Store {
         &self.file
     }
 
-    /// Whether the file, if there is one, can be used.
+    /// How many choices the file holds; none where there is no file.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub fn check(&self) -> Result<(), StoreError> {
-        self.load().map(drop)
+    /// [`StoreError`] where the file can't be used.
+    pub fn count(&self) -> Result<usize, StoreError> {
+        Ok(self.load()?.values().flatten().count())
     }
 
     /// The choices kept; none where there is no file.
@@ -161,11 +166,12 @@ impl Store {
             return Err(StoreError::Foreign { file: self.name(), theirs, ours });
         }
         let known = |entry: Entry| -> Result<Known, String> {
-            Ok(Known {
+            let known = Known {
                 candidate: Candidate::named(&entry.lane, entry.row.as_deref())?,
                 time: Duration::from_nanos(entry.time),
                 baseline: entry.baseline.map(Duration::from_nanos),
-            })
+            };
+            credible(&known).map(|()| known)
         };
         let entry = |(class, entry): (String, Option<Entry>)| -> Result<(Class, Option<Known>), String> {
             Ok((class.parse()?, entry.map(known).transpose()?))
@@ -174,11 +180,14 @@ impl Store {
     }
 
     /// Adds choices to those of the file, in place of earlier ones for the same classes, and gives all that it then holds. A file
-    /// that can't be used is replaced.
+    /// that can't be used is replaced. A choice whose times nobody would believe is left out.
     ///
     /// # Errors
     /// [`StoreError::Io`]; the file is then as it was.
     pub(crate) fn add(&self, new: &Choices) -> Result<Choices, StoreError> {
+        let is_credible = |known: &Option<Known>| known.as_ref().is_none_or(|known| credible(known).is_ok());
+        let new: Choices =
+            new.iter().filter(|(_, known)| is_credible(known)).map(|(class, known)| (*class, known.clone())).collect();
         let directory = self.file.parent().unwrap_or(Path::new("."));
         let write = || -> io::Result<Choices> {
             fs::create_dir_all(directory)?;
@@ -186,7 +195,7 @@ impl Store {
             let lock = File::create(self.file.with_extension("lock"))?;
             wait_for(&lock)?;
             let mut choices = self.load().unwrap_or_default();
-            extend(&mut choices, new);
+            extend(&mut choices, &new);
             let mut file = tempfile::NamedTempFile::new_in(directory)?;
             file.write_all(self.document(&choices)?.as_bytes())?;
             file.persist(&self.file)?;
@@ -216,6 +225,22 @@ impl Store {
     fn io(&self, action: &'static str, error: io::Error) -> StoreError {
         StoreError::Io { file: self.name(), action, error }
     }
+}
+
+/// Whether times are such as a measurement finds.
+///
+/// # Errors
+/// The rule, and what was received.
+fn credible(known: &Known) -> Result<(), String> {
+    let Known { time, baseline, .. } = known;
+    let is_time = |time: &Duration| !time.is_zero() && *time <= MOST_TIME;
+    if is_time(time) && baseline.is_none_or(|baseline| is_time(&baseline) && *time <= baseline * MOST_SLOWER) {
+        return Ok(());
+    }
+    let against = baseline.map(|baseline| format!(" against {baseline:?}")).unwrap_or_default();
+    Err(format!(
+        "times are above 0, a day at most, and {MOST_SLOWER} times the baseline's at most, got {time:?}{against}"
+    ))
 }
 
 /// Locks a file, unless another process keeps it for longer than writing takes.
@@ -318,6 +343,65 @@ mod tests {
     }
 
     #[test]
+    fn times_that_nobody_measured_are_neither_used_nor_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::new(directory.path(), &identity("1"));
+        let kept = Choices::from([choice(1, 6)]);
+        let second = 1_000_000_000;
+        for (time, baseline, is_credible) in [
+            (5, None, true),
+            (5, Some(6), true),
+            // The tables' choice stays where the baseline is faster by a hair.
+            (second + 1, Some(second), true),
+            (86_400 * second, None, true),
+            (0, None, false),
+            (0, Some(5), false),
+            (5, Some(0), false),
+            (5, Some(2), false),
+            (86_400 * second + 1, None, false),
+            (5, Some(u64::MAX), false),
+            (u64::MAX, Some(u64::MAX), false),
+        ] {
+            let (class, known) = choice(100, time);
+            let known = known.map(|known| Known { baseline: baseline.map(Duration::from_nanos), ..known });
+            let [all, new] = [kept.clone(), Choices::new()].map(|mut choices| {
+                choices.insert(class, known.clone());
+                choices
+            });
+            // With a checksum that is right.
+            fs::create_dir_all(store.file().parent().unwrap()).unwrap();
+            fs::write(store.file(), store.document(&all).unwrap()).unwrap();
+            let loaded = store.load();
+            if is_credible {
+                assert_eq!(loaded.unwrap(), all, "{time} and {baseline:?}");
+            } else {
+                let error = loaded.unwrap_err().to_string();
+                assert!(error.contains("damaged") && error.contains("times are above 0"), "{error}");
+            }
+            // What a measurement itself found is kept on the same terms, so that it does no harm to the rest.
+            fs::write(store.file(), store.document(&kept).unwrap()).unwrap();
+            assert_eq!(
+                store.add(&new).unwrap(),
+                if is_credible { all } else { kept.clone() },
+                "{time} and {baseline:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn choices_are_counted_without_what_is_undecided() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::new(directory.path(), &identity("1"));
+        assert_eq!(store.count().unwrap(), 0, "there is no file");
+        store.add(&Choices::from([(choice(3000, 1).0, None)])).unwrap();
+        assert_eq!(store.count().unwrap(), 0);
+        store.add(&Choices::from([choice(100, 5), choice(1, 6)])).unwrap();
+        assert_eq!(store.count().unwrap(), 2);
+        fs::write(store.file(), b"something else").unwrap();
+        assert!(store.count().is_err());
+    }
+
+    #[test]
     fn what_holds_for_another_driver_is_not_used() {
         let directory = tempfile::tempdir().unwrap();
         let [ours, theirs] = ["1", "2"].map(|driver| Store::new(directory.path(), &identity(driver)));
@@ -366,7 +450,7 @@ mod tests {
                     for round in 0..10_u32 {
                         store
                             .add(&Choices::from([
-                                choice(1 << (thread + 1), round.into()),
+                                choice(1 << (thread + 1), u64::from(round) + 1),
                                 choice(3000 + 1000 * thread, 1),
                             ]))
                             .unwrap();

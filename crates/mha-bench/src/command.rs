@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use mha_auto::{Auto, Store, StoreError};
 use mha_gpu::{Gpu, GpuSettings, Timestamps, platform_cache_directory};
+use mha_kernels::KernelId;
 use mha_spec::{AdapterChoice, DType};
 use serde::Serialize;
 
@@ -50,7 +51,7 @@ pub struct Arguments {
     /// Path `auto` as it is before anything is measured, whatever is kept in the cache directory.
     #[arg(long)]
     unmeasured: bool,
-    /// Where the choices of path `auto` are kept, if not in the platform's cache directory.
+    /// Where the choices of path `auto` are kept that `tune` made, if not in the platform's cache directory.
     #[arg(long, value_name = "DIR", conflicts_with = "unmeasured")]
     cache: Option<PathBuf>,
     /// Tuning rows for a pinned lane, as in its table: `f32 | 64 | 4 | r4s4a2 | 32 | 256`, `;` between rows.
@@ -86,14 +87,15 @@ pub struct Arguments {
 ///
 /// # Errors
 /// One line that says what to type instead, or what failed on the device.
-pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box<dyn std::error::Error>> {
+pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), BenchError> {
     // Before anything is measured.
-    let json = arguments.json.as_deref().map(OutputFile::new).transpose()?;
+    let json = arguments.json.as_deref().map(|path| OutputFile::new("--json", path)).transpose()?;
     if let Some(json) = &json {
         let mut read = arguments.shapes.iter().map(Path::new).chain(arguments.from.as_deref());
         read.try_for_each(|file| json.apart_from(file))?;
     }
-    let plots = arguments.plot.as_deref().map(OutputFolder::new).transpose()?;
+    let plots = arguments.plot.as_deref().map(|path| OutputFolder::new("--plot", path)).transpose()?;
+    arguments.cache.as_deref().map_or(Ok(()), select::cache)?;
     if let Some(directory) = &arguments.first_call {
         return first_call(arguments, directory, json.as_ref(), out);
     }
@@ -115,7 +117,7 @@ fn compare(arguments: &Arguments, out: &mut impl Write) -> Result<Results, Bench
     let effort = Effort { repeats: *repeats, calls: *calls, rounds: (*rounds).min(*repeats) };
     let pipeline_cache = platform_cache_directory();
     let settings = GpuSettings { timestamps: Timestamps::Call, pipeline_cache, ..GpuSettings::default() };
-    let gpu = Gpu::open(&arguments.adapter, &settings)?;
+    let gpu = select::open(&arguments.adapter, &settings)?;
     let auto = path_auto(arguments, &gpu)?;
 
     let mut peak_tflops = BTreeMap::new();
@@ -142,12 +144,9 @@ fn compare(arguments: &Arguments, out: &mut impl Write) -> Result<Results, Bench
                             results.rows.push(row);
                         }
                         Err(why) => {
-                            let why = why.to_string();
-                            let cells = "| | | | | |";
-                            let line =
-                                format!("| {shape} | {dtype} | {deviation} | {subject} | refused: {why} {cells}");
-                            progress.writeln(out, &line)?;
-                            results.refused.push(Refused { shape, dtype, subject, why });
+                            let refused = Refused { shape, dtype, subject, why: why.to_string() };
+                            progress.writeln(out, &refused_row(&refused, deviation))?;
+                            results.refused.push(refused);
                         }
                     }
                 }
@@ -155,6 +154,9 @@ fn compare(arguments: &Arguments, out: &mut impl Write) -> Result<Results, Bench
         }
     }
     progress.finish();
+    if results.rows.iter().any(on_matrices) {
+        writeln!(out, "{ON_MATRICES}")?;
+    }
     // The table says why, but a script looks at the status.
     if let (true, Some(Refused { why, .. })) = (results.rows.is_empty(), results.refused.first()) {
         let hint = "`--subjects paths` takes any shape";
@@ -163,22 +165,36 @@ fn compare(arguments: &Arguments, out: &mut impl Write) -> Result<Results, Bench
     Ok(results)
 }
 
+/// Columns of the table.
+const HEADS: [&str; 11] = [
+    "shape",
+    "dtype",
+    "score deviation",
+    "subject",
+    "GPU ms (10 % to 90 %)",
+    "TFLOP/s",
+    "of f32 FMA peak",
+    "GB/s",
+    "call ms",
+    "largest error",
+    "kernel",
+];
+
+/// What the mark at a share of the peak means.
+const ON_MATRICES: &str = "* on matrices, which do more than the multiply-adds that the peak is of";
+
 fn print_head(results: &Results, out: &mut impl Write) -> std::io::Result<()> {
     let peaks: Vec<String> =
         results.peak_tflops.iter().map(|(dtype, peak)| format!("{} TFLOP/s in {dtype}", rate(*peak))).collect();
-    writeln!(out, "{}\nfused multiply-adds: {}", results.device, peaks.join(", "))?;
-    writeln!(
-        out,
-        "| shape | dtype | score deviation | subject | GPU ms (10 % to 90 %) | TFLOP/s | of f32 peak | GB/s | call ms | \
-         largest error | kernel |\n|---|---|---|---|---|---|---|---|---|---|---|"
-    )
+    writeln!(out, "{}\nfused multiply-adds (FMA) without matrices: {}", results.device, peaks.join(", "))?;
+    writeln!(out, "| {} |\n|{}", HEADS.join(" | "), "---|".repeat(HEADS.len()))
 }
 
 /// Sums and products are float32 in either type, so its peak is what all rates are a share of.
 fn table_row(row: &Measurement, peak: f64) -> String {
     let [low, high] = row.gpu_ms_spread;
     format!(
-        "| {} | {} | {} | {} | {:.3} ({low:.3} to {high:.3}) | {} | {:.0} % | {} | {:.2} | {:.1e} | {} |",
+        "| {} | {} | {} | {} | {:.3} ({low:.3} to {high:.3}) | {} | {:.0} %{} | {} | {:.2} | {:.1e} | {} |",
         row.shape,
         row.dtype,
         row.score_deviation,
@@ -186,11 +202,28 @@ fn table_row(row: &Measurement, peak: f64) -> String {
         row.gpu_ms,
         rate(row.tflops),
         100.0 * row.tflops / peak,
+        if on_matrices(row) { "*" } else { "" },
         rate(row.gigabytes),
         row.call_ms,
         row.largest_error,
-        row.decision.split([',', ':']).next().unwrap_or_default()
+        kernel(row)
     )
+}
+
+fn refused_row(Refused { shape, dtype, subject, why }: &Refused, deviation: f32) -> String {
+    // Five cells are taken.
+    let empty = " |".repeat(HEADS.len() - 5);
+    format!("| {shape} | {dtype} | {deviation} | {subject} | refused: {why} |{empty}")
+}
+
+/// The kernel that answered, with whose name a decision begins.
+fn kernel(row: &Measurement) -> &str {
+    row.decision.split([',', ':']).next().unwrap_or_default()
+}
+
+/// Whether its kernel computes on cooperative matrices.
+fn on_matrices(row: &Measurement) -> bool {
+    KernelId::named(kernel(row)).is_some_and(|kernel| kernel.info().uses_coop)
 }
 
 /// TFLOP/s or GB/s, which are few on a CPU.
@@ -203,28 +236,28 @@ fn first_call(
     directory: &Path,
     json: Option<&OutputFile>,
     out: &mut impl Write,
-) -> Result<(), Box<dyn std::error::Error>> {
+) -> Result<(), BenchError> {
     let shapes = select::shapes(&arguments.shapes)?;
     let subjects = select::subjects(&arguments.subjects, arguments.rows.as_deref())?;
     let dtypes = select::dtypes(&arguments.dtypes)?;
     let ([shape], [subject], [dtype]) = (&shapes[..], &subjects[..], &dtypes[..]) else {
         let one = "--shapes lightonocr-4k --subjects baseline --dtypes f32";
-        return Err(format!(
+        return Err(BenchError::Usage(format!(
             "--first-call times one shape, subject and dtype, as later ones are not first: add `{one}`"
-        )
-        .into());
+        )));
     };
     let settings = GpuSettings { pipeline_cache: Some(directory.to_owned()), ..GpuSettings::default() };
-    let gpu = Gpu::open(&arguments.adapter, &settings)?;
+    let gpu = select::open(&arguments.adapter, &settings)?;
+    let auto = path_auto(arguments, &gpu)?;
     let workload = Workload::new(shape, &Normals::new(shape, 1), *dtype, 1.0, 0);
-    let calls = first_calls(&*path_auto(arguments, &gpu)?, &workload, subject)?;
+    let calls = first_calls(&auto, &workload, subject)?;
     writeln!(out, "{}", gpu.describe())?;
     writeln!(
         out,
         "{} {} {}: {:.1} ms, then {:.1} ms",
         calls.shape, calls.dtype, calls.subject, calls.first_ms, calls.second_ms
     )?;
-    Ok(write_json(json, &calls)?)
+    write_json(json, &calls)
 }
 
 fn write_json(file: Option<&OutputFile>, results: &impl Serialize) -> Result<(), BenchError> {
@@ -236,13 +269,23 @@ fn write_json(file: Option<&OutputFile>, results: &impl Serialize) -> Result<(),
 fn path_auto(arguments: &Arguments, gpu: &Arc<Gpu>) -> Result<Arc<Auto>, BenchError> {
     let directory = || arguments.cache.clone().or_else(platform_cache_directory);
     let cache = if arguments.unmeasured { None } else { directory() };
-    if let Some(named) = &arguments.cache {
-        // What was asked for by name must be there to be read; what is damaged costs a warning, as ever.
-        if let Err(error @ StoreError::Io { .. }) = Store::new(named, gpu.identity()).check() {
-            return Err(error.into());
-        }
-    }
+    arguments.cache.as_deref().map_or(Ok(()), |named| has_choices(named, gpu))?;
     Ok(Auto::of(gpu, cache.as_deref()))
+}
+
+/// Checks that a directory that was named has choices for a device: without any, `auto` would be measured as it is before `tune`.
+fn has_choices(named: &Path, gpu: &Gpu) -> Result<(), BenchError> {
+    let (named, store) = (named.display(), Store::new(named, gpu.identity()));
+    let tune = format!("`webgpu-attention tune --cache {named}`");
+    Err(BenchError::Usage(match store.count() {
+        Ok(1..) => return Ok(()),
+        Ok(0) => format!(
+            "--cache takes a directory with measured choices, got '{named}' with none for {}: run {tune} first",
+            gpu.describe()
+        ),
+        Err(error @ StoreError::Io { .. }) => format!("{error}; name another directory with --cache"),
+        Err(error) => format!("{error}; {tune} replaces it"),
+    }))
 }
 
 /// How many of something to do: 1 or more, and no more than anybody waits for.
@@ -257,4 +300,41 @@ pub fn count(text: &str) -> Result<usize, String> {
 fn deviation(text: &str) -> Result<f32, String> {
     let number = text.parse().ok().filter(|number: &f32| number.is_finite() && *number > 0.0);
     number.ok_or_else(|| "a number above 0 is needed, as 1".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use mha_kernels::KERNELS;
+
+    use super::*;
+    use crate::Shape;
+    use crate::results::tests::made_up;
+
+    #[test]
+    fn all_rows_have_the_cells_of_the_head() {
+        let results = made_up(vec![Shape::square("small", 64)], &["baseline"]);
+        let mut head = Vec::new();
+        print_head(&results, &mut head).unwrap();
+        let head = String::from_utf8(head).unwrap();
+        let refused = ["small", "f32", "auto", "why"].map(str::to_owned);
+        let [shape, dtype, subject, why] = refused;
+        let refused = refused_row(&Refused { shape, dtype, subject, why }, 1.0);
+        assert!(refused.starts_with("| small | f32 | 1 | auto | refused: why |"), "{refused}");
+        for line in head.lines().skip(2).chain([&*table_row(&results.rows[0], 1.0), &*refused]) {
+            assert_eq!(line.matches('|').count(), HEADS.len() + 1, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_share_on_matrices_is_marked() {
+        let mut row = made_up(vec![Shape::square("small", 64)], &["auto"]).rows.remove(0);
+        for (uses_coop, share) in [(false, "| 456 % |"), (true, "| 456 %* |")] {
+            let kernel = KERNELS.iter().find(|kernel| kernel.uses_coop == uses_coop).unwrap().name;
+            row.decision = format!("{kernel}, dispatches 1: path auto");
+            row.tflops = 4.56;
+            assert_eq!(on_matrices(&row), uses_coop, "{kernel}");
+            let line = table_row(&row, 1.0);
+            assert!(line.contains(share) && line.ends_with(&format!("| {kernel} |")), "{line}");
+        }
+    }
 }

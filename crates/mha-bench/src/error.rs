@@ -10,7 +10,7 @@ use mha_plan::Refusal;
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
     /// No device.
-    #[error(transparent)]
+    #[error("{0}; {hint}", hint = driver_hint(.0))]
     Open(#[from] OpenError),
     /// The lane can't run the shape here.
     #[error(transparent)]
@@ -18,7 +18,7 @@ pub enum BenchError {
     /// Standard output can't be written.
     #[error("standard output can't be written: {0}")]
     Output(#[from] std::io::Error),
-    /// The choices of path `auto` that were asked for can't be read.
+    /// A choice of path `auto` can't be kept.
     #[error(transparent)]
     Store(#[from] mha_auto::StoreError),
     /// The device failed.
@@ -63,4 +63,13 @@ pub enum BenchError {
     /// Built-in data that does not parse, or results that have no JSON.
     #[error("JSON: {0}")]
     Json(#[from] serde_json::Error),
+}
+
+/// What to do where no device can be opened.
+fn driver_hint(error: &OpenError) -> &'static str {
+    if error.adapters.is_empty() {
+        "install a driver, which `webgpu-attention doctor` then lists"
+    } else {
+        "`webgpu-attention doctor` tells more of each"
+    }
 }

@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     usage::show_warnings();
     match run(&usage::parse::<Program>("attention-bench").arguments, &mut std::io::stdout().lock()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if usage::is_closed_pipe(&*error) => ExitCode::SUCCESS,
+        Err(error) if usage::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("attention-bench: {error}");
             ExitCode::FAILURE

@@ -11,24 +11,21 @@ use crate::error::BenchError;
 pub struct OutputFile(PathBuf);
 
 impl OutputFile {
-    /// Checks at once that the file could be written, so that minutes of work are not lost for a path.
+    /// Checks at once that the file that `option` names could be written, so that minutes of work are not lost for a path.
     ///
     /// # Errors
-    /// [`BenchError::Usage`] where the path is no file or its folder does not exist; [`BenchError::Write`] where nothing can
-    /// be written there.
-    pub fn new(path: &Path) -> Result<OutputFile, BenchError> {
-        let shown = path.display();
+    /// [`BenchError::Usage`] where the path is no file, its folder does not exist, or nothing can be written there.
+    pub fn new(option: &str, path: &Path) -> Result<OutputFile, BenchError> {
+        let usage =
+            |what: String| BenchError::Usage(format!("{option} takes a file to write, got `{}`{what}", path.display()));
         if path.file_name().is_none() || (path.exists() && !path.is_file()) {
-            return Err(BenchError::Usage(format!("a file to write is expected, got `{shown}`: name a file")));
+            return Err(usage(", which is none: name another".to_owned()));
         }
         let folder = folder(path);
         if !folder.is_dir() {
-            let folder = folder.display();
-            return Err(BenchError::Usage(format!(
-                "`{shown}` is in no folder: `mkdir -p {folder}` first, or name another"
-            )));
+            return Err(usage(format!(" in no folder: `mkdir -p {}` first, or name another", folder.display())));
         }
-        tempfile::tempfile_in(folder).map_err(|source| BenchError::Write { path: path.to_owned(), source })?;
+        tempfile::tempfile_in(folder).map_err(|why| usage(format!(", which can't be written: {why}; name another")))?;
         Ok(OutputFile(path.to_owned()))
     }
 
@@ -64,35 +61,40 @@ impl OutputFile {
 
 /// A folder to write files into at the end of long work.
 #[derive(Debug)]
-pub struct OutputFolder(PathBuf);
+pub struct OutputFolder {
+    option: &'static str,
+    path: PathBuf,
+}
 
 impl OutputFolder {
-    /// Checks at once that files could be written into it. Its last part need not exist yet.
+    /// Checks at once that files could be written into the folder that `option` names. Its last part need not exist yet.
     ///
     /// # Errors
     /// As [`OutputFile::new`].
-    pub fn new(path: &Path) -> Result<OutputFolder, BenchError> {
+    pub fn new(option: &'static str, path: &Path) -> Result<OutputFolder, BenchError> {
         let shown = path.display();
+        let usage =
+            |what: String| BenchError::Usage(format!("{option} takes a folder to write into, got `{shown}`{what}"));
         if path.exists() && !path.is_dir() {
-            return Err(BenchError::Usage(format!("a folder to write into is expected, got the file `{shown}`")));
+            return Err(usage(", which is a file: name another".to_owned()));
         }
         let existing = if path.exists() { path } else { folder(path) };
         if !existing.is_dir() {
-            let line = format!("`{shown}` is in no folder: `mkdir -p {shown}` first, or name another");
-            return Err(BenchError::Usage(line));
+            return Err(usage(format!(" in no folder: `mkdir -p {shown}` first, or name another")));
         }
-        tempfile::tempfile_in(existing).map_err(|source| BenchError::Write { path: path.to_owned(), source })?;
-        Ok(OutputFolder(path.to_owned()))
+        tempfile::tempfile_in(existing)
+            .map_err(|why| usage(format!(", which can't be written: {why}; name another")))?;
+        Ok(OutputFolder { option, path: path.to_owned() })
     }
 
     /// Replaces a file in it by `text`, in one step, and gives its path. Makes the folder if need be.
     ///
     /// # Errors
-    /// [`BenchError::Write`]; the file then is what it was.
+    /// [`BenchError::Usage`] or [`BenchError::Write`]; the file then is what it was.
     pub fn write(&self, name: &str, text: &str) -> Result<PathBuf, BenchError> {
-        fs::create_dir_all(&self.0).map_err(|source| BenchError::Write { path: self.0.clone(), source })?;
-        let path = self.0.join(name);
-        OutputFile::new(&path)?.write(text)?;
+        fs::create_dir_all(&self.path).map_err(|source| BenchError::Write { path: self.path.clone(), source })?;
+        let path = self.path.join(name);
+        OutputFile::new(self.option, &path)?.write(text)?;
         Ok(path)
     }
 }
@@ -109,7 +111,7 @@ mod tests {
     fn a_file_is_replaced_whole() {
         let home = tempfile::tempdir().expect("there is room for a folder");
         let path = home.path().join("results.json");
-        let file = OutputFile::new(&path).expect("it can be written");
+        let file = OutputFile::new("--json", &path).expect("it can be written");
         assert!(!path.exists(), "a check leaves nothing behind");
         file.write("one").expect("it can be written");
         file.write("two").expect("it can be written");
@@ -122,8 +124,8 @@ mod tests {
         let home = tempfile::tempdir().expect("there is room for a folder");
         let (read, other) = (home.path().join("model.onnx"), home.path().join("results.json"));
         fs::write(&read, "model").expect("it can be written");
-        assert!(OutputFile::new(&other).expect("it can be written").apart_from(&read).is_ok());
-        let again = OutputFile::new(&home.path().join(".").join("model.onnx")).expect("it can be written");
+        assert!(OutputFile::new("--json", &other).expect("it can be written").apart_from(&read).is_ok());
+        let again = OutputFile::new("--json", &home.path().join(".").join("model.onnx")).expect("it can be written");
         let error = again.apart_from(&read).expect_err("it is the same file").to_string();
         assert!(error.contains("none that is read") && !error.contains('\n'), "{error}");
     }
@@ -134,18 +136,20 @@ mod tests {
         let missing = home.path().join("no").join("such");
         fs::write(home.path().join("file"), "").expect("it can be written");
         let errors = [
-            OutputFile::new(home.path()).map(drop),
-            OutputFile::new(&missing).map(drop),
-            OutputFile::new(&home.path().join("file").join("below")).map(drop),
-            OutputFolder::new(&missing).map(drop),
-            OutputFolder::new(&home.path().join("file")).map(drop),
+            OutputFile::new("--json", home.path()).map(drop),
+            OutputFile::new("--json", &missing).map(drop),
+            OutputFile::new("--json", &home.path().join("file").join("below")).map(drop),
+            OutputFolder::new("--plot", &missing).map(drop),
+            OutputFolder::new("--plot", &home.path().join("file")).map(drop),
         ];
-        for error in errors {
+        for (index, error) in errors.into_iter().enumerate() {
             let error = error.expect_err("it can't be written").to_string();
-            assert!(error.contains(&*home.path().to_string_lossy()) && !error.contains('\n'), "{error}");
+            let option = if index < 3 { "--json takes a file" } else { "--plot takes a folder" };
+            assert!(error.starts_with(option) && error.contains("name another") && !error.contains('\n'), "{error}");
+            assert!(error.contains(&*home.path().to_string_lossy()), "{error}");
         }
         assert!(!missing.exists());
-        let plots = OutputFolder::new(&home.path().join("plots")).expect("only its last part is missing");
+        let plots = OutputFolder::new("--plot", &home.path().join("plots")).expect("only its last part is missing");
         assert!(!home.path().join("plots").exists(), "a check leaves nothing behind");
         assert!(plots.write("one.svg", "").expect("it can be written").is_file());
     }

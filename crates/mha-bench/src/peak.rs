@@ -1,4 +1,5 @@
-//! The device's peak rate of fused multiply-adds, measured: what other rates are a share of.
+//! The peak rate of fused multiply-adds (FMA) of the device's ordinary lanes, measured: what other rates are a share of. Kernels on
+//! cooperative matrices may exceed it.
 
 use mha_gpu::Gpu;
 use mha_kernels::{AttentionParams, KernelId, Slot};
@@ -14,7 +15,7 @@ const WORKGROUPS: u32 = 4096;
 /// Multiply-adds of a lane in a round of `peak.wgsl`.
 const PER_ROUND: u32 = 256;
 
-/// TFLOP/s of multiply-adds in a type.
+/// TFLOP/s of multiply-adds in a type, without cooperative matrices.
 ///
 /// # Errors
 /// [`BenchError`] where the device fails or has no such type.

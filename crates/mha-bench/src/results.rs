@@ -20,7 +20,7 @@ pub struct Results {
     format: u64,
     /// The adapter, with its driver.
     pub device: String,
-    /// TFLOP/s of fused multiply-adds, by type.
+    /// TFLOP/s of fused multiply-adds without cooperative matrices, by type.
     pub peak_tflops: BTreeMap<String, f64>,
     /// The shapes that rows name.
     pub shapes: Vec<Shape>,

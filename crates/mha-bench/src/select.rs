@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
+use mha_gpu::{AdapterSummary, Gpu, GpuSettings};
 use mha_plan::profile;
 use mha_spec::{AdapterChoice, DType};
 
@@ -159,8 +161,63 @@ pub fn adapter(text: &str) -> Result<AdapterChoice, String> {
     AdapterChoice::parse(text).ok_or_else(|| "`auto`, an index or part of an adapter's name is needed".to_owned())
 }
 
+/// Those of a machine's adapters that `--adapter` chooses, all for `auto`.
+///
+/// # Errors
+/// [`BenchError::Usage`] where none is what was named.
+pub fn adapters<'a>(choice: &AdapterChoice, all: &'a [AdapterSummary]) -> Result<Vec<&'a AdapterSummary>, BenchError> {
+    let (named, received) = match choice {
+        AdapterChoice::Auto => return Ok(all.iter().collect()),
+        AdapterChoice::Index(index) => {
+            (all.iter().filter(|adapter| adapter.index == *index).collect(), index.to_string())
+        }
+        AdapterChoice::Name(part) => {
+            let is_named = |adapter: &&AdapterSummary| adapter.name.to_lowercase().contains(&part.to_lowercase());
+            (all.iter().filter(is_named).collect::<Vec<_>>(), part.clone())
+        }
+    };
+    if !named.is_empty() {
+        return Ok(named);
+    }
+    let names: Vec<String> = all.iter().map(|adapter| format!("{} {}", adapter.index, adapter.name)).collect();
+    let there = if names.is_empty() { "there is none".to_owned() } else { format!("there are: {}", names.join(", ")) };
+    Err(BenchError::Usage(format!(
+        "--adapter takes an index, or part of a name, of an adapter, got '{received}'; {there}"
+    )))
+}
+
+/// Opens the device that `--adapter` chooses.
+///
+/// # Errors
+/// [`BenchError::Usage`] where no adapter is what was named; [`BenchError::Open`] where none can be used.
+pub fn open(choice: &AdapterChoice, settings: &GpuSettings) -> Result<Arc<Gpu>, BenchError> {
+    Gpu::open(choice, settings).or_else(|error| {
+        let all: Vec<AdapterSummary> = error.adapters.iter().map(|(adapter, _)| adapter.clone()).collect();
+        if !all.is_empty() {
+            adapters(choice, &all)?;
+        }
+        Err(error.into())
+    })
+}
+
+/// Checks that a directory of measured choices that `--cache` names is there: a name mistyped would mean none, without a word.
+///
+/// # Errors
+/// [`BenchError::Usage`].
+pub fn cache(directory: &Path) -> Result<(), BenchError> {
+    let shown = directory.display();
+    let what = match (directory.is_dir(), directory.exists()) {
+        (true, _) => return Ok(()),
+        (_, true) => "which is none: name another".to_owned(),
+        (_, false) => format!("which does not exist: run `webgpu-attention tune --cache {shown}` first"),
+    };
+    Err(BenchError::Usage(format!("--cache takes the directory of measured choices, got '{shown}', {what}")))
+}
+
 #[cfg(test)]
 mod tests {
+    use mha_plan::DeviceKind;
+
     use super::*;
 
     fn names(list: &str) -> Vec<String> {
@@ -204,6 +261,40 @@ mod tests {
                 "lane:rows l4 r4s4a2 k16 w256 x2"
             ]
         );
+    }
+
+    #[test]
+    fn adapters_are_chosen_by_index_and_part_of_the_name() {
+        let adapter = |index, name: &str| AdapterSummary {
+            index,
+            name: name.into(),
+            backend: "vulkan",
+            kind: DeviceKind::Discrete,
+            driver: String::new(),
+            unusable: None,
+        };
+        let machine = [adapter(0, "llvmpipe (LLVM 15)"), adapter(1, "NVIDIA A"), adapter(2, "NVIDIA B")];
+        let chosen = |choice: &str, all| -> Result<Vec<usize>, String> {
+            let found = adapters(&adapter_choice(choice), all).map_err(|error| error.to_string())?;
+            Ok(found.into_iter().map(|adapter| adapter.index).collect())
+        };
+        let rule = "--adapter takes an index, or part of a name, of an adapter";
+        let there = "there are: 0 llvmpipe (LLVM 15), 1 NVIDIA A, 2 NVIDIA B";
+        for (choice, want) in [
+            ("auto", Ok(vec![0, 1, 2])),
+            ("1", Ok(vec![1])),
+            ("nvidia", Ok(vec![1, 2])),
+            ("7", Err(format!("{rule}, got '7'; {there}"))),
+            ("mali", Err(format!("{rule}, got 'mali'; {there}"))),
+        ] {
+            assert_eq!(chosen(choice, &machine), want, "{choice}");
+        }
+        assert_eq!(chosen("auto", &[]), Ok(vec![]));
+        assert_eq!(chosen("7", &[]), Err(format!("{rule}, got '7'; there is none")));
+    }
+
+    fn adapter_choice(text: &str) -> AdapterChoice {
+        adapter(text).expect(text)
     }
 
     #[test]

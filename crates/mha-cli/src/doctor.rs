@@ -1,10 +1,9 @@
 //! `webgpu-attention doctor`: what a bug report should contain.
 
-use std::error::Error;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use mha_auto::Auto;
+use mha_auto::{Auto, Store, StoreError};
 use mha_bench::{BenchError, Shape, select};
 use mha_gpu::{AdapterSummary, Gpu, GpuSettings, list_adapters, platform_cache_directory};
 use mha_plan::{CoopMatrix, DeviceCaps, DeviceKind, Lane, Plan, PlanOptions, Refusal, plan, profile};
@@ -18,6 +17,9 @@ pub(crate) struct Arguments {
     /// Only this GPU: an index, or part of an adapter's name.
     #[arg(long, default_value = "auto", value_parser = select::adapter)]
     adapter: AdapterChoice,
+    /// Where the choices of path `auto` are kept that `tune` made, if not in the platform's cache directory.
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
     /// The Python whose onnxruntime is asked to load the library.
     #[arg(long, default_value = "python3")]
     python: String,
@@ -29,24 +31,16 @@ pub(crate) struct Arguments {
 /// Writes the report.
 ///
 /// # Errors
-/// No adapter has the name that was asked for, or the report can't be written.
-pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
+/// No adapter has the name that was asked for, a file or directory that was named is none, or the report can't be written.
+pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), BenchError> {
     if let Some(missing) = arguments.plugin.as_deref().filter(|library| !library.is_file()) {
-        return Err(format!("--library takes the file of a library, got '{}', which is none", missing.display()).into());
+        let missing = missing.display();
+        let line = format!("--library takes the file of a library, got '{missing}', which is none: name another");
+        return Err(BenchError::Usage(line));
     }
+    arguments.cache.as_deref().map_or(Ok(()), select::cache)?;
     let adapters = list_adapters();
-    let named = |adapter: &&AdapterSummary| match &arguments.adapter {
-        AdapterChoice::Auto => true,
-        AdapterChoice::Index(index) => adapter.index == *index,
-        AdapterChoice::Name(part) => adapter.name.to_lowercase().contains(&part.to_lowercase()),
-    };
-    let shown: Vec<&AdapterSummary> = adapters.iter().filter(named).collect();
-    if arguments.adapter != AdapterChoice::Auto && shown.is_empty() {
-        let names: Vec<String> = adapters.iter().map(|adapter| format!("{} {}", adapter.index, adapter.name)).collect();
-        let all =
-            if names.is_empty() { "there is none".to_owned() } else { format!("there are: {}", names.join(", ")) };
-        return Err(format!("--adapter takes an index, or part of a name, of an adapter; {all}").into());
-    }
+    let shown = select::adapters(&arguments.adapter, &adapters)?;
     writeln!(
         out,
         "webgpu-attention {} on {} {}",
@@ -54,7 +48,12 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box
         std::env::consts::OS,
         std::env::consts::ARCH
     )?;
-    match platform_cache_directory() {
+    let cache = arguments.cache.clone().or_else(platform_cache_directory);
+    let tune = match &arguments.cache {
+        Some(named) => format!("`webgpu-attention tune --cache {}`", named.display()),
+        None => "`webgpu-attention tune`".to_owned(),
+    };
+    match &cache {
         Some(directory) => writeln!(out, "cache: {}", directory.display())?,
         None => writeln!(out, "cache: none, as the platform names no directory for it")?,
     }
@@ -63,7 +62,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box
         writeln!(out, "adapters: none through Vulkan, Metal or Direct3D 12; calls run on ONNX Runtime's CPU kernel")?;
     }
     for adapter in shown {
-        describe(adapter, out)?;
+        describe(adapter, cache.as_deref(), &tune, out)?;
     }
     Ok(())
 }
@@ -85,7 +84,13 @@ fn runtimes(arguments: &Arguments, out: &mut impl Write) -> std::io::Result<()> 
     }
 }
 
-fn describe(adapter: &AdapterSummary, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
+/// An adapter, with what a cache directory has of it; `tune` makes that.
+fn describe(
+    adapter: &AdapterSummary,
+    cache: Option<&Path>,
+    tune: &str,
+    out: &mut impl Write,
+) -> Result<(), BenchError> {
     writeln!(out, "\nadapter {}: {adapter}", adapter.index)?;
     if let Some(why) = &adapter.unusable {
         return Ok(writeln!(out, "  can't be used: {why}")?);
@@ -94,20 +99,28 @@ fn describe(adapter: &AdapterSummary, out: &mut impl Write) -> Result<(), Box<dy
         Ok(gpu) => gpu,
         Err(error) => return Ok(writeln!(out, "  can't be used: {error}")?),
     };
-    facts(gpu.caps(), out)?;
-    let auto = Auto::of(&gpu, platform_cache_directory().as_deref());
-    let unusable = auto.store().and_then(|store| store.check().err());
-    match (auto.store().map(|store| store.file()), unusable) {
-        (_, Some(why)) => writeln!(out, "  measured choices of path auto: none that can be used: {why}")?,
-        (Some(file), None) if file.is_file() => writeln!(out, "  measured choices of path auto: {}", file.display())?,
-        _ => writeln!(out, "  measured choices of path auto: none yet; `webgpu-attention tune` makes some")?,
-    }
+    facts(gpu.caps(), gpu.has_timestamps(), out)?;
+    let store = cache.map(|directory| Store::new(directory, gpu.identity()));
+    let kept = store.as_ref().map(|store| (store.file().display(), store.count()));
+    let (choices, is_usable) = match kept {
+        Some((_, Err(why @ StoreError::Io { .. }))) => (format!("none that can be used: {why}"), false),
+        Some((_, Err(why))) => (format!("none that can be used: {why}; {tune} makes new ones"), false),
+        Some((file, Ok(count @ 1..))) => (format!("{count} in {file}"), true),
+        _ => (format!("none yet; {tune} makes some"), true),
+    };
+    writeln!(out, "  measured choices of path auto: {choices}")?;
+    // What can't be used was said here, and needs no warning too.
+    let auto = Auto::of(&gpu, cache.filter(|_| is_usable));
     decisions(gpu.caps(), |problem| auto.plan(problem), out)
 }
 
-fn facts(caps: &DeviceCaps, out: &mut impl Write) -> std::io::Result<()> {
+fn facts(caps: &DeviceCaps, has_timestamps: bool, out: &mut impl Write) -> std::io::Result<()> {
     writeln!(out, "  chip family: {}", family(caps))?;
     writeln!(out, "  f16 in shaders: {}", if caps.f16 { "yes" } else { "no" })?;
+    match has_timestamps {
+        true => writeln!(out, "  timestamp queries: yes")?,
+        false => writeln!(out, "  timestamp queries: none, so that GPU time can't be measured")?,
+    }
     match caps.subgroups {
         true => writeln!(out, "  subgroups: {} to {} lanes", caps.min_subgroup_size, caps.max_subgroup_size)?,
         false => writeln!(out, "  subgroups: none")?,
@@ -186,7 +199,7 @@ fn decisions(
     caps: &DeviceCaps,
     auto: impl Fn(&AttentionProblem) -> Result<Plan, Refusal>,
     out: &mut impl Write,
-) -> Result<(), Box<dyn Error>> {
+) -> Result<(), BenchError> {
     for (name, problem) in typical()? {
         writeln!(out, "  {name}")?;
         for path in PathChoice::ALL {
@@ -219,7 +232,7 @@ mod tests {
     fn every_device_gets_decisions_and_reasons() {
         for caps in devices::all() {
             let mut report = Vec::new();
-            facts(&caps, &mut report).unwrap();
+            facts(&caps, caps.f16, &mut report).unwrap();
             let unmeasured = PlanOptions { path: PathChoice::Auto, ..PlanOptions::default() };
             decisions(&caps, |problem| plan(problem, &caps, &unmeasured), &mut report).unwrap();
             let report = String::from_utf8(report).unwrap();
@@ -235,6 +248,8 @@ mod tests {
                     assert!(others.iter().any(|other| family.starts_with(other)), "{}: {family}", caps.name);
                 }
             }
+            assert_eq!(report.contains("timestamp queries: yes"), caps.f16);
+            assert_eq!(report.contains("timestamp queries: none"), !caps.f16);
             assert_eq!(report.contains("subgroups: none"), !caps.subgroups);
             assert_eq!(report.contains("cooperative matrices: none"), caps.coop_matrices.is_empty());
         }
@@ -250,6 +265,7 @@ mod tests {
     fn an_unknown_adapter_is_an_error_with_those_there_are() {
         let arguments = Arguments {
             adapter: AdapterChoice::Name("no such adapter".into()),
+            cache: None,
             python: "/nonexistent".into(),
             plugin: None,
         };

@@ -5,6 +5,8 @@ mod doctor;
 mod runtime;
 mod tune;
 
+use std::error::Error;
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -32,18 +34,22 @@ enum Command {
 
 fn main() -> ExitCode {
     usage::show_warnings();
-    let result = match usage::parse::<Program>("webgpu-attention").command {
-        Command::Doctor(arguments) => doctor::run(&arguments, &mut std::io::stdout().lock()),
-        Command::Bench(arguments) => mha_bench::command::run(&arguments, &mut std::io::stdout().lock()),
-        Command::Compare(arguments) => compare::run(&arguments, &mut std::io::stdout().lock()),
-        Command::Tune(arguments) => tune::run(&arguments, &mut std::io::stdout().lock()),
-    };
-    match result {
+    let command = usage::parse::<Program>("webgpu-attention").command;
+    match run(&command, &mut std::io::stdout().lock()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if usage::is_closed_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("webgpu-attention: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn run(command: &Command, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
+    match command {
+        Command::Doctor(arguments) => Ok(doctor::run(arguments, out)?),
+        Command::Bench(arguments) => Ok(mha_bench::command::run(arguments, out)?),
+        Command::Compare(arguments) => compare::run(arguments, out),
+        Command::Tune(arguments) => Ok(tune::run(arguments, out)?),
     }
 }

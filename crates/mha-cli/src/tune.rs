@@ -1,13 +1,12 @@
 //! `webgpu-attention tune`: measures the candidates for named shapes and keeps the fastest for path `auto`.
 
-use std::error::Error;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mha_auto::{Auto, Effort, Measured, measure};
-use mha_bench::{Progress, Shape, select};
-use mha_gpu::{Gpu, GpuSettings, platform_cache_directory};
+use mha_auto::{Auto, Effort, Measured, Store, Undecided, measure};
+use mha_bench::{BenchError, Progress, select};
+use mha_gpu::{GpuSettings, platform_cache_directory};
 use mha_plan::{Candidate, PlanOptions, plan};
 use mha_spec::{AdapterChoice, AttentionProblem, DType, PathChoice};
 
@@ -51,65 +50,47 @@ fn cache_directory(named: Option<PathBuf>) -> Result<PathBuf, String> {
     }
 }
 
-/// Measures and reports.
+/// Measures, and reports each choice as it is made.
 ///
 /// # Errors
-/// One line that says what to type instead, what failed on the device, or why nothing can be kept.
-pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
+/// One line that says what to type instead, what failed on the device, or why nothing can be kept. What was kept before is said.
+pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), BenchError> {
     let shapes = select::shapes(&arguments.shapes)?;
     let dtypes = select::dtypes(&arguments.dtypes)?;
-    let cache = cache_directory(arguments.cache.clone().or_else(platform_cache_directory))?;
+    let cache = arguments.cache.clone().or_else(platform_cache_directory);
+    let cache = cache_directory(cache).map_err(BenchError::Usage)?;
     let settings = GpuSettings { pipeline_cache: Some(cache.clone()), ..GpuSettings::default() };
-    let gpu = Gpu::open(&arguments.adapter, &settings)?;
+    let gpu = select::open(&arguments.adapter, &settings)?;
     let auto = Auto::of(&gpu, Some(&cache));
     // Better now than after minutes of measuring.
-    auto.check_store().map_err(|why| format!("{why}; {OTHER_CACHE}"))?;
+    auto.check_store().map_err(|why| BenchError::Usage(format!("{why}; {OTHER_CACHE}")))?;
 
-    writeln!(out, "{}", gpu.describe())?;
-    let mut problems: Vec<(&Shape, DType, AttentionProblem)> = Vec::new();
+    let mut problems: Vec<(String, AttentionProblem)> = Vec::new();
     for shape in &shapes {
-        problems.extend(dtypes.iter().map(|&dtype| (shape, dtype, shape.problem(dtype))));
+        let of_type = |&dtype: &DType| (format!("{} {}", shape.name, dtype.name()), shape.problem(dtype));
+        problems.extend(dtypes.iter().map(of_type));
     }
     let effort = Effort { budget: Duration::from_secs_f64(arguments.seconds), ..Effort::ALONE };
+    writeln!(out, "{}\n{HEAD}", gpu.describe())?;
     let progress = Progress::new(problems.len() as u64);
-    let mut rows = Vec::new();
-    for (shape, dtype, problem) in problems {
-        let name = format!("{} {}", shape.name, dtype.name());
-        progress.step(&name);
-        if let Err(refusal) =
-            plan(&problem, gpu.caps(), &PlanOptions { path: PathChoice::Auto, ..PlanOptions::default() })
-        {
-            rows.push(Row { name, outcome: Outcome::Refused(refusal.to_string()) });
-            continue;
-        }
-        let before = auto.known(&problem).map(|known| known.candidate);
-        let outcome = match measure(&gpu, &problem, &effort, || true) {
-            Err(why) if gpu.is_lost() => return Err(why.into()),
-            Err(why) => Outcome::Undecided(why.to_string()),
-            Ok(measured) => {
-                auto.learn(&problem, measured.known.clone())?;
-                Outcome::Measured { before, measured: Box::new(measured) }
-            }
-        };
-        rows.push(Row { name, outcome });
-    }
+    let mut tally = Tally::default();
+    let done = problems.iter().try_for_each(|(name, problem)| {
+        progress.step(name);
+        let outcome = decide(&auto, problem, &effort)?;
+        tally.add(&outcome);
+        Ok(progress.writeln(out, &row(name, &outcome))?)
+    });
     progress.finish();
-    report(&rows, out)?;
-    if !rows.iter().any(|row| matches!(row.outcome, Outcome::Measured { .. })) {
-        return Err("a choice is made where candidates were measured, got none: the table says why".into());
-    }
-    if let Some(store) = auto.store() {
-        writeln!(out, "kept in {}", store.file().display())?;
+    let told = tally.write(auto.store().map(Store::file), out);
+    done.and(told.map_err(BenchError::Output))?;
+    if tally.decided == 0 {
+        let line = "a choice is made where candidates were measured, got none: the table says why";
+        return Err(BenchError::Usage(line.to_owned()));
     }
     Ok(())
 }
 
-/// A shape in a type, and what became of it.
-struct Row {
-    name: String,
-    outcome: Outcome,
-}
-
+/// What became of a shape in a type.
 enum Outcome {
     Refused(String),
     /// Why it stays as it is.
@@ -121,37 +102,81 @@ enum Outcome {
     },
 }
 
-fn report(rows: &[Row], out: &mut impl Write) -> std::io::Result<()> {
-    writeln!(out, "| shape | baseline | before | now | path auto takes |\n|---|---|---|---|---|")?;
-    let (mut changed, mut decided) = (0, 0);
-    for Row { name, outcome } in rows {
-        match outcome {
-            Outcome::Refused(why) => writeln!(out, "| {name} | refused: {why} | | | |")?,
-            Outcome::Undecided(why) => writeln!(out, "| {name} | | | | as before: {why} |")?,
-            Outcome::Measured { before, measured } => {
-                let Measured { candidates, times, winner, known } = &**measured;
-                let usual = &candidates.all[candidates.usual];
-                let before = before.as_ref().unwrap_or(usual);
-                let position = candidates.all.iter().position(|candidate| candidate == before);
-                let is_new = position != Some(*winner);
-                decided += 1;
-                changed += usize::from(is_new);
-                let text = |position: Option<usize>| {
-                    position.and_then(|position| times[position]).map_or_else(|| "-".to_owned(), milliseconds)
-                };
-                writeln!(
-                    out,
-                    "| {name} | {} | {} | {} | {}{} |",
-                    text(Some(candidates.baseline)),
-                    text(position),
-                    milliseconds(known.time),
-                    known.candidate,
-                    if is_new { format!(", not {before}") } else { String::new() }
-                )?;
-            }
+impl Outcome {
+    /// Whether another candidate was chosen than before.
+    fn is_new(&self) -> bool {
+        matches!(self, Outcome::Measured { before, measured } if *previous(before.as_ref(), measured) != measured.known.candidate)
+    }
+}
+
+/// What an earlier measurement had chosen, else what the tables choose.
+fn previous<'a>(before: Option<&'a Candidate>, measured: &'a Measured) -> &'a Candidate {
+    before.unwrap_or(&measured.candidates.all[measured.candidates.usual])
+}
+
+/// Measures the candidates for a problem and keeps the fastest.
+///
+/// # Errors
+/// The device is lost, or the choice can't be kept.
+fn decide(auto: &Auto, problem: &AttentionProblem, effort: &Effort) -> Result<Outcome, BenchError> {
+    let options = PlanOptions { path: PathChoice::Auto, ..PlanOptions::default() };
+    if let Err(refusal) = plan(problem, auto.gpu().caps(), &options) {
+        return Ok(Outcome::Refused(refusal.to_string()));
+    }
+    let before = auto.known(problem).map(|known| known.candidate);
+    match measure(auto.gpu(), problem, effort, || true) {
+        Err(Undecided::Failed(error)) if auto.gpu().is_lost() => Err(error.into()),
+        Err(why) => Ok(Outcome::Undecided(why.to_string())),
+        Ok(measured) => {
+            auto.learn(problem, measured.known.clone())?;
+            Ok(Outcome::Measured { before, measured: Box::new(measured) })
         }
     }
-    writeln!(out, "{changed} of {decided} choices changed")
+}
+
+const HEAD: &str = "| shape | baseline | before | now | path auto takes |\n|---|---|---|---|---|";
+
+fn row(name: &str, outcome: &Outcome) -> String {
+    let (before, measured) = match outcome {
+        Outcome::Refused(why) => return format!("| {name} | refused: {why} | | | |"),
+        Outcome::Undecided(why) => return format!("| {name} | | | | as before: {why} |"),
+        Outcome::Measured { before, measured } => (previous(before.as_ref(), measured), measured),
+    };
+    let Measured { candidates, times, known, .. } = &**measured;
+    let text = |position: Option<usize>| {
+        position.and_then(|position| times[position]).map_or_else(|| "-".to_owned(), milliseconds)
+    };
+    format!(
+        "| {name} | {} | {} | {} | {}{} |",
+        text(Some(candidates.baseline)),
+        text(candidates.all.iter().position(|candidate| candidate == before)),
+        milliseconds(known.time),
+        known.candidate,
+        if outcome.is_new() { format!(", not {before}") } else { String::new() }
+    )
+}
+
+/// How many choices were made, and how many of them are other than before.
+#[derive(Default)]
+struct Tally {
+    decided: usize,
+    changed: usize,
+}
+
+impl Tally {
+    fn add(&mut self, outcome: &Outcome) {
+        self.decided += usize::from(matches!(outcome, Outcome::Measured { .. }));
+        self.changed += usize::from(outcome.is_new());
+    }
+
+    /// Says what was kept, if anything was, and in which file.
+    fn write(&self, file: Option<&Path>, out: &mut impl Write) -> std::io::Result<()> {
+        let Tally { decided, changed } = self;
+        match file.filter(|_| *decided > 0) {
+            Some(file) => writeln!(out, "{changed} of {decided} choices changed\nkept in {}", file.display()),
+            None => Ok(()),
+        }
+    }
 }
 
 fn milliseconds(time: Duration) -> String {
@@ -161,6 +186,7 @@ fn milliseconds(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use mha_auto::Known;
+    use mha_bench::Shape;
     use mha_plan::{candidates, devices};
 
     use super::*;
@@ -197,29 +223,41 @@ mod tests {
 
     #[test]
     fn the_report_says_what_changed() {
-        let row = |name: &str, outcome| Row { name: name.to_owned(), outcome };
         let of =
             |before, times: &[u64], winner| Outcome::Measured { before, measured: Box::new(measured(times, winner)) };
         let second = measured(&[5, 5], 1).known.candidate;
-        let rows = [
-            row("same f32", of(None, &[900, 2000], 0)),
-            row("first f32", of(None, &[2000, 1500], 1)),
-            row("again f32", of(Some(second), &[2000, 1500], 1)),
-            row("odd f32", Outcome::Refused("why".to_owned())),
-            row("slow f32", Outcome::Undecided("the time ran out".to_owned())),
-        ];
-        let mut text = Vec::new();
-        report(&rows, &mut text).unwrap();
-        let text = String::from_utf8(text).unwrap();
-        let lines: Vec<&str> = text.lines().collect();
-        assert!(lines[2].starts_with("| same f32 | 2.000 ms | 0.900 ms | 0.900 ms | fragment 32 lanes"), "{text}");
-        assert!(lines[3].starts_with("| first f32 | 1.500 ms | 2.000 ms | 1.500 ms | rows 4 lanes"), "{text}");
-        assert!(lines[3].contains(", not fragment 32 lanes"), "{text}");
-        assert!(
-            lines[4].starts_with("| again f32 | 1.500 ms | 1.500 ms | 1.500 ms | rows") && !lines[4].contains("not"),
-            "{text}"
-        );
-        assert_eq!(lines[6], "| slow f32 | | | | as before: the time ran out |");
-        assert_eq!(lines[7], "1 of 3 choices changed");
+        let mut tally = Tally::default();
+        for (name, outcome, start, instead_of) in [
+            ("same f32", of(None, &[900, 2000], 0), "2.000 ms | 0.900 ms | 0.900 ms | fragment 32 lanes", None),
+            (
+                "first f32",
+                of(None, &[2000, 1500], 1),
+                "1.500 ms | 2.000 ms | 1.500 ms | rows 4 lanes",
+                Some("fragment"),
+            ),
+            ("again f32", of(Some(second), &[2000, 1500], 1), "1.500 ms | 1.500 ms | 1.500 ms | rows 4 lanes", None),
+            ("odd f32", Outcome::Refused("why".to_owned()), "refused: why | | | |", None),
+            (
+                "slow f32",
+                Outcome::Undecided("the time ran out".to_owned()),
+                "| | | as before: the time ran out |",
+                None,
+            ),
+        ] {
+            let line = row(name, &outcome);
+            assert!(line.starts_with(&format!("| {name} | {start}")) && line.ends_with(" |"), "{line}");
+            let not = line.split_once(", not ").and_then(|(_, not)| not.split(' ').next());
+            assert_eq!(not, instead_of, "{line}");
+            assert_eq!(line.matches('|').count(), 6, "{line}");
+            tally.add(&outcome);
+        }
+        assert_eq!(HEAD.lines().map(|line| line.matches('|').count()).collect::<Vec<_>>(), [6, 6]);
+        let told = |tally: &Tally| {
+            let mut out = Vec::new();
+            tally.write(Some(Path::new("choices.json")), &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(told(&tally), "1 of 3 choices changed\nkept in choices.json\n");
+        assert_eq!(told(&Tally::default()), "", "nothing was kept");
     }
 }

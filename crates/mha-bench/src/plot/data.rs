@@ -14,7 +14,7 @@ pub struct Figure<'a> {
     pub dtype: &'a str,
     /// Standard deviation of the scores: the first that was measured.
     pub deviation: f32,
-    /// TFLOP/s of fused multiply-adds in float32, which all rates are a share of.
+    /// TFLOP/s of fused multiply-adds in float32 without cooperative matrices, which all rates are a share of.
     pub peak: Option<f64>,
     /// Every subject of the results, whatever the type, so that one has the same colour in all plots.
     pub subjects: Vec<&'a str>,

@@ -182,7 +182,7 @@ fn without_a_measurement_there_is_no_plot() {
 fn plots_are_written_and_replaced() {
     let home = tempfile::tempdir().expect("there is room for a folder");
     let results = everything();
-    let folder = OutputFolder::new(home.path()).expect("it can be written to");
+    let folder = OutputFolder::new("--plot", home.path()).expect("it can be written to");
     for _ in 0..2 {
         let mut written = write(&results, &folder).expect("they can be written");
         written.sort();

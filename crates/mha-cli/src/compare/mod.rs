@@ -11,9 +11,9 @@ use std::error::Error;
 use std::io::Write;
 use std::path::PathBuf;
 
-use mha_bench::Progress;
 use mha_bench::command::count;
 use mha_bench::output::OutputFile;
+use mha_bench::{BenchError, Progress};
 use mha_spec::PathChoice;
 use ort_webgpu_attention::host::{Feeds, Library, Port, Runtime, element_names};
 
@@ -87,7 +87,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box
     if !arguments.model.is_file() {
         return Err(format!("MODEL is an ONNX file, got '{}', which is no file", arguments.model.display()).into());
     }
-    let json = arguments.json.as_deref().map(OutputFile::new).transpose()?;
+    let json = arguments.json.as_deref().map(|path| OutputFile::new("--json", path)).transpose()?;
     json.as_ref().map_or(Ok(()), |json| json.apart_from(&arguments.model))?;
     let library = library(arguments)?;
     let file = arguments.onnxruntime.clone().map_or_else(|| runtime::onnxruntime(&arguments.python), Ok)?;
@@ -144,7 +144,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box
         seed: arguments.seed,
     };
     let report = Report::new(setting, &inputs, nodes.len(), rows, arguments.tolerance);
-    report.write(out)?;
+    report.write(out).map_err(BenchError::Output)?;
     if let Some(json) = json {
         json.write(&(serde_json::to_string_pretty(&report)? + "\n"))?;
     }
