@@ -162,12 +162,21 @@ fn pinned_lanes_never_change() {
         assert_eq!(refusal, "f32 head sizes are at most 256, got 300");
     }
     // A workgroup too small for the loads of its tile would leave keys unread, and blocks of a turn would go past a tile of others.
-    for (row, rule) in [
-        ("f32 | 64 | 4 | r4s4a2 | 16 | 64", "tile r4s4a2 loads 2 pieces a lane ahead, where its keys take 4"),
-        ("f32 | 64 | 4 | r4s4a2 | 12 | 128", "lane rows takes tiles of a multiple of 8 keys, got 12"),
+    for (lane, row, rule) in [
+        (
+            Lane::Rows,
+            "f32 | 64 | 4 | r4s4a2 | 16 | 64",
+            "tile r4s4a2 loads 2 pieces a lane ahead, where its keys take 4",
+        ),
+        (Lane::Rows, "f32 | 64 | 4 | r4s4a2 | 12 | 128", "lane rows takes tiles of a multiple of 8 keys, got 12"),
+        (
+            Lane::Short,
+            "f32 | 128 | 16 | r4s2a4 | 0 | 128",
+            "tile r4s2a4 loads 4 pieces a lane ahead, where its keys take 8",
+        ),
     ] {
         let row = mha_plan::profile::parse(row).unwrap().remove(0);
-        let options = PlanOptions { lane: Some(Lane::Rows), row: Some(row), ..PlanOptions::default() };
+        let options = PlanOptions { lane: Some(lane), row: Some(row), ..PlanOptions::default() };
         let refusal = plan(&problem(Shape::default()), &devices::h100(), &options).unwrap_err().to_string();
         assert_eq!(refusal, rule);
     }
