@@ -13,6 +13,8 @@ pub struct NodeTimes {
     pub float16: bool,
     /// Milliseconds of each time it was run, in order.
     pub ms: Vec<f64>,
+    /// Whether it never had anything to compute, as it had no queries, or neither keys nor a past.
+    pub empty: bool,
 }
 
 const OPERATOR: &str = "MultiHeadAttention";
@@ -33,12 +35,24 @@ pub(super) fn attention_nodes(profile: &str) -> Result<Vec<NodeTimes>, HostError
         let key = (name, &args["node_index"]);
         let at = nodes.iter().position(|(other, _)| *other == key).unwrap_or_else(|| {
             let float16 = args["input_type_shape"][0].get("float16").is_some();
-            nodes.push((key, NodeTimes { name: name.to_owned(), float16, ms: Vec::new() }));
+            nodes.push((key, NodeTimes { name: name.to_owned(), float16, ms: Vec::new(), empty: true }));
             nodes.len() - 1
         });
         nodes[at].1.ms.push(dur / 1e3);
+        nodes[at].1.empty &= is_empty(&args["input_type_shape"]);
     }
     Ok(nodes.into_iter().map(|(_, node)| node).collect())
+}
+
+/// Whether a node with such inputs, a list of `{type: shape}`, has nothing to compute.
+fn is_empty(inputs: &Value) -> bool {
+    let mut shapes =
+        inputs.as_array().into_iter().flatten().filter_map(|input| input.as_object()?.values().next()?.as_array());
+    let has_none = |shape: &Vec<Value>| shape.iter().any(|size| size == 0);
+    let Some(query) = shapes.next() else { return false };
+    // The list has no places of inputs that a node lacks, but biases and lengths have fewer dimensions than keys and values.
+    let others: Vec<_> = shapes.filter(|shape| shape.len() >= 3).collect();
+    has_none(query) || (!others.is_empty() && others.into_iter().all(has_none))
 }
 
 #[cfg(test)]
@@ -62,11 +76,32 @@ mod tests {
             event("a_kernel_time", "MultiHeadAttention", 2, 100, "float16"),
             event("b_kernel_time", "MultiHeadAttention", 7, 2500, "float"),
         ];
-        let node = |name: &str, float16, ms: &[f64]| NodeTimes { name: name.into(), float16, ms: ms.into() };
+        let node =
+            |name: &str, float16, ms: &[f64]| NodeTimes { name: name.into(), float16, ms: ms.into(), empty: false };
         assert_eq!(
             attention_nodes(&format!("[{}]", events.join(","))).unwrap(),
             [node("b", false, &[1.5, 2.5]), node("a", true, &[0.5]), node("a", true, &[0.1])]
         );
         assert!(attention_nodes("[{").is_err());
+    }
+
+    #[test]
+    fn work_is_empty_without_queries_and_without_keys() {
+        let cases = [
+            (r#"[{"float":[1,4,32]},{"float":[1,4,32]},{"float":[1,4,32]}]"#, false),
+            (r#"[{"float":[1,0,32]},{"float":[1,4,32]},{"float":[1,4,32]}]"#, true),
+            (r#"[{"float":[1,4,32]},{"float":[1,0,32]},{"float":[1,0,32]},{"float":[96]}]"#, true),
+            (
+                r#"[{"float":[1,4,32]},{"float":[1,0,32]},{"float":[1,0,32]},{"float":[1,4,7,8]},{"float":[1,4,7,8]}]"#,
+                false,
+            ),
+            (r#"[{"float":[1,0,4,3,8]}]"#, true),
+            (r#"[{"float":[1,2,4,3,8]}]"#, false),
+            ("[]", false),
+            ("null", false),
+        ];
+        for (inputs, expected) in cases {
+            assert_eq!(is_empty(&serde_json::from_str(inputs).unwrap()), expected, "{inputs}");
+        }
     }
 }

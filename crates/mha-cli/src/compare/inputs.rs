@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use half::f16;
 use ort_webgpu_attention::host::{Data, Dim, ElementType, Port, Tensor, element_names};
 
-use super::npy;
+use super::memory::{self, Need};
+use super::npy::{self, Npy};
 
 /// `name=size`, as `--dim` takes it.
 ///
@@ -39,29 +40,36 @@ pub(super) struct Input {
     pub(super) file: Option<PathBuf>,
 }
 
-/// A tensor larger than this is more likely a slip of the pen than a wish.
-const LARGEST: usize = 1 << 31;
-
 /// The inputs of a model that declares `ports`.
 ///
 /// # Errors
-/// A dimension or file that does not fit the model, a dimension without a size, or a type that can't be made.
+/// A dimension or file that does not fit the model, a dimension without a size, a type that can't be made, or more than the
+/// memory holds.
 pub(super) fn prepare(ports: &[Port], given: &Given<'_>) -> Result<Vec<Input>, String> {
     if let Some((port, received)) = ports.iter().find_map(|port| Some((port, port.element.as_ref().err()?))) {
         return Err(format!("inputs are {}, got '{}' of type {received}", element_names(), port.name));
     }
-    let mut files = read_files(ports, given.files)?;
+    let mut files = open_files(ports, given.files)?;
     let mut sizes = Sizes::default();
     sizes.declare(ports, given.dims)?;
-    for (name, (tensor, file)) in &files {
+    for (name, file) in &files {
         let port = ports.iter().find(|port| port.name == *name);
-        port.map_or(Ok(()), |port| sizes.observe(port, tensor, file))?;
+        port.map_or(Ok(()), |port| sizes.observe(port, &file.shape, &file.path))?;
     }
     sizes.complete(ports, |port| files.contains_key(&port.name))?;
+    let needs = ports.iter().map(|port| {
+        let Port { name, element, .. } = port;
+        let shape = files.get(name).map_or_else(|| sizes.shape(port), |file| file.shape.clone());
+        Ok(Need { name, shape, size: npy::size(element.clone()?) })
+    });
+    memory::check(&needs.collect::<Result<Vec<_>, String>>()?)?;
     let make = |(index, port): (usize, &Port)| {
         let name = port.name.clone();
         match files.remove(&port.name) {
-            Some((tensor, file)) => Ok(Input { name, tensor, file: Some(file) }),
+            Some(file) => {
+                let path = file.path.clone();
+                Ok(Input { tensor: file.load().map_err(|why| about(port, &why))?, name, file: Some(path) })
+            }
             None => {
                 let tensor = random(port, sizes.shape(port), given.seed.wrapping_add(index as u64))?;
                 Ok(Input { name, tensor, file: None })
@@ -71,18 +79,23 @@ pub(super) fn prepare(ports: &[Port], given: &Given<'_>) -> Result<Vec<Input>, S
     ports.iter().enumerate().map(make).collect()
 }
 
-/// The tensors in files, by the name of the input that each is for.
-fn read_files(ports: &[Port], files: &[String]) -> Result<BTreeMap<String, (Tensor, PathBuf)>, String> {
-    let mut read = BTreeMap::new();
+/// What is wrong with the file of an input.
+fn about(port: &Port, why: &str) -> String {
+    format!("--input of '{}': {why}", port.name)
+}
+
+/// Files, by the name of the input that each is for.
+fn open_files(ports: &[Port], files: &[String]) -> Result<BTreeMap<String, Npy>, String> {
+    let mut opened = BTreeMap::new();
     for text in files {
         let (port, file) = input_for(ports, text)?;
         let element = port.element.clone()?;
-        let tensor = npy::read(&file, element).map_err(|why| format!("--input of '{}': {why}", port.name))?;
-        if read.insert(port.name.clone(), (tensor, file)).is_some() {
+        let file = Npy::open(&file, element).map_err(|why| about(port, &why))?;
+        if opened.insert(port.name.clone(), file).is_some() {
             return Err(format!("an input has one --input, got a second one for '{}': '{text}'", port.name));
         }
     }
-    Ok(read)
+    Ok(opened)
 }
 
 /// Which input a value of `--input` is for, and its file.
@@ -139,18 +152,18 @@ impl Sizes {
         Ok(())
     }
 
-    /// Takes the sizes of a tensor that was read, if it fits what the model declares.
-    fn observe(&mut self, port: &Port, tensor: &Tensor, file: &Path) -> Result<(), String> {
+    /// Takes the sizes of a file's tensor, if it fits what the model declares.
+    fn observe(&mut self, port: &Port, shape: &[usize], file: &Path) -> Result<(), String> {
         // Nothing is declared of a scalar, and of an input of any rank, which ONNX Runtime tells apart when it runs.
         if port.dims.is_empty() {
             return Ok(());
         }
         let fits = |(dim, size): (&Dim, &usize)| !matches!(dim, Dim::Fixed(fixed) if fixed != size);
-        if port.dims.len() != tensor.shape.len() || !port.dims.iter().zip(&tensor.shape).all(fits) {
-            let (name, shape, file) = (&port.name, &tensor.shape, file.display());
+        if port.dims.len() != shape.len() || !port.dims.iter().zip(shape).all(fits) {
+            let (name, file) = (&port.name, file.display());
             return Err(format!("input '{name}' has shape {}, got {shape:?} in '{file}'", declared(port)));
         }
-        for (axis, size) in tensor.shape.iter().enumerate() {
+        for (axis, size) in shape.iter().enumerate() {
             if let Some(name) = dim_name(port, axis) {
                 self.know(&name, *size, &format!("'{}'", file.display()))?;
             }
@@ -208,10 +221,8 @@ fn declared(port: &Port) -> String {
 /// Random values: normal ones, and 0 or 1 where whatever an index or a mask means must be valid.
 fn random(port: &Port, shape: Vec<usize>, seed: u64) -> Result<Tensor, String> {
     let element = port.element.clone()?;
-    let count = shape.iter().try_fold(1_usize, |count, &size| count.checked_mul(size));
-    let Some(count) = count.filter(|&count| count <= LARGEST) else {
-        return Err(format!("an input has up to {LARGEST} elements, got '{}' of shape {shape:?}", port.name));
-    };
+    // Too many are refused by now, so it only saturates on the way to 0.
+    let count = shape.iter().fold(1_usize, |count, &size| count.saturating_mul(size));
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut bit = || rng.bool();
     let data = match element {
@@ -313,17 +324,28 @@ mod tests {
         let tokens = file("tokens.npy", "<i8", "(1, 1)", &[0; 8]);
         let wide = file("wide.npy", "<f4", "(1, 4)", &[0; 16]);
         let floats = file("floats.npy", "<f4", "(1, 1)", &[0; 4]);
+        // The header's word is enough: such a file is not read.
+        let vast = file("vast.npy", "<f4", "(4294967296, 3)", &[0; 4]);
         let all = [("batch", 2), ("seq", 3), ("mask.0", 4)];
-        let cases: [Misfit<'_>; 9] = [
+        let cases: [Misfit<'_>; 10] = [
             (&[], vec![], "add --dim batch=N --dim seq=N --dim mask.0=N"),
             (&[("batch", 1), ("mask.0", 1)], vec![], "add --dim seq=N"),
             (&[("Batch", 1)], vec![], "got 'Batch'; there are: batch, seq, mask.0"),
             (&[("batch", 1), ("batch", 2)], vec![], "'batch' has one size, got 1 from --dim and 2 from --dim"),
-            (&[("batch", 1 << 40), ("seq", 1), ("mask.0", 1)], vec![], "up to 2147483648 elements, got 'image'"),
+            (
+                &[("batch", 1 << 40), ("seq", 1), ("mask.0", 1)],
+                vec![],
+                "in all, most of it 'image' of shape [1099511627776, 3]",
+            ),
             (&all, vec![tokens.clone()], "'batch' has one size, got 2 from --dim and 1 from '"),
             (&[], vec![format!("image={wide}")], "input 'image' has shape [batch, 3], got [1, 4] in '"),
             (&[], vec![format!("tokens={floats}")], "--input of 'tokens': its elements are int64 (<i8), got <f4 in '"),
             (&[], vec![floats.clone()], "there are: image, tokens, mask"),
+            (
+                &[("seq", 1), ("mask.0", 1)],
+                vec![format!("image={vast}")],
+                "most of it 'image' of shape [4294967296, 3]",
+            ),
         ];
         for (sizes, files, message) in cases {
             let error = prepare(&model(), &Given { dims: &dims(sizes), files: &files, seed: 1 }).unwrap_err();

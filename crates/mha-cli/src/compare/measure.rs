@@ -75,10 +75,31 @@ impl Look {
         self.session.outputs()
     }
 
-    /// The outputs, and the names of the MultiHeadAttention nodes.
-    pub(super) fn run(mut self, feeds: &Feeds) -> Result<(Outputs, Vec<String>), HostError> {
+    /// The outputs, and which MultiHeadAttention nodes ran.
+    pub(super) fn run(mut self, feeds: &Feeds) -> Result<(Outputs, Ran), HostError> {
         let outputs = self.session.run(feeds)?;
-        Ok((outputs, self.session.end_profile()?.into_iter().map(|node| node.name).collect()))
+        Ok((outputs, Ran::of(&self.session.end_profile()?)))
+    }
+}
+
+/// What a profile of one run tells of MultiHeadAttention nodes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Ran {
+    /// Nodes by name and index, which those of different subgraphs may share.
+    pub(super) names: usize,
+    /// How often any of them ran, which a loop does several times.
+    pub(super) times: usize,
+    /// Whether none had anything to compute.
+    pub(super) empty: bool,
+}
+
+impl Ran {
+    fn of(nodes: &[NodeTimes]) -> Ran {
+        Ran {
+            names: nodes.len(),
+            times: nodes.iter().map(|node| node.ms.len()).sum(),
+            empty: nodes.iter().all(|node| node.empty),
+        }
     }
 }
 
@@ -111,6 +132,14 @@ impl Trial<'_> {
     pub(super) fn steps(&self) -> u64 {
         let rounds = 1 + self.warm_up + self.runs;
         (2 * rounds * (1 + self.paths.len()) + 1) as u64
+    }
+
+    /// How many MultiHeadAttention nodes the model has, whether they run or not.
+    ///
+    /// # Errors
+    /// The library refuses the model.
+    pub(super) fn count_nodes(&self, scratch: &Path) -> Result<usize, HostError> {
+        Ok(self.session(self.paths.first().copied(), Some(&scratch.join("count")))?.taken_over())
     }
 
     /// Measures every way: whole-model times first, then those of nodes in sessions of their own, as writing a profile
@@ -256,7 +285,7 @@ mod tests {
 
     #[test]
     fn the_runs_that_count_are_the_last() {
-        let node = |ms: &[f64]| NodeTimes { name: "n".into(), float16: false, ms: ms.into() };
+        let node = |ms: &[f64]| NodeTimes { name: "n".into(), float16: false, ms: ms.into(), empty: false };
         assert_eq!(by_round(node(&[9.0, 1.0, 2.0]), 3, 2).ms, [1.0, 2.0]);
         assert_eq!(by_round(node(&[9.0, 9.0, 1.0, 2.0, 3.0, 4.0]), 3, 2).ms, [3.0, 7.0], "a loop ran it twice a run");
     }

@@ -2,6 +2,7 @@
 
 mod inputs;
 mod measure;
+mod memory;
 mod npy;
 mod report;
 mod scratch;
@@ -9,7 +10,8 @@ mod statistics;
 
 use std::error::Error;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::thread;
 
 use mha_bench::command::count;
 use mha_bench::output::OutputFile;
@@ -20,7 +22,7 @@ use ort_webgpu_attention::host::{Feeds, Library, Port, Runtime, element_names};
 use crate::runtime;
 use inputs::Given;
 use measure::{Look, Trial};
-use report::{Report, Setting, all_refused};
+use report::{InputRow, Report, Setting, all_refused};
 use scratch::Scratch;
 
 #[derive(Debug, clap::Args)]
@@ -49,7 +51,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = "auto")]
     adapter: String,
     /// Threads that ONNX Runtime computes with, where that is not left to it.
-    #[arg(long, value_parser = count)]
+    #[arg(long, value_parser = parse_threads)]
     threads: Option<usize>,
     /// Largest difference from stock CPU at which outputs agree, as a share of an output's largest value; 0.001, or 0.01
     /// with float16 nodes, where it is not given.
@@ -72,6 +74,15 @@ pub(crate) struct Arguments {
 fn parse_path(text: &str) -> Result<PathChoice, String> {
     let names = PathChoice::ALL.map(PathChoice::name).join(", ");
     PathChoice::ALL.into_iter().find(|path| path.name() == text).ok_or_else(|| format!("paths are {names}"))
+}
+
+/// Threads for each processor, at most: more only take turns, and each has a stack.
+const THREADS_PER_PROCESSOR: usize = 4;
+
+fn parse_threads(text: &str) -> Result<usize, String> {
+    let most = THREADS_PER_PROCESSOR * thread::available_parallelism().map_or(1, usize::from);
+    let threads = text.parse().ok().filter(|threads| (1..=most).contains(threads));
+    threads.ok_or_else(|| format!("it takes 1 to {most}, {THREADS_PER_PROCESSOR} for each processor"))
 }
 
 fn parse_tolerance(text: &str) -> Result<f64, String> {
@@ -105,17 +116,10 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box
         inputs.iter().filter_map(|input| input.file.as_deref()).try_for_each(|file| json.apart_from(file))?;
     }
     comparable(&look.outputs())?;
-    let feeds = Feeds::new(&runtime, inputs.iter().map(|input| (input.name.clone(), input.tensor.clone())))?;
-    let (expected, nodes) =
+    let input_rows: Vec<InputRow> = inputs.iter().map(InputRow::of).collect();
+    let feeds = Feeds::new(&runtime, inputs.into_iter().map(|input| (input.name, input.tensor)))?;
+    let (expected, ran) =
         look.run(&feeds).map_err(|why| format!("stock CPU kernels must run '{model}' on these inputs, got: {why}"))?;
-    if nodes.is_empty() {
-        return Err(format!(
-            "MODEL has com.microsoft.MultiHeadAttention nodes, got '{model}' with none after ONNX Runtime's own \
-             optimisations: there is nothing to compare"
-        )
-        .into());
-    }
-
     // In their own order, each once.
     let paths: Vec<PathChoice> = PathChoice::ALL.into_iter().filter(|path| arguments.paths.contains(path)).collect();
     let trial = Trial {
@@ -127,6 +131,9 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box
         runs: arguments.runs,
         warm_up: arguments.warm_up,
     };
+    if ran.times == 0 {
+        return Err(nothing_ran(&trial, scratch.path()).into());
+    }
     let progress = Progress::new(trial.steps());
     let rows = trial.measure(&feeds, &expected, scratch.path(), &progress);
     progress.finish();
@@ -143,7 +150,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Box
         warm_up: trial.warm_up,
         seed: arguments.seed,
     };
-    let report = Report::new(setting, &inputs, nodes.len(), rows, arguments.tolerance);
+    let report = Report::new(setting, input_rows, ran, rows, arguments.tolerance);
     report.write(out).map_err(BenchError::Output)?;
     if let Some(json) = json {
         json.write(&(serde_json::to_string_pretty(&report)? + "\n"))?;
@@ -160,6 +167,22 @@ fn library(arguments: &Arguments) -> Result<PathBuf, String> {
         .ok()
         .filter(|library| library.is_file())
         .ok_or_else(|| format!("--library is the library's file, got '{}', which is no file", library.display()))
+}
+
+/// Why there is nothing to compare where no MultiHeadAttention node ran.
+fn nothing_ran(trial: &Trial<'_>, scratch: &Path) -> String {
+    let model = trial.model.display();
+    match trial.count_nodes(scratch) {
+        Ok(0) => format!(
+            "MODEL has com.microsoft.MultiHeadAttention nodes, got '{model}' with none after ONNX Runtime's own \
+             optimisations: there is nothing to compare"
+        ),
+        Ok(nodes) => format!(
+            "MultiHeadAttention nodes are compared that run, got '{model}' with {nodes} that did not run on these inputs: \
+             --input NAME=FILE.npy or another --seed may change what runs"
+        ),
+        Err(why) => format!("a path of the library must run '{model}', got none: {why}"),
+    }
 }
 
 fn comparable(outputs: &[Port]) -> Result<(), String> {

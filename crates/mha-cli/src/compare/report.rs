@@ -1,11 +1,12 @@
 //! What was measured, as a table, a verdict and JSON.
 
+use std::fmt;
 use std::io::{self, Write};
 
 use serde::Serialize;
 
 use super::inputs::Input;
-use super::measure::{Numbers, Row, Way, name};
+use super::measure::{Numbers, Ran, Row, Way, name};
 use super::statistics::{Difference, Spread, Unlike};
 
 /// Everything that is told of a comparison. In JSON what is infinite is null.
@@ -16,12 +17,42 @@ pub(super) struct Report {
     inputs: Vec<InputRow>,
     /// The model's MultiHeadAttention nodes.
     nodes: usize,
+    not_run: NotRun,
     /// Largest relative difference at which outputs agree.
     tolerance: f64,
     /// None where no path gave outputs.
     agree: Option<bool>,
     verdict: String,
     rows: Vec<ReportRow>,
+}
+
+/// Those of the model's nodes that did not run on these inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+struct NotRun {
+    at_least: usize,
+    at_most: usize,
+}
+
+impl NotRun {
+    /// A profile does not always tell nodes apart, nor a node that ran twice from two.
+    fn of(nodes: usize, ran: Ran) -> NotRun {
+        NotRun { at_least: nodes.saturating_sub(ran.times), at_most: nodes.saturating_sub(ran.names) }
+    }
+}
+
+impl fmt::Display for NotRun {
+    /// Nothing where all may have run.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotRun { at_least: 0, .. } => Ok(()),
+            NotRun { at_least, at_most } if at_least == at_most => {
+                write!(f, ", {at_least} of which did not run on these inputs")
+            }
+            NotRun { at_least, at_most } => {
+                write!(f, ", {at_least} to {at_most} of which did not run on these inputs")
+            }
+        }
+    }
 }
 
 /// What the numbers were measured with.
@@ -36,14 +67,26 @@ pub(super) struct Setting {
     pub(super) seed: u64,
 }
 
+/// An input, without its values.
 #[derive(Serialize)]
-struct InputRow {
+pub(super) struct InputRow {
     name: String,
     #[serde(rename = "type")]
     element: &'static str,
     shape: Vec<usize>,
     /// None where values are random.
     file: Option<String>,
+}
+
+impl InputRow {
+    pub(super) fn of(input: &Input) -> InputRow {
+        InputRow {
+            name: input.name.clone(),
+            element: input.tensor.data.element().name(),
+            shape: input.tensor.shape.clone(),
+            file: input.file.as_ref().map(|file| file.display().to_string()),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -81,11 +124,12 @@ const TOLERANCE: f64 = 1e-3;
 const TOLERANCE_F16: f64 = 1e-2;
 
 impl Report {
-    /// Reduces what was measured. Where `tolerance` is none it depends on the type that nodes work on.
+    /// Reduces what was measured. `ran` is what a run on stock CPU kernels told. Where `tolerance` is none it depends on the type
+    /// that nodes work on.
     pub(super) fn new(
         setting: Setting,
-        inputs: &[Input],
-        nodes: usize,
+        inputs: Vec<InputRow>,
+        ran: Ran,
         rows: Vec<Row>,
         tolerance: Option<f64>,
     ) -> Report {
@@ -106,17 +150,17 @@ impl Report {
             (Some(_), None) => "no output has a finite number to compare".to_owned(),
             _ => agreement(worst, tolerance),
         };
-        let verdict = format!("{}{once}; {agreement}", fastest(&times));
-        let input = |input: &Input| InputRow {
-            name: input.name.clone(),
-            element: input.tensor.data.element().name(),
-            shape: input.tensor.shape.clone(),
-            file: input.file.as_ref().map(|file| file.display().to_string()),
+        let verdict = match ran.empty {
+            true => format!("attention had nothing to compute, as its tensors are empty; {agreement}"),
+            false => format!("{}{once}; {agreement}", fastest(&times)),
         };
+        // A path takes over all there are or refuses the model, while a profile has only those that ran.
+        let nodes = measured.iter().map(|(_, numbers)| numbers.taken_over).max().unwrap_or_default();
         Report {
             setting,
-            inputs: inputs.iter().map(input).collect(),
+            inputs,
             nodes,
+            not_run: NotRun::of(nodes, ran),
             tolerance,
             agree,
             verdict,
@@ -129,7 +173,7 @@ impl Report {
         let Setting { model, onnxruntime, adapter, runs, warm_up, .. } = &self.setting;
         writeln!(out, "adapter   {adapter}")?;
         writeln!(out, "runtime   ONNX Runtime {onnxruntime}")?;
-        writeln!(out, "model     {model}, MultiHeadAttention nodes: {}", self.nodes)?;
+        writeln!(out, "model     {model}, MultiHeadAttention nodes: {}{}", self.nodes, self.not_run)?;
         for input in &self.inputs {
             let source = input.file.as_ref().map_or_else(|| "random".to_owned(), |file| format!("from {file}"));
             writeln!(out, "input     {} {} {:?}, {source}", input.name, input.element, input.shape)?;
@@ -320,6 +364,9 @@ mod tests {
         }
     }
 
+    /// One node that ran once.
+    const ONE: Ran = Ran { names: 1, times: 1, empty: false };
+
     fn report(rows: Vec<Row>) -> Report {
         let setting = Setting {
             model: "m.onnx".into(),
@@ -330,7 +377,7 @@ mod tests {
             warm_up: 1,
             seed: 1,
         };
-        Report::new(setting, &[], 1, rows, None)
+        Report::new(setting, Vec::new(), ONE, rows, None)
     }
 
     #[test]
@@ -389,8 +436,33 @@ mod tests {
     fn one_run_is_called_one() {
         let setting = |runs| Setting { runs, ..report(Vec::new()).setting };
         let rows = || [None, Some(PathChoice::Apple)].map(|way| Row { way, outcome: Ok(numbers(10.0, 0.0)) }).into();
-        let verdict = |runs| Report::new(setting(runs), &[], 1, rows(), None).verdict;
+        let verdict = |runs| Report::new(setting(runs), Vec::new(), ONE, rows(), None).verdict;
         assert!(verdict(1).contains(" in one run of each; ") && !verdict(2).contains("one run"), "{}", verdict(1));
+    }
+
+    #[test]
+    fn nodes_that_did_not_run_are_as_many_as_is_sure() {
+        let cases = [
+            (1, 1, 1, ""),
+            (1, 1, 3, ""),
+            (2, 1, 1, ", 1 of which did not run on these inputs"),
+            (4, 1, 2, ", 2 to 3 of which did not run on these inputs"),
+            (2, 1, 2, ""),
+            (1, 2, 2, ""),
+        ];
+        for (nodes, names, times, said) in cases {
+            let not_run = NotRun::of(nodes, Ran { names, times, ..ONE });
+            assert_eq!(not_run.to_string(), said, "{nodes} {names} {times}");
+        }
+    }
+
+    #[test]
+    fn without_work_there_is_no_word_of_speed() {
+        let setting = report(Vec::new()).setting;
+        let rows = [None, Some(PathChoice::Auto)].map(|way| Row { way, outcome: Ok(numbers(10.0, 0.0)) });
+        let verdict = Report::new(setting, Vec::new(), Ran { empty: true, ..ONE }, rows.into(), None).verdict;
+        let expected = "attention had nothing to compute, as its tensors are empty; outputs agree";
+        assert!(verdict.starts_with(expected), "{verdict}");
     }
 
     #[test]
