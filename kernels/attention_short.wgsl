@@ -139,11 +139,12 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
     head = n;
     lane_of_group = lane;
 
-    var next = first_keys(t_begin, t_end, group);
+    let first_k = first_keys(t_begin, t_end, group);
     let q = load_queries(first, rows_end, score_factor());
     var o = RowSlices();
     var reference = same_numbers(LOWEST);
     var sum = same_numbers(0.0);
+    var next = first_k;
 
     // Every group makes the same number of turns, so that its lanes stay together for the exchange. Keys from t_end on are
     // read as the last one before it, and weigh nothing.
@@ -152,7 +153,7 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
         let at = min(t, vec4<u32>(t_end - 1u));
         let k = Block(turn_key(next.k0, at.x), turn_key(next.k1, at.y), turn_key(next.k2, at.z), turn_key(next.k3, at.w), at);
         let v = Block(value_slice(at.x), value_slice(at.y), value_slice(at.z), value_slice(at.w), at);
-        next = later_keys(t, t_end);
+        next = later_keys(next, t, t_end);
 
         let own = t.x + (lane & 3u);
         let counts = own < t_end && is_held(b, min(own, t_end - 1u));

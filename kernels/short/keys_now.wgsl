@@ -14,6 +14,6 @@ fn turn_key(next: bool, t: u32) -> PackedSlice {
     return key_slice(t);
 }
 
-fn later_keys(t: vec4<u32>, t_end: u32) -> NextKeys {
-    return NextKeys();
+fn later_keys(next: NextKeys, t: vec4<u32>, t_end: u32) -> NextKeys {
+    return next;
 }

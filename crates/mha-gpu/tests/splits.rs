@@ -61,15 +61,15 @@ fn check(gpu: &Gpu, case: &Case, options: &PlanOptions) -> Result<Plan, String> 
     }
 }
 
-/// Rows of the narrowest and the widest heads, with few splits, as many as there is room for, and one more, of which the narrow ones by
-/// single columns.
+/// Rows of the narrowest and the widest heads and those that load keys ahead, with few splits, as many as there is room for, and one more,
+/// of which the narrow ones by single columns.
 fn every_row(gpu: &Arc<Gpu>, dtype: DType) -> Result<(), String> {
     let (mut failures, mut merged, mut apart) = (Failures::default(), 0, 0);
-    for row in table_rows(Lane::Short, dtype).filter(|row| row.max_head_size != 128) {
+    for row in table_rows(Lane::Short, dtype).filter(|row| row.max_head_size != 128 || loads_ahead(row)) {
         let room = row.workgroup_size / row.lanes;
         let is_narrow = row.max_head_size == 64;
         let (head_sizes, numbers): (&[u32], &[u32]) =
-            if is_narrow { (&[64, 35], &[2, room, room + 1]) } else { (&[256], &[2, room]) };
+            if is_narrow { (&[64, 35], &[2, room, room + 1]) } else { (&[row.max_head_size], &[2, room]) };
         for &head_size in head_sizes {
             for (seed, &splits) in (0..).zip(numbers) {
                 let case = Case::new(split(&row, splits, head_size), seed);
@@ -97,13 +97,19 @@ fn every_row(gpu: &Arc<Gpu>, dtype: DType) -> Result<(), String> {
     if merged > 0 && apart > 0 { Ok(()) } else { Err(format!("{merged} were merged in one dispatch, {apart} in two")) }
 }
 
-/// Splits of which rows see no key, or none of any.
+fn loads_ahead(row: &TuningRow) -> bool {
+    row.tile.contains('a')
+}
+
+/// Splits of which rows see no key, or none of any; of which a block of causal rows has none at all.
 fn masked(gpu: &Arc<Gpu>, dtype: DType) -> Result<(), String> {
     let mut failures = Failures::default();
-    for row in table_rows(Lane::Short, dtype).filter(|row| row.max_head_size == 64) {
+    for row in table_rows(Lane::Short, dtype).filter(|row| row.max_head_size == 64 || loads_ahead(row)) {
         let groups = row.workgroup_size / row.lanes;
-        let keys = plain(3, 2, row.rows, 3 * groups * 4, 64);
+        let keys = plain(3, 2, row.rows, 3 * groups * 4, row.max_head_size);
+        let many_rows = plain(2, 2, 3 * row.rows, 3 * row.rows, row.max_head_size);
         for problem in [
+            AttentionProblem { causal: true, ..many_rows },
             AttentionProblem { padding_mask: PaddingMask::KeyLengths, ..keys.clone() },
             AttentionProblem { padding_mask: PaddingMask::Keys, mask_filter_value: f32::MIN, ..keys.clone() },
             AttentionProblem { causal: true, ..keys },

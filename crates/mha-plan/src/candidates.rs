@@ -127,6 +127,8 @@ fn rows(lane: Lane, problem: &AttentionProblem, caps: &DeviceCaps) -> Vec<Tuning
                 .map(|table| table.rows.as_slice())
                 .concat()
         }
+        // Which rows load keys ahead was timed on one GPU.
+        Lane::Short => profile::SHORT.rows.clone(),
         _ => Vec::new(),
     };
     let head_size = problem.head_size.max(problem.v_head_size);

@@ -118,6 +118,10 @@ impl Trace {
         }
         self.file.write_all(b"\n]}\n")?;
         self.file.flush()?;
+        // Much may have come there since the session began.
+        if !is_free(&self.path)? {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is something else than a trace"));
+        }
         fs::rename(&self.partial, &self.path)
     }
 }
@@ -205,6 +209,11 @@ mod tests {
         for (before, is_replaced) in
             [(&trace[..], true), (b"", true), (b"{}", false), (&trace[..HEAD.len() - 1], false), (b"\x08\x0a", false)]
         {
+            fs::write(&path, &trace).unwrap();
+            let late = Trace::create(&path).unwrap();
+            fs::write(&path, before).unwrap();
+            drop(late);
+            assert_eq!(fs::read(&path).unwrap() == trace, is_replaced, "{before:?}");
             fs::write(&path, before).unwrap();
             let made = Trace::create(&path).map(drop).map_err(|error| error.kind());
             let expected = if is_replaced { Ok(()) } else { Err(io::ErrorKind::AlreadyExists) };

@@ -21,7 +21,7 @@ pub struct TuningRow {
     /// Lanes that share a group of query rows.
     pub lanes: u32,
     /// Register tile, `r<rows>s<vec4 columns of a lane>`, then `a<vec4 loaded ahead>` where the lane loads ahead (in lane short
-    /// pieces of 16 bytes, of keys alone), and `h` where its tiles in workgroup memory hold float16; on matrices,
+    /// the pieces of 16 bytes that its part of a block of keys has, packed in float16, and keys alone), and `h` where its tiles in workgroup memory hold float16; on matrices,
     /// `m<side>r<row blocks>c<column blocks>k<key blocks>a<pieces of 16 bytes loaded ahead>`.
     pub tile: String,
     /// Query rows of a group of lanes.
@@ -253,6 +253,18 @@ pub fn apple(caps: &DeviceCaps) -> (&'static Profile, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn discrete_gpus_have_the_same_rows_for_short_queries() {
+        let plain = |row: &TuningRow| TuningRow { tile: row.tile.split('a').next().unwrap().to_owned(), ..row.clone() };
+        let rows: Vec<TuningRow> = SHORT_DISCRETE.rows.iter().map(plain).collect();
+        assert_eq!(rows, SHORT.rows);
+        // A lane's part of a block of four keys, in pieces of 16 bytes.
+        for row in SHORT_DISCRETE.rows.iter().filter(|row| row.ahead() > 0) {
+            let bytes = SHORT_KEYS * row.slice4() * if row.dtype == DType::F16 { 8 } else { 16 };
+            assert_eq!(row.ahead(), bytes / 16, "{row}");
+        }
+    }
 
     #[test]
     fn every_table_parses_and_grows() {

@@ -251,11 +251,14 @@ fn trying_costs_a_twentieth_at_first_and_a_fiftieth_later() {
     }
     assert!(Machine { us: [400.0, 10.0], cold: (1.0, 0.0) }.ratio(1_000_000) < 1.0 + 1.1 * COST_OF_TRYING);
     // Soon less, as bursts become rare: after two seconds of calls.
-    for times in [1.1, 1.5, 2.0, 3.0, 9.0] {
-        let machine = Machine { us: [200.0 * times, 200.0], cold: (1.0, 0.0) };
-        let total = |calls: usize| machine.ratio(calls) * calls as f64;
-        let later = (total(40_000) - total(10_000)) / 30_000.0;
-        assert!(later < 1.006, "{times}: {later}");
+    for us in [20.0, 200.0] {
+        for times in [1.1, 1.5, 2.0, 3.0, 9.0] {
+            let machine = Machine { us: [us * times, us], cold: (1.0, 0.0) };
+            let calls = |seconds: f64| (seconds * 1e6 / us) as usize;
+            let total = |seconds| machine.ratio(calls(seconds)) * calls(seconds) as f64;
+            let later = (total(8.0) - total(2.0)) / calls(6.0) as f64;
+            assert!(later < 1.006, "{us} {times}: {later}");
+        }
     }
     assert!(Machine { us: [400.0, 10.0], cold: (1.0, 0.0) }.ratio(300_000) < 1.01);
     assert!(Machine { us: [300.0, 390.0], cold: (1.0, 0.0) }.ratio(100_000) < 1.02);
