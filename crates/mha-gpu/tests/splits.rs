@@ -101,19 +101,22 @@ fn loads_ahead(row: &TuningRow) -> bool {
     row.tile.contains('a')
 }
 
-/// Splits of which rows see no key, or none of any; of which a block of causal rows has none at all.
+/// Splits of which rows see no key, or none of any; where keys are loaded ahead, those of which a block of causal rows has none at all.
 fn masked(gpu: &Arc<Gpu>, dtype: DType) -> Result<(), String> {
     let mut failures = Failures::default();
     for row in table_rows(Lane::Short, dtype).filter(|row| row.max_head_size == 64 || loads_ahead(row)) {
         let groups = row.workgroup_size / row.lanes;
         let keys = plain(3, 2, row.rows, 3 * groups * 4, row.max_head_size);
         let many_rows = plain(2, 2, 3 * row.rows, 3 * row.rows, row.max_head_size);
+        let begins_before_keys = loads_ahead(&row).then_some(AttentionProblem { causal: true, ..many_rows });
         for problem in [
-            AttentionProblem { causal: true, ..many_rows },
             AttentionProblem { padding_mask: PaddingMask::KeyLengths, ..keys.clone() },
             AttentionProblem { padding_mask: PaddingMask::Keys, mask_filter_value: f32::MIN, ..keys.clone() },
             AttentionProblem { causal: true, ..keys },
-        ] {
+        ]
+        .into_iter()
+        .chain(begins_before_keys)
+        {
             let case = Case::new(AttentionProblem { dtype, ..problem }, 5);
             let options = pinned(&row, 3);
             if mha_plan::plan(&case.problem, gpu.caps(), &options).is_ok() {
