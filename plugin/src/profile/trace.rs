@@ -120,7 +120,9 @@ impl Trace {
         self.file.flush()?;
         // Much may have come there since the session began.
         if !is_free(&self.path)? {
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is something else than a trace"));
+            let why =
+                format!("there is something else than a trace now, so that it stays at {}", self.partial.display());
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
         }
         fs::rename(&self.partial, &self.path)
     }
@@ -149,7 +151,9 @@ impl Drop for Trace {
             // The session's logger may be gone, and a closed standard error is no reason to fail.
             let path = self.path.display();
             let _ = writeln!(io::stderr(), "ort-webgpu-attention: the trace {path} could not be written: {error}");
-            let _ = fs::remove_file(&self.partial);
+            if error.kind() != io::ErrorKind::AlreadyExists {
+                let _ = fs::remove_file(&self.partial);
+            }
         }
     }
 }
@@ -211,9 +215,13 @@ mod tests {
         {
             fs::write(&path, &trace).unwrap();
             let late = Trace::create(&path).unwrap();
+            let partial = late.partial.clone();
             fs::write(&path, before).unwrap();
             drop(late);
             assert_eq!(fs::read(&path).unwrap() == trace, is_replaced, "{before:?}");
+            // It is whole then, beside what came there.
+            assert_eq!(fs::read(&partial).is_ok_and(|left| left == trace), !is_replaced, "{before:?}");
+            let _ = fs::remove_file(&partial);
             fs::write(&path, before).unwrap();
             let made = Trace::create(&path).map(drop).map_err(|error| error.kind());
             let expected = if is_replaced { Ok(()) } else { Err(io::ErrorKind::AlreadyExists) };
