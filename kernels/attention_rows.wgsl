@@ -25,9 +25,10 @@ fn tile_value(at: u32) -> vec4<f32> {
 var<workgroup> lost_bets: atomic<u32>;
 var<workgroup> is_lost: u32;
 
-// How far a row's maximum may pass its reference within a tile of the plain loop. Weights reach 2^64 there, which costs a
-// float32 nothing, and are scaled down after the tile.
-const BET: f32 = 64.0;
+// A lane's sum of a row's weights from which on the row's results are scaled down after a tile of the plain loop, and the one that
+// loses its bet. Until then a float32 holds larger weights as exactly as small ones.
+const LARGE_SUM: f32 = 256.0;
+const LOST_SUM: f32 = 0x1p+64f;
 // Keys, of a tile's 8 or more, whose scores are the first reference. Of four, one row of many has none but small scores.
 const REFERENCE_KEYS: u32 = 8u;
 
@@ -90,9 +91,10 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
     var ahead = load_ahead(b, n, t_begin, last, local_index);
     var t0 = t_begin;
 
-    // The plain loop takes whole tiles to whose scores nothing is added. A look at each block's maximum would keep a compiler
-    // from overlapping arithmetic and exchange, so it bets that no maximum passes its reference by far within a tile, and
-    // looks once after each. Where a bet is lost the other loop starts again from the first key.
+    // The plain loop takes whole tiles to whose scores nothing is added, which are in units of log2. A look at each block's maximum
+    // would keep a compiler from overlapping arithmetic and exchange, so it bets that no score passes its reference by far within a
+    // tile, and looks at the sums of weights once after each, which grow with the largest. Where a bet is lost the other loop
+    // starts again from the first key.
     let plain_end = plain_keys_end(rows_begin, t_begin, t_end);
     if t_begin < plain_end {
         var lost = false;
@@ -109,31 +111,23 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
                     reference = rows_max(scatter_rows(block_scores(q, block_at + step * COLUMNS4)), reference);
                 }
             }
-            var peak = same_owned(LOWEST);
-            for (var step = 0u; step < KEY_TILE; step += BLOCKS * 4u) {
+            // Two blocks a turn, so that the arithmetic of one hides the exchange of the other.
+            for (var step = 0u; step < KEY_TILE; step += 8u) {
                 let at = block_at + step * COLUMNS4;
                 let at_b = at + 4u * COLUMNS4;
                 var p = scatter_rows(block_scores(q, at));
-                peak = larger_rows(peak, p);
-                var p_b = OwnedRows();
-                if BLOCKS == 2u {
-                    p_b = scatter_rows(block_scores(q, at_b));
-                    peak = larger_rows(peak, p_b);
-                }
+                var p_b = scatter_rows(block_scores(q, at_b));
                 p = weigh_rows(p, reference);
-                sum = add_weights(sum, p);
-                o = add_values(o, gather_rows(p), at);
-                if BLOCKS == 2u {
-                    p_b = weigh_rows(p_b, reference);
-                    sum = add_weights(sum, p_b);
-                    o = add_values(o, gather_rows(p_b), at_b);
-                }
+                p_b = weigh_rows(p_b, reference);
+                sum = add_weights(add_weights(sum, p), p_b);
+                o = add_turn(o, gather_rows(p), gather_rows(p_b), at, at_b);
             }
-            if any_lane(rows_grew(peak, reference)) {
-                let after = rows_max(peak, reference);
-                let shrink = shrink_factors(reference, after);
-                lost = lost || numbers_passed(reference, after, BET);
-                reference = after;
+            if any_lane(any_above(sum, LARGE_SUM)) {
+                let largest = group_maxima(sum);
+                lost = lost || any_above(largest, LOST_SUM);
+                let raise = whole_logarithms(largest);
+                reference = raised(reference, raise);
+                let shrink = shrink_factors(same_numbers(0.0), raise);
                 sum = scale_numbers(sum, shrink);
                 o = scale_outputs(o, shrink);
             }

@@ -1,7 +1,5 @@
 // A row group of one lane: it owns every score of its rows, and needs no subgroup operation.
 const LANES: u32 = 1u;
-// Blocks that a turn of a plain loop takes: one, as it has no exchange to hide.
-const BLOCKS: u32 = 1u;
 alias Owned = vec4<f32>;
 
 // The rotated order: which key of a block component j of a lane's vec4 stands for.

@@ -1,8 +1,6 @@
 // A row group of two lanes: right at every subgroup size. Of each block of four keys, lane i owns the scores of keys i and
 // i + 2.
 const LANES: u32 = 2u;
-// Blocks that a turn of a plain loop takes: one, as the exchange is short.
-const BLOCKS: u32 = 1u;
 alias Owned = vec2<f32>;
 
 // The rotated order: which key of a block component j of a lane's vec4 stands for. Each lane then owns its components 0

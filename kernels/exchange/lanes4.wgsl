@@ -1,8 +1,6 @@
 // A row group of four lanes, a quad of a subgroup: right at every subgroup size from 4 on. Of each block of four keys,
 // lane i owns the score of key i.
 const LANES: u32 = 4u;
-// Blocks that a turn of a plain loop takes: two, so that the arithmetic of one hides the exchange of the other.
-const BLOCKS: u32 = 2u;
 alias Owned = f32;
 
 // The rotated order: which key of a block component j of a lane's vec4 stands for. Each lane then owns its component 0,

@@ -1,8 +1,6 @@
 // A row group of eight lanes, for wide heads: right at every subgroup size from 8 on. Of each block of four keys, lanes
 // 2i and 2i + 1 both own the score of key i: two lanes halve what they exchange twice before they hold the same.
 const LANES: u32 = 8u;
-// Blocks that a turn of a plain loop takes: two, so that the arithmetic of one hides the exchange of the other.
-const BLOCKS: u32 = 2u;
 alias Owned = f32;
 
 // The rotated order: which key of a block component j of a lane's vec4 stands for. Each lane then owns its component 0,

@@ -166,26 +166,35 @@ fn rows_grew(p: OwnedRows, reference: RowNumbers) -> bool {
     //% endfor
 }
 
-// The larger score of each that a lane owns.
-fn larger_rows(a: OwnedRows, b: OwnedRows) -> OwnedRows {
-    return OwnedRows(
+// Whether a number of any row is larger than `most`.
+fn any_above(x: RowNumbers, most: f32) -> bool {
+    //% for r in range(N)
+    ${"return " if loop.first else "    || "}x.r${r} > most${";" if loop.last else ""}
+    //% endfor
+}
+
+// The largest number of each row among the lanes of a group.
+fn group_maxima(x: RowNumbers) -> RowNumbers {
+    return RowNumbers(
         //% for r in range(N)
-        max(a.r${r}, b.r${r}),
+        group_max(x.r${r}),
         //% endfor
     );
 }
 
-// Whether a number grew by more than `most`.
-fn numbers_passed(before: RowNumbers, after: RowNumbers, most: f32) -> bool {
-    //% for r in range(N)
-    ${"return " if loop.first else "    || "}after.r${r} - before.r${r} > most${";" if loop.last else ""}
-    //% endfor
+// The logarithm to base 2 of each number, rounded down and at least 0.
+fn whole_logarithms(x: RowNumbers) -> RowNumbers {
+    return RowNumbers(
+        //% for r in range(N)
+        floor(log2(max(x.r${r}, 1.0))),
+        //% endfor
+    );
 }
 
-fn same_owned(x: f32) -> OwnedRows {
-    return OwnedRows(
+fn raised(x: RowNumbers, by: RowNumbers) -> RowNumbers {
+    return RowNumbers(
         //% for r in range(N)
-        Owned(x),
+        x.r${r} + by.r${r},
         //% endfor
     );
 }

@@ -1,12 +1,16 @@
 //! Joins WGSL files, templates among them written out.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, UndefinedBehavior, context};
+use minijinja::{Environment, UndefinedBehavior};
 
 use super::variants::File;
+
+/// What a template's counts are called in it, in their order.
+const NAMES: [&str; 3] = ["N", "M", "K"];
 
 /// Writes templates out: Jinja whose statements are lines behind `//%`, as WGSL's own braces and comments would else be in its way.
 pub struct Composer<'a> {
@@ -36,9 +40,10 @@ impl<'a> Composer<'a> {
         for file in files {
             let path = &file.path;
             let text = fs::read_to_string(self.root.join(path)).map_err(|e| format!("kernels/{path}: {e}"))?;
-            let (text, of) = match file.count {
-                Some(count) => (self.written_out(path, &text, count)?, format!(", for {count}")),
-                None => (text, String::new()),
+            let (text, of) = if file.counts.is_empty() {
+                (text, String::new())
+            } else {
+                (self.written_out(path, &text, &file.counts)?, format!(", for {}", listed(&file.counts)))
             };
             // Nothing may precede an `enable`, so the name follows its file.
             source.push_str(&text);
@@ -47,14 +52,24 @@ impl<'a> Composer<'a> {
         Ok(source)
     }
 
-    fn written_out(&self, path: &str, text: &str, count: u32) -> Result<String, String> {
-        let written = self.templates.render_str(text, context! { N => count });
-        let written = written.map_err(|e| format!("kernels/{path}: {e}"))?;
+    fn written_out(&self, path: &str, text: &str, counts: &[u32]) -> Result<String, String> {
+        if counts.len() > NAMES.len() {
+            return Err(format!("kernels/{path}: a template has counts {}, got {}", NAMES.join("x"), listed(counts)));
+        }
+        let named: BTreeMap<&str, u32> = NAMES.into_iter().zip(counts.iter().copied()).collect();
+        let written = self.templates.render_str(text, named).map_err(|e| format!("kernels/{path}: {e}"))?;
         if written == text {
-            return Err(format!("kernels/{path}: only a template has a count, got {count} for a file without N"));
+            return Err(format!(
+                "kernels/{path}: only a template has counts, got {} for a file without N",
+                listed(counts)
+            ));
         }
         Ok(written)
     }
+}
+
+fn listed(counts: &[u32]) -> String {
+    counts.iter().map(u32::to_string).collect::<Vec<_>>().join("x")
 }
 
 /// What adds `index` times `unit`, or `index` itself, to the expression before it.

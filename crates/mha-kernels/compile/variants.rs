@@ -8,19 +8,19 @@ pub struct Variant {
     pub files: Vec<File>,
 }
 
-/// A file, by its path in `kernels/`; a template where it has a count.
+/// A file, by its path in `kernels/`; a template where it has counts.
 pub struct File {
     pub path: String,
-    pub count: Option<u32>,
+    pub counts: Vec<u32>,
 }
 
 impl File {
     fn parse(word: &str) -> Option<File> {
-        let (path, count) = match word.split_once(':') {
-            Some((path, count)) => (path, Some(count.parse().ok()?)),
-            None => (word, None),
+        let (path, counts) = match word.split_once(':') {
+            Some((path, counts)) => (path, counts.split('x').map(str::parse).collect::<Result<_, _>>().ok()?),
+            None => (word, Vec::new()),
         };
-        Some(File { path: format!("{path}.wgsl"), count })
+        Some(File { path: format!("{path}.wgsl"), counts })
     }
 }
 
@@ -61,7 +61,9 @@ pub fn expand(text: &str) -> Result<Vec<Variant>, String> {
                 return Err(format!("{}: a kernel is listed once, got {name} again", at()));
             }
             let file = |word: &str| {
-                File::parse(word).ok_or_else(|| format!("{}: a template is FILE:N, got {word} in {name}", at()))
+                File::parse(word).ok_or_else(|| {
+                    format!("{}: a template is FILE:N, FILE:NxM or FILE:NxMxK, got {word} in {name}", at())
+                })
             };
             let files = files.split_whitespace().map(file).collect::<Result<_, _>>()?;
             variants.push(Variant { name, files });

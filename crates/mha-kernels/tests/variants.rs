@@ -9,12 +9,12 @@ mod variants;
 use compose::Composer;
 use variants::expand;
 
-/// Each kernel as `name: file file:count`.
+/// Each kernel as `name: file file:counts`.
 fn kernels(text: &str) -> Vec<String> {
     let variants = expand(text).unwrap();
-    let file = |file: &variants::File| match file.count {
-        Some(count) => format!(" {}:{count}", file.path),
-        None => format!(" {}", file.path),
+    let file = |file: &variants::File| {
+        let counts: Vec<String> = file.counts.iter().map(u32::to_string).collect();
+        format!(" {}{}{}", file.path, if counts.is_empty() { "" } else { ":" }, counts.join("x"))
     };
     variants
         .iter()
@@ -53,7 +53,7 @@ fn mistakes_are_named() {
         ("axis t = r2\nk_{t}: rows:{t.s}", "{axis.x} among its files a number behind x, got `k_r2: rows:{t.s}`"),
         ("axis t = r2\nk: rows:{t.r}", "{axis} is defined above and in its kernel's name, and"),
         ("axis t = r2\nk_{t}_{t.r}: a", "got `k_r2_{t.r}: a`"),
-        ("k: rows:two", "a template is FILE:N, got rows:two in k"),
+        ("k: rows:two", "a template is FILE:N, FILE:NxM or FILE:NxMxK, got rows:two in k"),
     ];
     for (text, expected) in cases {
         let error = expand(text).err().unwrap_or_else(|| panic!("accepts {text}"));
@@ -62,7 +62,7 @@ fn mistakes_are_named() {
 }
 
 #[test]
-fn templates_are_written_out_for_their_count() {
+fn templates_are_written_out_for_their_counts() {
     let folder = tempfile::tempdir().unwrap();
     let text = "const ROWS: u32 = ${N}u;\n//% for r in range(N)\n    x.r${r} = at(first${plus(r)}, y${plus(r, \"LANES\")});\n//% endfor\n";
     std::fs::write(folder.path().join("rows.wgsl"), text).unwrap();
@@ -73,13 +73,17 @@ fn templates_are_written_out_for_their_count() {
         "const ROWS: u32 = 3u;\n    x.r0 = at(first, y);\n    x.r1 = at(first + 1u, y + LANES);\n    x.r2 = at(first + 2u, y + 2u * \
          LANES);\n// ^ kernels/rows.wgsl, for 3\n\n"
     );
-    // Without a count it is a file like any other.
+    // Without counts it is a file like any other.
     assert_eq!(joined("k: rows").unwrap(), format!("{text}// ^ kernels/rows.wgsl\n\n"));
     std::fs::write(folder.path().join("plain.wgsl"), "a\n").unwrap();
-    let plain = "kernels/plain.wgsl: only a template has a count, got 2 for a file without N";
-    for (list, expected) in
-        [("k: plain:2", plain), ("k: wrong:2", "kernels/wrong.wgsl: "), ("k: missing", "kernels/missing.wgsl: ")]
-    {
+    std::fs::write(folder.path().join("three.wgsl"), "${N} ${M} ${K}\n").unwrap();
+    assert_eq!(joined("k: three:2x3x8").unwrap(), "2 3 8\n// ^ kernels/three.wgsl, for 2x3x8\n\n");
+    for (list, expected) in [
+        ("k: plain:2", "kernels/plain.wgsl: only a template has counts, got 2 for a file without N"),
+        ("k: three:1x2x3x4", "kernels/three.wgsl: a template has counts NxMxK, got 1x2x3x4"),
+        ("k: wrong:2", "kernels/wrong.wgsl: "),
+        ("k: missing", "kernels/missing.wgsl: "),
+    ] {
         let error = joined(list).unwrap_err();
         assert!(error.starts_with(expected), "{error}");
     }

@@ -94,7 +94,7 @@ fn a_preference_that_cannot_run_is_passed_over_with_its_reason() {
 #[test]
 fn a_preference_that_fits_in_all_but_memory_is_planned_without() {
     let plain = problem(Shape::default());
-    let row = "f32 | 64 | 4 | r4s4a2 | 32 | 256 | 16";
+    let row = "f32 | 64 | 4 | r4s4a2f8 | 32 | 256 | 16";
     let split = Candidate::named("rows", Some(row)).unwrap();
     let caps = mha_plan::DeviceCaps { max_buffer_size: 64 << 20, ..devices::h100() };
     assert!(plan(&plain, &devices::h100(), &prefer(&split)).unwrap().decision.contains("it was the fastest"));
@@ -128,7 +128,7 @@ fn a_candidate_survives_as_text_and_no_other_is_made() {
     for (lane, row) in [
         ("seed-before", None),
         ("rows", None),
-        ("rows", Some("f32 | 64 | 4 | r4s4a2 | 32 | 512")),
+        ("rows", Some("f32 | 64 | 4 | r4s4a2f8 | 32 | 512")),
         ("short", Some("f32 | 64 | 4 | r4s4a2 | 32 | 256")),
         ("rows", Some("nonsense")),
     ] {

@@ -107,7 +107,6 @@ constant uint SLICE4_ = 4u;
 constant uint COLUMNS4_ = 16u;
 constant float SLACK = 5.5;
 constant uint ROWS = 1u;
-constant uint BLOCKS = 2u;
 constant bool PAST = false;
 constant bool KV_BIAS = false;
 constant bool QUERY_BIAS = false;

@@ -21,7 +21,8 @@ pub struct TuningRow {
     /// Lanes that share a group of query rows.
     pub lanes: u32,
     /// Register tile, `r<rows>s<vec4 columns of a lane>`, then `a<vec4 loaded ahead>` where the lane loads ahead (in lane short
-    /// the pieces of 16 bytes that its part of a block of keys has, packed in float16, and keys alone), and `h` where its tiles in workgroup memory hold float16; on matrices,
+    /// the pieces of 16 bytes that its part of a block of keys has, packed in float16, and keys alone), in lane rows `p<keys>` or `f<keys>`
+    /// where values are added by parts of columns, `f` so many keys summed from zero, and `h` where its tiles in workgroup memory hold float16; on matrices,
     /// `m<side>r<row blocks>c<column blocks>k<key blocks>a<pieces of 16 bytes loaded ahead>`.
     pub tile: String,
     /// Query rows of a group of lanes.
@@ -156,7 +157,7 @@ pub fn parse(text: &str) -> Result<Vec<TuningRow>, TableError> {
         let [rows_of_tile, ..] = tile_numbers(tile).filter(|[rows, ..]| *rows > 0).ok_or_else(|| {
             let on_matrices = "m<side>r<row blocks>c<column blocks>k<key blocks>g<groups>a<pieces loaded ahead>";
             fail(format!(
-                "a tile is r<rows>s<vec4 columns>a<vec4 loaded ahead> or {on_matrices}, from 1 on, got `{tile}`"
+                "a tile is r<rows>s<vec4 columns>a<vec4 loaded ahead>, then p<keys> or f<keys>, or {on_matrices}, from 1 on, got `{tile}`"
             ))
         })?;
         let (lanes, workgroup_size) = (number(lanes)?, number(workgroup_size)?);
@@ -190,7 +191,9 @@ fn tile_numbers(tile: &str) -> Option<[u32; 3]> {
     }
     let (rows, rest) = tile.strip_suffix('h').unwrap_or(tile).strip_prefix('r')?.split_once('s')?;
     let (slice4, ahead) = rest.split_once('a').unwrap_or((rest, "0"));
-    Some([rows.parse().ok()?, slice4.parse().ok()?, ahead.parse().ok()?])
+    let (ahead, turn) = ahead.split_at(ahead.find(['p', 'f']).unwrap_or(ahead.len()));
+    let of_a_turn = turn.is_empty() || turn[1..].parse::<u32>().is_ok_and(|keys| keys > 0);
+    of_a_turn.then_some([rows.parse().ok()?, slice4.parse().ok()?, ahead.parse().ok()?])
 }
 
 fn table(name: &'static str, text: &str) -> Profile {
@@ -301,7 +304,17 @@ mod tests {
         assert!(parse("| f32 | 64 | 4 | wide | 32 | 64 |").unwrap_err().message.contains("wide"));
         assert!(parse("| f32 | 64 | four | r4s4 | 32 | 64 |").unwrap_err().message.contains("four"));
         // What planning divides by.
-        for tile in ["r0s4", "m0r1c4k1a1", "m16r0c4k1a1", "m16r1c0k1a1", "m16r1c4k0a1", "m16r1c4k1g0a1"] {
+        for tile in [
+            "r0s4",
+            "r4s4a2f",
+            "r4s4a2p0",
+            "r4s4a2x8",
+            "m0r1c4k1a1",
+            "m16r0c4k1a1",
+            "m16r1c0k1a1",
+            "m16r1c4k0a1",
+            "m16r1c4k1g0a1",
+        ] {
             let message = parse(&format!("| f16 | 64 | 32 | {tile} | 16 | 128 |")).unwrap_err().message;
             assert!(message.contains(&format!("from 1 on, got `{tile}`")), "{message}");
         }
