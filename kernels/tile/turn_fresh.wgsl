@@ -1,6 +1,6 @@
 // o plus the values of a turn's blocks at `at` and `at_b`, weighted: of each of M parts of columns, K keys over N rows are summed from
-// zero and then added. Sums of thousands of keys are chains of 1 in K as many additions, and their errors as much smaller as such
-// chains' are, about the root of that.
+// zero and then added. A sum over thousands of keys is then a chain of one Kth as many additions into O, and its error, which grows
+// with about the root of their number, smaller.
 fn add_turn(o: Outputs, w: RowVectors, w_b: RowVectors, at: vec4<u32>, at_b: vec4<u32>) -> Outputs {
     var x = o;
     //% for first in range(0, 8, K)
