@@ -26,9 +26,12 @@ var<workgroup> lost_bets: atomic<u32>;
 var<workgroup> is_lost: u32;
 
 // A lane's sum of a row's weights from which on the row's results are scaled down after a tile of the plain loop, and the one that
-// loses its bet. Until then a float32 holds larger weights as exactly as small ones.
+// loses its bet, as does an infinity. Until then a float32 holds larger weights as exactly as small ones.
 const LARGE_SUM: f32 = 256.0;
 const LOST_SUM: f32 = 0x1p+64f;
+// References of the plain loop are whole numbers, so that raising one by a whole number is exact and later weights fit those before.
+// Larger ones than this could not be, and lose the bet too.
+const LARGEST_REFERENCE: f32 = 0x1p+22f;
 // Keys, of a tile's 8 or more, whose scores are the first reference. Of four, one row of many has none but small scores.
 const REFERENCE_KEYS: u32 = 8u;
 
@@ -110,6 +113,7 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
                 for (var step = 0u; step < REFERENCE_KEYS; step += 4u) {
                     reference = rows_max(scatter_rows(block_scores(q, block_at + step * COLUMNS4)), reference);
                 }
+                reference = rounded_down(reference);
             }
             // Two blocks a turn, so that the arithmetic of one hides the exchange of the other.
             for (var step = 0u; step < KEY_TILE; step += 8u) {
@@ -125,14 +129,14 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
             if any_lane(any_above(sum, LARGE_SUM)) {
                 let largest = group_maxima(sum);
                 lost = lost || any_above(largest, LOST_SUM);
-                let raise = whole_logarithms(largest);
+                let raise = rounded_down(logarithms(largest));
                 reference = raised(reference, raise);
                 let shrink = shrink_factors(same_numbers(0.0), raise);
                 sum = scale_numbers(sum, shrink);
                 o = scale_outputs(o, shrink);
             }
         }
-        if lost {
+        if lost || any_beyond(reference, LARGEST_REFERENCE) {
             atomicStore(&lost_bets, 1u);
         }
         workgroupBarrier();

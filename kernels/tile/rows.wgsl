@@ -182,11 +182,26 @@ fn group_maxima(x: RowNumbers) -> RowNumbers {
     );
 }
 
-// The logarithm to base 2 of each number, rounded down and at least 0.
-fn whole_logarithms(x: RowNumbers) -> RowNumbers {
+// Whether a number of any row is larger than `most` or smaller than its negative.
+fn any_beyond(x: RowNumbers, most: f32) -> bool {
+    //% for r in range(N)
+    ${"return " if loop.first else "    || "}abs(x.r${r}) > most${";" if loop.last else ""}
+    //% endfor
+}
+
+// The logarithm to base 2 of each number, at least 0.
+fn logarithms(x: RowNumbers) -> RowNumbers {
     return RowNumbers(
         //% for r in range(N)
-        floor(log2(max(x.r${r}, 1.0))),
+        log2(max(x.r${r}, 1.0)),
+        //% endfor
+    );
+}
+
+fn rounded_down(x: RowNumbers) -> RowNumbers {
+    return RowNumbers(
+        //% for r in range(N)
+        floor(x.r${r}),
         //% endfor
     );
 }

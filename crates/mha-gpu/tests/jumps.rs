@@ -1,13 +1,16 @@
-//! Contract: one key may outweigh all that came before it by any factor, wherever it stands.
+//! Contract: one key may outweigh all that came before it by any factor, wherever it stands, and many may weigh the same, however
+//! large their scores are.
 
 mod common;
 
 use std::process::ExitCode;
 
-use common::{DTYPES, Failures, LANES, check, lane, test};
-use mha_gpu::GpuSettings;
+use common::{DTYPES, Failures, LANES, check, lane, run, table_rows, test};
+use mha_gpu::{Gpu, GpuSettings};
+use mha_plan::profile::TuningRow;
+use mha_plan::{Lane, PlanOptions};
 use mha_spec::{AttentionProblem, DType};
-use mha_testkit::{Case, plain};
+use mha_testkit::{Case, Expected, plain};
 
 /// A head size for each number of lanes that row groups have.
 const HEAD_SIZES: [u32; 4] = [8, 40, 64, 128];
@@ -33,6 +36,10 @@ fn main() -> ExitCode {
             }
         }
     }
+    for dtype in DTYPES {
+        tests.push(test(format!("rows_{}_turns", dtype.name()), dtype, move |gpu| turns(gpu, dtype)));
+        tests.push(test(format!("rows_{}_equal_keys", dtype.name()), dtype, move |gpu| equal_keys(gpu, dtype)));
+    }
     common::main(GpuSettings::default(), tests)
 }
 
@@ -50,4 +57,60 @@ fn cases(dtype: DType, causal: bool) -> impl Iterator<Item = Case> {
             case
         })
     })
+}
+
+/// Lane rows by each of its tuning rows that adds values in a way of its own, whatever device it is for: its loop of whole tiles, begun
+/// again after a jump, and going on. One row for each kernel, as a software GPU compiles them for seconds.
+fn turns(gpu: &Gpu, dtype: DType) -> Result<(), String> {
+    let mut failures = Failures::default();
+    let mut rows: Vec<TuningRow> = table_rows(Lane::Rows, dtype).filter(|row| row.tile.contains(['p', 'f'])).collect();
+    rows.dedup_by_key(|row| row.tile.clone());
+    assert!(rows.len() >= 3, "tuning rows of lane rows name ways to add values");
+    for (seed, row) in rows.into_iter().enumerate() {
+        if gpu.caps().min_subgroup_size < row.lanes {
+            continue;
+        }
+        let options = PlanOptions { row: Some(row.clone()), ..lane(Lane::Rows) };
+        let plain = plain(1, 1, 70, 200, row.max_head_size);
+        for (jump, v_head_size) in [(0.0, row.max_head_size - 4), (KEYS[1], row.max_head_size)] {
+            let problem = AttentionProblem { dtype, v_head_size, ..plain.clone() };
+            let mut case = Case::new(problem, seed as u64);
+            let head_size = row.max_head_size as usize;
+            case.inputs.query.chunks_exact_mut(head_size).for_each(|row| row[0] = QUERY);
+            case.inputs.key.chunks_exact_mut(head_size).for_each(|row| row[0] = 0.0);
+            case.inputs.key[POSITIONS[1] * head_size] = jump;
+            failures.take(check(gpu, &case, &options).map_err(|error| format!("{row}: {error}")));
+        }
+    }
+    failures.done()
+}
+
+/// Scores of 0 to 3e9, the same for all keys of one split: each lane's sum of weights grows past 256 and is scaled down. Equal scores give
+/// what scores of 0 give, to whose tolerance they are held: that of large scores allows for their rounding.
+fn equal_keys(gpu: &Gpu, dtype: DType) -> Result<(), String> {
+    let mut failures = Failures::default();
+    for (seed, head_size) in HEAD_SIZES.into_iter().enumerate() {
+        let row =
+            table_rows(Lane::Rows, dtype).find(|row| row.max_head_size == head_size).expect("a head size has a row");
+        let row = TuningRow { splits: Some(1), ..row };
+        if gpu.caps().min_subgroup_size < row.lanes {
+            continue;
+        }
+        let options = PlanOptions { row: Some(row), ..lane(Lane::Rows) };
+        let problem = AttentionProblem { dtype, ..plain(1, 1, 20, 2_500, head_size) };
+        let plan = mha_plan::plan(&problem, gpu.caps(), &options).map_err(|refusal| refusal.to_string())?;
+        let mut case = Case::new(problem, seed as u64);
+        case.inputs.query.fill(0.0);
+        let expected = Expected::of(&case);
+        for size in [0.0, 30.0, 1000.0, 20_000.0] {
+            case.inputs.query.fill(size);
+            case.inputs.key.fill(size);
+            let told = |what: String| format!("queries and keys of {size}, {}: {what}", plan.decision);
+            failures.take(run(gpu, &case, &plan, &expected).map_err(told).and_then(|outputs| {
+                let [(tensor, bytes)] = &outputs[..] else { return Err(told("one output is wanted".to_owned())) };
+                expected.check(*tensor, bytes).map(drop).map_err(|mismatch| told(mismatch.to_string()))
+            }));
+        }
+    }
+    failures.done()
 }

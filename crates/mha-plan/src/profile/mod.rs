@@ -20,10 +20,11 @@ pub struct TuningRow {
     pub max_head_size: u32,
     /// Lanes that share a group of query rows.
     pub lanes: u32,
-    /// Register tile, `r<rows>s<vec4 columns of a lane>`, then `a<vec4 loaded ahead>` where the lane loads ahead (in lane short
-    /// the pieces of 16 bytes that its part of a block of keys has, packed in float16, and keys alone), in lane rows `p<keys>` or `f<keys>`
-    /// where values are added by parts of columns, `f` so many keys summed from zero, and `h` where its tiles in workgroup memory hold float16; on matrices,
-    /// `m<side>r<row blocks>c<column blocks>k<key blocks>a<pieces of 16 bytes loaded ahead>`.
+    /// Register tile, `r<rows>s<vec4 columns of a lane>`, then `a<vec4 loaded ahead>` where the lane loads ahead (in lane short the
+    /// pieces of 16 bytes that its part of a block of keys has, packed in float16, and keys alone). Lane rows adds the values of a
+    /// turn's eight keys by parts of columns where `p8` follows, and where `f4` or `f8` does also sums so many keys from zero. `h`
+    /// where tiles in workgroup memory hold float16. On matrices, `m<side>r<row blocks>c<column blocks>k<key blocks>a<pieces of 16
+    /// bytes loaded ahead>`.
     pub tile: String,
     /// Query rows of a group of lanes.
     pub rows: u32,
@@ -157,7 +158,7 @@ pub fn parse(text: &str) -> Result<Vec<TuningRow>, TableError> {
         let [rows_of_tile, ..] = tile_numbers(tile).filter(|[rows, ..]| *rows > 0).ok_or_else(|| {
             let on_matrices = "m<side>r<row blocks>c<column blocks>k<key blocks>g<groups>a<pieces loaded ahead>";
             fail(format!(
-                "a tile is r<rows>s<vec4 columns>a<vec4 loaded ahead>, then p<keys> or f<keys>, or {on_matrices}, from 1 on, got `{tile}`"
+                "a tile is r<rows>s<vec4 columns>a<vec4 loaded ahead>, p8, f4, f8 or h behind it, or {on_matrices}, from 1 on, got `{tile}`"
             ))
         })?;
         let (lanes, workgroup_size) = (number(lanes)?, number(workgroup_size)?);
@@ -192,8 +193,7 @@ fn tile_numbers(tile: &str) -> Option<[u32; 3]> {
     let (rows, rest) = tile.strip_suffix('h').unwrap_or(tile).strip_prefix('r')?.split_once('s')?;
     let (slice4, ahead) = rest.split_once('a').unwrap_or((rest, "0"));
     let (ahead, turn) = ahead.split_at(ahead.find(['p', 'f']).unwrap_or(ahead.len()));
-    let of_a_turn = turn.is_empty() || turn[1..].parse::<u32>().is_ok_and(|keys| keys > 0);
-    of_a_turn.then_some([rows.parse().ok()?, slice4.parse().ok()?, ahead.parse().ok()?])
+    matches!(turn, "" | "p8" | "f4" | "f8").then_some([rows.parse().ok()?, slice4.parse().ok()?, ahead.parse().ok()?])
 }
 
 fn table(name: &'static str, text: &str) -> Profile {
