@@ -56,8 +56,8 @@ fn main() -> ExitCode {
 /// Every kernel of a lane whose groups have so many lanes, by the rows of its tuning tables: with vector access with every feature, and
 /// bare on the first tile, since what features leave out is in files that all tiles of a portable lane share, but for how lane rows adds
 /// values where there are none (`jumps` has each); on matrices, which load bare keys in a way of their own, and with tiles in float16
-/// on every tile. With scalar access in one of the two forms at least; on a
-/// software device, which compiles each for seconds, portable lanes with the first tile alone, as access is in files of its own too.
+/// on every tile. With scalar access in one of the two forms at least; on a software device, which compiles each for seconds, portable
+/// lanes with the first tile alone, as access is in files of its own too.
 fn tuning_rows(gpu: &Gpu, choice: Lane, dtype: DType, lanes: u32) -> Result<(), String> {
     let mut failures = Failures::default();
     let mut seen: BTreeSet<(&str, &str)> = BTreeSet::new();
