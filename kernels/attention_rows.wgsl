@@ -70,9 +70,9 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
     let tiles = (params.end.z - params.origin.z + tile_rows - 1u) / tile_rows;
     let place = place_of(workgroup, tiles, CAUSAL_SKIP);
     let row_tile = place.row_tile;
-    let n = params.origin.y + place.head;
-    let b = params.origin.x + place.slice / params.splits;
-    let split = place.slice % params.splits;
+    let n = place.head;
+    let b = place.batch_row;
+    let split = place.split;
 
     let rows_begin = params.origin.z + row_tile * tile_rows;
     let rows_end = min(rows_begin + tile_rows, params.end.z);

@@ -62,11 +62,10 @@ struct Row {
 fn place_of_lane(workgroup: vec3<u32>, local_index: u32, subgroup: u32, lane: u32) -> Place {
     let tiles_of_rows = (params.end.z - params.origin.z + ROWS - 1u) / ROWS;
     let tile = place_of(workgroup, tiles_of_rows, CAUSAL_SKIP);
-    let split = tile.slice % params.splits;
-    let t_begin = params.origin.w + split * params.keys_per_split;
+    let t_begin = params.origin.w + tile.split * params.keys_per_split;
     var place = Place();
-    place.b = params.origin.x + tile.slice / params.splits;
-    place.n = params.origin.y + tile.head;
+    place.b = tile.batch_row;
+    place.n = tile.head;
     place.rows_begin = params.origin.z + tile.row_tile * ROWS;
     place.rows_end = min(place.rows_begin + ROWS, params.end.z);
     place.t_begin = t_begin;
@@ -75,7 +74,7 @@ fn place_of_lane(workgroup: vec3<u32>, local_index: u32, subgroup: u32, lane: u3
         place.t_end = min(place.t_end, place.rows_end + params.past_len);
     }
     place.last = max(place.t_end, t_begin + 1u) - 1u;
-    place.split = params.first_split + split;
+    place.split = params.first_split + tile.split;
     place.piece_row = local_index / PIECES;
     let column = local_index % PIECES * PIECE;
     place.piece_at = place.piece_row * TILE_ROW + column;

@@ -1,6 +1,6 @@
 //! Contract: key splits of a short query are merged within their dispatch where its last workgroup has room for them, by a dispatch of
 //! their own where it has not, with the same result in every run, whatever the values; and what one call exchanges leaves nothing to
-//! the next.
+//! the next. Of prefill lanes each batch row and head has splits of its own, of which the last may have fewer keys.
 
 mod common;
 
@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         let every_row = test(format!("every_row_{}", dtype.name()), dtype, move |gpu| every_row(gpu, dtype));
         tests.push(every_row.needing(merges));
         tests.push(test(format!("masked_{}", dtype.name()), dtype, move |gpu| masked(gpu, dtype)));
+        tests.push(test(format!("prefill_{}", dtype.name()), dtype, move |gpu| prefill(gpu, dtype)));
     }
     tests.push(test("not_a_number", DType::F32, not_a_number).needing(merges));
     common::main(GpuSettings::default(), tests)
@@ -122,6 +123,30 @@ fn masked(gpu: &Arc<Gpu>, dtype: DType) -> Result<(), String> {
             if mha_plan::plan(&case.problem, gpu.caps(), &options).is_ok() {
                 failures.take(check(gpu, &case, &options).map(drop));
             }
+        }
+    }
+    failures.done()
+}
+
+/// Three batch rows of two heads, by splits of which the last has half the keys of the others, in either order of workgroups: causality
+/// that hides whole tiles changes it.
+fn prefill(gpu: &Arc<Gpu>, dtype: DType) -> Result<(), String> {
+    let mut failures = Failures::default();
+    for lane in [Lane::Rows, Lane::Apple] {
+        let row =
+            table_rows(lane, dtype).find(|row| row.max_head_size == 64).ok_or("the lane has a row for heads of 64")?;
+        let plain = plain(3, 2, row.tile_rows() + 5, 5 * row.key_tile / 2, 64);
+        for causal in [false, true] {
+            let case = Case::new(AttentionProblem { dtype, causal, ..plain.clone() }, 7);
+            let options = PlanOptions {
+                lane: Some(lane),
+                row: Some(TuningRow { splits: Some(3), ..row.clone() }),
+                ..PlanOptions::default()
+            };
+            failures.take(check(gpu, &case, &options).and_then(|plan| match dispatches(&plan, "combine_") {
+                1 => Ok(()),
+                other => Err(format!("{other} merges: {}", plan.decision)),
+            }));
         }
     }
     failures.done()

@@ -14,8 +14,11 @@ mod fits;
 mod presents;
 mod select;
 mod steps;
+#[cfg(test)]
+mod test_problem;
 mod turns;
 mod views;
+mod waves;
 
 pub use blueprint::Blueprint;
 pub use candidates::{Candidate, Candidates, candidates, fills};

@@ -11,6 +11,7 @@ use crate::plan::Plan;
 use crate::profile::{self, Profile, TuningRow};
 use crate::refusal::Refusal;
 use crate::steps;
+use crate::waves;
 
 /// Side of the cooperative matrices of Apple GPUs.
 const APPLE_SIDE: u32 = 8;
@@ -153,6 +154,8 @@ pub(crate) struct Choice {
     pub workgroup_size: u32,
     /// Key splits that would fill the device, before rounding.
     pub splits: u32,
+    /// Keys of each split but the last, where the device is done sooner with others than equal ones.
+    pub keys_per_split: Option<u32>,
     pub why: String,
 }
 
@@ -285,7 +288,7 @@ pub(crate) fn lane_choice(
 ) -> Result<Choice, Refusal> {
     if lane == Lane::Wide {
         let kernel = named(&format!("wide_{}", problem.dtype.name()))?;
-        return Ok(Choice { lane, kernel, row: None, workgroup_size: 64, splits: 1, why });
+        return Ok(Choice { lane, kernel, row: None, workgroup_size: 64, splits: 1, keys_per_split: None, why });
     }
     if matches!(lane, Lane::SeedBefore | Lane::SeedAfter) {
         return seed_choice(lane, problem, caps, why);
@@ -366,11 +369,14 @@ pub(crate) fn lane_choice(
     let why = if reason.is_empty() { why } else { format!("{why}; {reason}") };
     let kernel = named(&kernel)?;
     check_buffers(kernel, caps)?;
+    let splits = row.splits.unwrap_or_else(|| splits(lane, problem, row, caps).0);
+    let may_differ = matches!(lane, Lane::Rows | Lane::Apple) && row.splits.is_none();
     Ok(Choice {
         lane,
         kernel,
         workgroup_size: row.workgroup_size,
-        splits: row.splits.unwrap_or_else(|| splits(lane, problem, row, caps).0),
+        splits,
+        keys_per_split: if may_differ { waves::keys_per_range(problem, row, caps, splits) } else { None },
         why: format!("{why}; {} row {} lanes x {} keys {}", table.name, row.lanes, row.tile, row.key_tile),
         row: Some(row.clone()),
     })
@@ -429,7 +435,7 @@ fn seed_choice(lane: Lane, problem: &AttentionProblem, caps: &DeviceCaps, why: S
         workgroup_size,
         splits: Some(1),
     };
-    Ok(Choice { lane, kernel, workgroup_size, splits: 1, why, row: Some(row) })
+    Ok(Choice { lane, kernel, workgroup_size, splits: 1, keys_per_split: None, why, row: Some(row) })
 }
 
 /// Whether a row whose subgroups share out the keys in groups has a core for each workgroup, on the largest GPUs of a kind: an H100 has
@@ -462,7 +468,7 @@ pub(crate) fn busy_lanes(problem: &AttentionProblem, row: &TuningRow) -> u64 {
 }
 
 /// Workgroups that a prefill lane gives a problem whose keys are not split.
-fn row_workgroups(problem: &AttentionProblem, row: &TuningRow) -> u64 {
+pub(crate) fn row_workgroups(problem: &AttentionProblem, row: &TuningRow) -> u64 {
     u64::from(problem.batch) * u64::from(problem.num_heads) * u64::from(problem.q_len.div_ceil(row.tile_rows()))
 }
 

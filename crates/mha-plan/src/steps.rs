@@ -329,7 +329,10 @@ impl Builder<'_> {
             Lane::Short => row.short_turn(),
             _ => row.key_tile.max(1),
         });
-        let keys_per_split = chunk.div_ceil(per_chunk).next_multiple_of(turn).min(chunk).min(most_keys);
+        let equal = chunk.div_ceil(per_chunk).next_multiple_of(turn);
+        // What was chosen for all keys of a head does not hold for parts of them.
+        let chosen = choice.keys_per_split.filter(|_| chunks == 1).unwrap_or(equal);
+        let keys_per_split = chosen.min(chunk).min(most_keys);
         let splits = chunk.div_ceil(keys_per_split);
         let total_splits = chunks * splits;
         let is_split = total_splits > 1;

@@ -56,39 +56,17 @@ fn tile_turns(choice: &Choice, problem: &AttentionProblem) -> (u32, u32) {
 
 #[cfg(test)]
 mod tests {
-    use mha_spec::{AttentionProblem, DType};
+    use mha_spec::AttentionProblem;
 
     use super::*;
     use crate::devices;
     use crate::plan::Plan;
     use crate::select::{PlanOptions, plan};
+    use crate::test_problem::problem;
 
     fn planned(caps: &DeviceCaps, lane: Lane, q_len: u32, kv_len: u32, head_size: u32) -> Result<Plan, Refusal> {
         let problem = AttentionProblem { q_len, kv_len, head_size, v_head_size: head_size, ..problem() };
         plan(&problem, caps, &PlanOptions { lane: Some(lane), ..PlanOptions::default() })
-    }
-
-    fn problem() -> AttentionProblem {
-        AttentionProblem {
-            dtype: DType::F32,
-            layout: mha_spec::Layout::Plain,
-            batch: 1,
-            num_heads: 1,
-            q_len: 1,
-            kv_len: 1,
-            head_size: 1,
-            v_head_size: 1,
-            past: mha_spec::Past::None,
-            beam_width: None,
-            projection_bias: mha_spec::ProjectionBias::None,
-            padding_mask: mha_spec::PaddingMask::None,
-            attention_bias: None,
-            causal: false,
-            scale: 1.0,
-            mask_filter_value: 0.0,
-            present: mha_spec::PresentOutputs::default(),
-            qk: None,
-        }
     }
 
     #[test]

@@ -56,6 +56,7 @@ pub fn named() -> Vec<(&'static str, AttentionProblem)> {
     };
     vec![
         ("lightonocr-4k", of(1, 16, 4096, 4096, 64)),
+        ("whisper-encoder", of(1, 20, 1500, 1500, 64)),
         ("vit-l-336", of(1, 16, 577, 577, 64)),
         ("bert-64", of(1, 12, 64, 64, 64)),
         ("sd15-self", of(2, 8, 4096, 4096, 40)),
