@@ -1,9 +1,9 @@
 // The prefill lane for Apple GPUs. M1 and M2 fix a shader's registers at its worst point, spill past 128 of them, and run
 // from an instruction cache of 12 KB: so LANES lanes share few rows, nothing is held for the next tile, and the loop over
-// keys takes four at a time. Tiles keep the tensors' own type, which halves threadgroup traffic in f16, where an operand
-// of either width costs an Apple ALU the same. Nothing but scores crosses lanes.
+// keys takes N at a time: four, or eight whose values are summed from zero. Tiles keep the tensors' own type, which halves
+// threadgroup traffic in f16, where an operand of either width costs an Apple ALU the same. Nothing but scores crosses lanes.
 override WORKGROUP_SIZE: u32;
-// Keys of a tile, a multiple of 4.
+// Keys of a tile, a multiple of N.
 override KEY_TILE: u32;
 // Keys that no row of the tile may see need no pass, where their weight is exactly 0.
 override CAUSAL_SKIP: bool;
@@ -66,35 +66,53 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
     // Where the keys of a block, in rotated order, lie in a tile.
     let block_at = vec4<u32>(rotated(0u, lane), rotated(1u, lane), rotated(2u, lane), rotated(3u, lane)) * COLUMNS4 + lane;
 
+    //% set blocks = range(N // 4)
     for (var t0 = t_begin; t0 < t_end; t0 += KEY_TILE) {
         workgroupBarrier();
         stage_tile(b, n, t0, t_end, local_index);
         workgroupBarrier();
         let step_end = min(KEY_TILE, t_end - t0);
-        for (var step = 0u; step < step_end; step += 4u) {
+        for (var step = 0u; step < step_end; step += ${N}u) {
             let t = t0 + step;
-            let at = block_at + step * COLUMNS4;
-            var p = scatter_rows(block_scores(q, at));
+            //% for i in blocks
+            let at${i} = block_at + (step${plus(4 * i)}) * COLUMNS4;
+            //% endfor
+            //% for i in blocks
+            var p${i} = scatter_rows(block_scores(q, at${i}));
+            //% endfor
             if CAUSAL || ATTENTION_BIAS || PADDING_MASK != 0u {
-                p = mask_rows(p, b, n, first, rows_end, t, t_end - 1u, lane);
+                //% for i in blocks
+                p${i} = mask_rows(p${i}, b, n, first, rows_end, t${plus(4 * i)}, t_end - 1u, lane);
+                //% endfor
             }
-            let is_tail = t + 4u > t_end;
+            let is_tail = t + ${N}u > t_end;
             if is_tail {
-                p = rows_below(p, t_end, t, lane, LOWEST);
+                //% for i in blocks
+                p${i} = rows_below(p${i}, t_end, t${plus(4 * i)}, lane, LOWEST);
+                //% endfor
             }
-            if any_lane(rows_grew(p, reference)) {
-                let after = rows_max(p, reference);
+            if any_lane(${"rows_grew(p0, reference) || rows_grew(p1, reference)" if N == 8 else "rows_grew(p0, reference)"}) {
+                let after = ${"rows_max(p1, rows_max(p0, reference))" if N == 8 else "rows_max(p0, reference)"};
                 let shrink = shrink_factors(reference, after);
                 reference = after;
                 sum = scale_numbers(sum, shrink);
                 o = scale_outputs(o, shrink);
             }
-            p = weigh_rows(p, reference);
+            //% for i in blocks
+            p${i} = weigh_rows(p${i}, reference);
+            //% endfor
             if is_tail {
-                p = rows_below(p, t_end, t, lane, 0.0);
+                //% for i in blocks
+                p${i} = rows_below(p${i}, t_end, t${plus(4 * i)}, lane, 0.0);
+                //% endfor
             }
-            sum = add_weights(sum, p);
-            o = add_values(o, gather_rows(p), at);
+            //% if N == 8
+            sum = add_block_weights(sum, p0, p1);
+            o = add_turn(o, gather_rows(p0), gather_rows(p1), at0, at1);
+            //% else
+            sum = add_weights(sum, p0);
+            o = add_values(o, gather_rows(p0), at0);
+            //% endif
         }
     }
     store_rows(b, n, first, rows_end, params.first_split + split, lane, o, reference, group_sums(sum));

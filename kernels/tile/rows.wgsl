@@ -255,6 +255,15 @@ fn add_weights(sum: RowNumbers, p: OwnedRows) -> RowNumbers {
     );
 }
 
+// The same for two blocks, whose weights are added to each other first, so that the chain of additions is half as long.
+fn add_block_weights(sum: RowNumbers, p: OwnedRows, p_b: OwnedRows) -> RowNumbers {
+    return RowNumbers(
+        //% for r in range(N)
+        sum.r${r} + (owned_sum(p.r${r}) + owned_sum(p_b.r${r})),
+        //% endfor
+    );
+}
+
 fn group_sums(sum: RowNumbers) -> RowNumbers {
     return RowNumbers(
         //% for r in range(N)

@@ -1,5 +1,5 @@
 //! Contract: one key may outweigh all that came before it by any factor, wherever it stands, and many may weigh the same, however
-//! large their scores are.
+//! large their scores are. Over thousands of keys errors stay small.
 
 mod common;
 
@@ -19,6 +19,10 @@ const POSITIONS: [usize; 3] = [13, 77, 199];
 /// What the key has in column 0, where queries have [`QUERY`]: scores jump by 22 to 2,896, so that exp of some is infinite.
 const KEYS: [f64; 3] = [64.0, 256.0, 2048.0];
 const QUERY: f64 = 4.0;
+/// Keys of a long sum, and the root mean square of its errors in float32: with values added one by one 3.0e-8, four and eight of them
+/// summed from zero 1.7e-8 and 1.3e-8.
+const LONG: u32 = 4_096;
+const LONG_ERROR: f64 = 2.2e-8;
 
 fn main() -> ExitCode {
     let mut tests = Vec::new();
@@ -39,6 +43,10 @@ fn main() -> ExitCode {
     for dtype in DTYPES {
         tests.push(test(format!("rows_{}_turns", dtype.name()), dtype, move |gpu| turns(gpu, dtype)));
         tests.push(test(format!("rows_{}_equal_keys", dtype.name()), dtype, move |gpu| equal_keys(gpu, dtype)));
+    }
+    for choice in [Lane::Rows, Lane::Apple] {
+        let name = format!("{}_f32_long_sums", choice.name());
+        tests.push(test(name, DType::F32, move |gpu| long_sums(gpu, choice)));
     }
     common::main(GpuSettings::default(), tests)
 }
@@ -111,6 +119,35 @@ fn equal_keys(gpu: &Gpu, dtype: DType) -> Result<(), String> {
                 expected.check(*tensor, bytes).map(drop).map_err(|mismatch| told(mismatch.to_string()))
             }));
         }
+    }
+    failures.done()
+}
+
+/// Errors of long sums, by the tiles of a lane for heads of 64 that sum from zero.
+fn long_sums(gpu: &Gpu, choice: Lane) -> Result<(), String> {
+    let mut failures = Failures::default();
+    let problem = plain(1, 1, 16, LONG, 64);
+    let case = Case::new(problem.clone(), 0);
+    let expected = Expected::of(&case);
+    let of_64 = |row: &TuningRow| row.max_head_size == 64 && row.tile.contains('f');
+    let mut rows: Vec<TuningRow> = table_rows(choice, DType::F32).filter(of_64).collect();
+    rows.sort_by(|a, b| a.tile.cmp(&b.tile));
+    rows.dedup_by_key(|row| row.tile.clone());
+    assert!(!rows.is_empty(), "{choice:?} has tiles that sum from zero");
+    for row in rows.into_iter().filter(|row| gpu.caps().min_subgroup_size >= row.lanes) {
+        let options = PlanOptions { row: Some(TuningRow { splits: Some(1), ..row }), ..lane(choice) };
+        let plan = mha_plan::plan(&problem, gpu.caps(), &options).map_err(|refusal| refusal.to_string())?;
+        failures.take(run(gpu, &case, &plan, &expected).and_then(|outputs| {
+            let got = outputs[0].1.as_chunks::<4>().0.iter().map(|bytes| f64::from(f32::from_le_bytes(*bytes)));
+            let squares: Vec<f64> = got.zip(expected.output()).map(|(got, want)| (got - want).powi(2)).collect();
+            let error = (squares.iter().sum::<f64>() / squares.len() as f64).sqrt();
+            match error <= LONG_ERROR {
+                true => Ok(()),
+                false => {
+                    Err(format!("an error of {LONG_ERROR:.1e} at most is wanted, got {error:.1e}: {}", plan.decision))
+                }
+            }
+        }));
     }
     failures.done()
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use mha_kernels::{KERNELS, KernelId, KernelInfo};
 
 /// Kernels whose text is kept: one per lane and dtype is enough to read, as the others differ in numbers of members.
-const SNAPSHOTS: [&str; 3] = ["apple_f32_vec4_l4_r1s4", "apple_f16_vec4_l4_r1s4h", "matrix_f16_vec8_l32_m8r2c8k4a2"];
+const SNAPSHOTS: [&str; 3] = ["apple_f32_vec4_l4_r1s4f8", "apple_f16_vec4_l4_r1s4h", "matrix_f16_vec8_l32_m8r2c8k4a2"];
 
 fn apple_kernels() -> impl Iterator<Item = &'static KernelInfo> {
     KERNELS.iter().filter(|kernel| kernel.name.starts_with("apple_"))

@@ -6,8 +6,15 @@ use crate::caps::{CoopMatrix, DeviceCaps};
 use crate::profile::{SHORT_KEYS, TuningRow};
 use crate::select::{Lane, adds_bias};
 
-/// Keys of which lane rows takes a whole number: two blocks of four at a turn, and as many for a row's first reference.
-const ROWS_KEYS: u32 = 8;
+/// Keys that a lane takes at a time, of which its tiles hold a whole number of times: a block of four or two. Lane rows takes two for a
+/// row's first reference, too.
+fn step_keys(lane: Lane, dtype: DType) -> u32 {
+    match (lane, dtype) {
+        (Lane::Rows, _) | (Lane::Apple, DType::F32) => 8,
+        (Lane::Apple, DType::F16) => 4,
+        _ => 1,
+    }
+}
 
 /// Why a row can't run on a device.
 pub(crate) fn fits(lane: Lane, row: &TuningRow, problem: &AttentionProblem, caps: &DeviceCaps) -> Result<(), String> {
@@ -30,8 +37,9 @@ pub(crate) fn fits(lane: Lane, row: &TuningRow, problem: &AttentionProblem, caps
             row.workgroup_size, caps.max_workgroup_size
         ));
     }
-    if lane == Lane::Rows && !row.key_tile.is_multiple_of(ROWS_KEYS) {
-        return Err(format!("lane rows takes tiles of a multiple of {ROWS_KEYS} keys, got {}", row.key_tile));
+    let keys = step_keys(lane, row.dtype);
+    if !row.key_tile.is_multiple_of(keys) {
+        return Err(format!("lane {} takes tiles of a multiple of {keys} keys, got {}", lane.name(), row.key_tile));
     }
     // The short-query lane counts keys in 32 bits, to as much as two turns past the last.
     let most = u32::MAX - 2 * row.short_turn();

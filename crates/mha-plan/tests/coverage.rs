@@ -169,6 +169,7 @@ fn pinned_lanes_never_change() {
             "tile r4s4a2 loads 2 pieces a lane ahead, where its keys take 4",
         ),
         (Lane::Rows, "f32 | 64 | 4 | r4s4a2 | 12 | 128", "lane rows takes tiles of a multiple of 8 keys, got 12"),
+        (Lane::Apple, "f32 | 64 | 4 | r1s4f8 | 12 | 128", "lane apple takes tiles of a multiple of 8 keys, got 12"),
         (
             Lane::Short,
             "f32 | 128 | 16 | r4s2a4 | 0 | 128",

@@ -1235,7 +1235,7 @@ void attend(
     RowNumbers sum_6 = {};
     uint t0_1 = {};
     uint step = {};
-    OwnedRows p_8 = {};
+    OwnedRows p0_ = {};
     bool local_10 = {};
     bool local_11 = {};
     uint _e15 = params.end.z;
@@ -1325,10 +1325,10 @@ void attend(
                     uint _e137 = step;
                     uint t_15 = _e136 + _e137;
                     uint _e139 = step;
-                    metal::uint4 at_6 = block_at + metal::uint4(_e139 * COLUMNS4_);
-                    RowVectors _e144 = block_scores(_e99, at_6, key_tile);
+                    metal::uint4 at0_ = block_at + metal::uint4(_e139 * COLUMNS4_);
+                    RowVectors _e144 = block_scores(_e99, at0_, key_tile);
                     OwnedRows _e145 = scatter_rows(_e144);
-                    p_8 = _e145;
+                    p0_ = _e145;
                     if (true) {
                         local_10 = ATTENTION_BIAS;
                     } else {
@@ -1342,25 +1342,25 @@ void attend(
                     }
                     bool _e163 = local_11;
                     if (_e163) {
-                        OwnedRows _e164 = p_8;
+                        OwnedRows _e164 = p0_;
                         uint _e165 = t_end_1;
                         OwnedRows _e168 = mask_rows(_e164, b_21, n_21, first_4, rows_end, t_15, _e165 - 1u, lane_12, params, padding_mask, attention_bias, _buffer_sizes);
-                        p_8 = _e168;
+                        p0_ = _e168;
                     }
                     uint _e171 = t_end_1;
                     bool is_tail = (t_15 + 4u) > _e171;
                     if (is_tail) {
-                        OwnedRows _e173 = p_8;
+                        OwnedRows _e173 = p0_;
                         uint _e174 = t_end_1;
                         OwnedRows _e176 = rows_below(_e173, _e174, t_15, lane_12, LOWEST);
-                        p_8 = _e176;
+                        p0_ = _e176;
                     }
-                    OwnedRows _e177 = p_8;
+                    OwnedRows _e177 = p0_;
                     RowNumbers _e178 = reference_5;
                     bool _e179 = rows_grew(_e177, _e178);
                     bool _e180 = any_lane(_e179);
                     if (_e180) {
-                        OwnedRows _e181 = p_8;
+                        OwnedRows _e181 = p0_;
                         RowNumbers _e182 = reference_5;
                         RowNumbers _e183 = rows_max(_e181, _e182);
                         RowNumbers _e184 = reference_5;
@@ -1373,24 +1373,24 @@ void attend(
                         Outputs _e189 = scale_outputs(_e188, _e185);
                         o_7 = _e189;
                     }
-                    OwnedRows _e190 = p_8;
+                    OwnedRows _e190 = p0_;
                     RowNumbers _e191 = reference_5;
                     OwnedRows _e192 = weigh_rows(_e190, _e191);
-                    p_8 = _e192;
+                    p0_ = _e192;
                     if (is_tail) {
-                        OwnedRows _e193 = p_8;
+                        OwnedRows _e193 = p0_;
                         uint _e194 = t_end_1;
                         OwnedRows _e196 = rows_below(_e193, _e194, t_15, lane_12, 0.0);
-                        p_8 = _e196;
+                        p0_ = _e196;
                     }
                     RowNumbers _e197 = sum_6;
-                    OwnedRows _e198 = p_8;
+                    OwnedRows _e198 = p0_;
                     RowNumbers _e199 = add_weights(_e197, _e198);
                     sum_6 = _e199;
                     Outputs _e200 = o_7;
-                    OwnedRows _e201 = p_8;
+                    OwnedRows _e201 = p0_;
                     RowVectors _e202 = gather_rows(_e201);
-                    Outputs _e203 = add_values(_e200, _e202, at_6, value_tile);
+                    Outputs _e203 = add_values(_e200, _e202, at0_, value_tile);
                     o_7 = _e203;
                 }
             }

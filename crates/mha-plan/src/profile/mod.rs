@@ -22,9 +22,9 @@ pub struct TuningRow {
     pub lanes: u32,
     /// Register tile, `r<rows>s<vec4 columns of a lane>`, then `a<vec4 loaded ahead>` where the lane loads ahead (in lane short the
     /// pieces of 16 bytes that its part of a block of keys has, packed in float16, and keys alone). Lane rows adds the values of a
-    /// turn's eight keys by parts of columns where `p8` follows, and where `f4` or `f8` does also sums so many keys from zero. `h`
-    /// where tiles in workgroup memory hold float16. On matrices, `m<side>r<row blocks>c<column blocks>k<key blocks>a<pieces of 16
-    /// bytes loaded ahead>`.
+    /// turn's eight keys by parts of columns where `p8` follows, and where `f4` or `f8` does also sums so many keys from zero, as lane
+    /// apple does with `f8`. `h` where tiles in workgroup memory hold float16. On matrices, `m<side>r<row blocks>c<column
+    /// blocks>k<key blocks>a<pieces of 16 bytes loaded ahead>`.
     pub tile: String,
     /// Query rows of a group of lanes.
     pub rows: u32,
@@ -191,8 +191,8 @@ fn tile_numbers(tile: &str) -> Option<[u32; 3]> {
         return Some([matrix.side * matrix.row_blocks, 0, matrix.ahead]);
     }
     let (rows, rest) = tile.strip_suffix('h').unwrap_or(tile).strip_prefix('r')?.split_once('s')?;
+    let (rest, turn) = rest.split_at(rest.find(['p', 'f']).unwrap_or(rest.len()));
     let (slice4, ahead) = rest.split_once('a').unwrap_or((rest, "0"));
-    let (ahead, turn) = ahead.split_at(ahead.find(['p', 'f']).unwrap_or(ahead.len()));
     matches!(turn, "" | "p8" | "f4" | "f8").then_some([rows.parse().ok()?, slice4.parse().ok()?, ahead.parse().ok()?])
 }
 
@@ -307,6 +307,7 @@ mod tests {
         for tile in [
             "r0s4",
             "r4s4a2f",
+            "r4s4f",
             "r4s4a2p0",
             "r4s4a2x8",
             "m0r1c4k1a1",

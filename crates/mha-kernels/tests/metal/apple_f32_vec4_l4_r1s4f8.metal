@@ -686,29 +686,6 @@ RowVectors part_scores(
     return RowVectors {metal::float4(_e13.r0_, _e15.r0_, _e17.r0_, _e19.r0_)};
 }
 
-Slice add_weighted(
-    Slice o,
-    float w,
-    Slice v
-) {
-    Slice x_9 = {};
-    x_9.c0_ = metal::fma(metal::float4(w), v.c0_, o.c0_);
-    x_9.c1_ = metal::fma(metal::float4(w), v.c1_, o.c1_);
-    x_9.c2_ = metal::fma(metal::float4(w), v.c2_, o.c2_);
-    x_9.c3_ = metal::fma(metal::float4(w), v.c3_, o.c3_);
-    Slice _e24 = x_9;
-    return _e24;
-}
-
-Outputs add_value(
-    Outputs o_1,
-    RowNumbers w_1,
-    Slice v_1
-) {
-    Slice _e5 = add_weighted(o_1.r0_, w_1.r0_, v_1);
-    return Outputs {_e5};
-}
-
 metal::float4 tile_value(
     uint at_2,
     threadgroup type_13& value_tile
@@ -717,70 +694,24 @@ metal::float4 tile_value(
     return static_cast<metal::float4>(_e3);
 }
 
-Slice value_slice(
-    uint at_3,
-    threadgroup type_13& value_tile
-) {
-    Slice v_2 = {};
-    metal::float4 _e3 = tile_value(at_3, value_tile);
-    v_2.c0_ = _e3;
-    metal::float4 _e7 = tile_value(at_3 + LANES, value_tile);
-    v_2.c1_ = _e7;
-    metal::float4 _e11 = tile_value(at_3 + 8u, value_tile);
-    v_2.c2_ = _e11;
-    metal::float4 _e15 = tile_value(at_3 + 12u, value_tile);
-    v_2.c3_ = _e15;
-    Slice _e16 = v_2;
-    return _e16;
-}
-
-Outputs add_values(
-    Outputs o_2,
-    RowVectors w_2,
-    metal::uint4 at_4,
-    threadgroup type_13& value_tile
-) {
-    Outputs x_10 = {};
-    KeyNumbers _e3 = by_key(w_2);
-    x_10 = o_2;
-    Outputs _e5 = x_10;
-    Slice _e8 = value_slice(at_4.x, value_tile);
-    Outputs _e9 = add_value(_e5, _e3.k0_, _e8);
-    x_10 = _e9;
-    Outputs _e10 = x_10;
-    Slice _e13 = value_slice(at_4.y, value_tile);
-    Outputs _e14 = add_value(_e10, _e3.k1_, _e13);
-    x_10 = _e14;
-    Outputs _e15 = x_10;
-    Slice _e18 = value_slice(at_4.z, value_tile);
-    Outputs _e19 = add_value(_e15, _e3.k2_, _e18);
-    x_10 = _e19;
-    Outputs _e20 = x_10;
-    Slice _e23 = value_slice(at_4.w, value_tile);
-    Outputs _e24 = add_value(_e20, _e3.k3_, _e23);
-    x_10 = _e24;
-    Outputs _e25 = x_10;
-    return _e25;
-}
-
 Slice scaled_1(
-    Slice o_3,
+    Slice o,
     float factor_1
 ) {
-    Slice x_11 = {};
-    x_11.c0_ = o_3.c0_ * factor_1;
-    x_11.c1_ = o_3.c1_ * factor_1;
-    x_11.c2_ = o_3.c2_ * factor_1;
-    x_11.c3_ = o_3.c3_ * factor_1;
-    Slice _e15 = x_11;
+    Slice x_9 = {};
+    x_9.c0_ = o.c0_ * factor_1;
+    x_9.c1_ = o.c1_ * factor_1;
+    x_9.c2_ = o.c2_ * factor_1;
+    x_9.c3_ = o.c3_ * factor_1;
+    Slice _e15 = x_9;
     return _e15;
 }
 
 Outputs scale_outputs(
-    Outputs o_4,
+    Outputs o_1,
     RowNumbers factor_2
 ) {
-    Slice _e4 = scaled_1(o_4.r0_, factor_2.r0_);
+    Slice _e4 = scaled_1(o_1.r0_, factor_2.r0_);
     return Outputs {_e4};
 }
 
@@ -817,7 +748,7 @@ RowVectors gather_rows(
 }
 
 Owned owned_masked(
-    Owned x_12,
+    Owned x_10,
     uint b_13,
     uint n_13,
     uint s_11,
@@ -829,7 +760,7 @@ Owned owned_masked(
     device type_8 const& attention_bias,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    float _e9 = masked_score(x_12, b_13, n_13, s_11, metal::min(t_10 + lane_2, last), params, padding_mask, attention_bias, _buffer_sizes);
+    float _e9 = masked_score(x_10, b_13, n_13, s_11, metal::min(t_10 + lane_2, last), params, padding_mask, attention_bias, _buffer_sizes);
     return _e9;
 }
 
@@ -873,9 +804,9 @@ OwnedRows rows_below(
 }
 
 float owned_max(
-    Owned x_13
+    Owned x_11
 ) {
-    return x_13;
+    return x_11;
 }
 
 bool rows_grew(
@@ -887,10 +818,10 @@ bool rows_grew(
 }
 
 float group_max(
-    float x_14
+    float x_12
 ) {
-    float unnamed_5 = metal::quad_shuffle_xor(x_14, 1u);
-    float y = metal::max(x_14, unnamed_5);
+    float unnamed_5 = metal::quad_shuffle_xor(x_12, 1u);
+    float y = metal::max(x_12, unnamed_5);
     float unnamed_6 = metal::quad_shuffle_xor(y, 2u);
     return metal::max(y, unnamed_6);
 }
@@ -905,10 +836,10 @@ RowNumbers rows_max(
 }
 
 Owned owned_weight(
-    Owned x_15,
+    Owned x_13,
     float row_max
 ) {
-    float _e3 = weight(x_15 - row_max);
+    float _e3 = weight(x_13 - row_max);
     return _e3;
 }
 
@@ -929,31 +860,33 @@ RowNumbers shrink_factors(
 }
 
 RowNumbers scale_numbers(
-    RowNumbers x_16,
+    RowNumbers x_14,
     RowNumbers factor_3
 ) {
-    return RowNumbers {x_16.r0_ * factor_3.r0_};
+    return RowNumbers {x_14.r0_ * factor_3.r0_};
 }
 
 float owned_sum(
-    Owned x_17
+    Owned x_15
 ) {
-    return x_17;
+    return x_15;
 }
 
-RowNumbers add_weights(
+RowNumbers add_block_weights(
     RowNumbers sum,
-    OwnedRows p_7
+    OwnedRows p_7,
+    OwnedRows p_b
 ) {
-    float _e4 = owned_sum(p_7.r0_);
-    return RowNumbers {sum.r0_ + _e4};
+    float _e5 = owned_sum(p_7.r0_);
+    float _e7 = owned_sum(p_b.r0_);
+    return RowNumbers {sum.r0_ + (_e5 + _e7)};
 }
 
 float group_sum(
-    float x_18
+    float x_16
 ) {
-    float unnamed_7 = metal::quad_shuffle_xor(x_18, 1u);
-    float y_1 = x_18 + unnamed_7;
+    float unnamed_7 = metal::quad_shuffle_xor(x_16, 1u);
+    float y_1 = x_16 + unnamed_7;
     float unnamed_8 = metal::quad_shuffle_xor(y_1, 2u);
     return y_1 + unnamed_8;
 }
@@ -1009,7 +942,7 @@ void store_row_part(
     uint split_2,
     uint part_2,
     uint lane_7,
-    metal::float4 x_19,
+    metal::float4 x_17,
     float sum_3,
     constant AttentionParams& params,
     device type_3& output,
@@ -1028,13 +961,13 @@ void store_row_part(
     if (_e22) {
         if (PARTIAL) {
             uint _e24 = partial_index(split_2, b_16, n_16, s_13, params);
-            store_partial4_(_e24, h_10, x_19, params, partial_values, _buffer_sizes);
+            store_partial4_(_e24, h_10, x_17, params, partial_values, _buffer_sizes);
             return;
         } else {
             Strides _e27 = params.output;
             uint _e28 = element(_e27, b_16, n_16, s_13);
             uint _e32 = params.v_head_size;
-            store_output4_(_e28 + h_10, _e32 - h_10, x_19 / metal::float4(sum_3), output, _buffer_sizes);
+            store_output4_(_e28 + h_10, _e32 - h_10, x_17 / metal::float4(sum_3), output, _buffer_sizes);
             return;
         }
     } else {
@@ -1049,17 +982,17 @@ void store_slice(
     uint end_6,
     uint split_3,
     uint lane_8,
-    Slice o_5,
+    Slice o_2,
     float sum_4,
     constant AttentionParams& params,
     device type_3& output,
     device type_9& partial_values,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    store_row_part(b_17, n_17, s_14, end_6, split_3, 0u, lane_8, o_5.c0_, sum_4, params, output, partial_values, _buffer_sizes);
-    store_row_part(b_17, n_17, s_14, end_6, split_3, 1u, lane_8, o_5.c1_, sum_4, params, output, partial_values, _buffer_sizes);
-    store_row_part(b_17, n_17, s_14, end_6, split_3, 2u, lane_8, o_5.c2_, sum_4, params, output, partial_values, _buffer_sizes);
-    store_row_part(b_17, n_17, s_14, end_6, split_3, 3u, lane_8, o_5.c3_, sum_4, params, output, partial_values, _buffer_sizes);
+    store_row_part(b_17, n_17, s_14, end_6, split_3, 0u, lane_8, o_2.c0_, sum_4, params, output, partial_values, _buffer_sizes);
+    store_row_part(b_17, n_17, s_14, end_6, split_3, 1u, lane_8, o_2.c1_, sum_4, params, output, partial_values, _buffer_sizes);
+    store_row_part(b_17, n_17, s_14, end_6, split_3, 2u, lane_8, o_2.c2_, sum_4, params, output, partial_values, _buffer_sizes);
+    store_row_part(b_17, n_17, s_14, end_6, split_3, 3u, lane_8, o_2.c3_, sum_4, params, output, partial_values, _buffer_sizes);
     return;
 }
 
@@ -1070,7 +1003,7 @@ void store_rows(
     uint end_7,
     uint split_4,
     uint lane_9,
-    Outputs o_6,
+    Outputs o_3,
     RowNumbers reference_4,
     RowNumbers sum_5,
     constant AttentionParams& params,
@@ -1080,7 +1013,7 @@ void store_rows(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     store_row_stats(b_18, n_18, first_2, end_7, split_4, lane_9, reference_4.r0_, sum_5.r0_, params, partial_stats, _buffer_sizes);
-    store_slice(b_18, n_18, first_2, end_7, split_4, lane_9, o_6.r0_, sum_5.r0_, params, output, partial_values, _buffer_sizes);
+    store_slice(b_18, n_18, first_2, end_7, split_4, lane_9, o_3.r0_, sum_5.r0_, params, output, partial_values, _buffer_sizes);
     return;
 }
 
@@ -1111,30 +1044,171 @@ Queries load_queries(
 
 RowVectors block_scores(
     Queries q_3,
-    metal::uint4 at_5,
+    metal::uint4 at_3,
     threadgroup type_13& key_tile
 ) {
     RowVectors s_15 = RowVectors {};
     RowVectors _e4 = s_15;
-    RowVectors _e6 = part_scores(_e4, q_3.c0_, at_5, key_tile);
+    RowVectors _e6 = part_scores(_e4, q_3.c0_, at_3, key_tile);
     s_15 = _e6;
     RowVectors _e7 = s_15;
-    RowVectors _e12 = part_scores(_e7, q_3.c1_, at_5 + metal::uint4(4u), key_tile);
+    RowVectors _e12 = part_scores(_e7, q_3.c1_, at_3 + metal::uint4(4u), key_tile);
     s_15 = _e12;
     RowVectors _e13 = s_15;
-    RowVectors _e18 = part_scores(_e13, q_3.c2_, at_5 + metal::uint4(8u), key_tile);
+    RowVectors _e18 = part_scores(_e13, q_3.c2_, at_3 + metal::uint4(8u), key_tile);
     s_15 = _e18;
     RowVectors _e19 = s_15;
-    RowVectors _e24 = part_scores(_e19, q_3.c3_, at_5 + metal::uint4(12u), key_tile);
+    RowVectors _e24 = part_scores(_e19, q_3.c3_, at_3 + metal::uint4(12u), key_tile);
     s_15 = _e24;
     RowVectors _e25 = s_15;
     return _e25;
 }
 
+Outputs add_turn(
+    Outputs o_4,
+    RowVectors w,
+    RowVectors w_b,
+    metal::uint4 at_4,
+    metal::uint4 at_b,
+    constant AttentionParams& params,
+    threadgroup type_13& value_tile
+) {
+    Outputs x_18 = {};
+    metal::float4 t0_ = {};
+    metal::float4 t0_1 = {};
+    metal::float4 t0_2 = {};
+    metal::float4 t0_3 = {};
+    uint _e8 = params.end.z;
+    metal::float4 zero = metal::float4(as_type<float>(_e8 >> 31u));
+    x_18 = o_4;
+    {
+        t0_ = zero;
+        metal::float4 _e16 = tile_value(at_4.x, value_tile);
+        metal::float4 _e20 = t0_;
+        t0_ = metal::fma(metal::float4(w.r0_.x), _e16, _e20);
+        metal::float4 _e23 = tile_value(at_4.y, value_tile);
+        metal::float4 _e27 = t0_;
+        t0_ = metal::fma(metal::float4(w.r0_.y), _e23, _e27);
+        metal::float4 _e30 = tile_value(at_4.z, value_tile);
+        metal::float4 _e34 = t0_;
+        t0_ = metal::fma(metal::float4(w.r0_.z), _e30, _e34);
+        metal::float4 _e37 = tile_value(at_4.w, value_tile);
+        metal::float4 _e41 = t0_;
+        t0_ = metal::fma(metal::float4(w.r0_.w), _e37, _e41);
+        metal::float4 _e44 = tile_value(at_b.x, value_tile);
+        metal::float4 _e48 = t0_;
+        t0_ = metal::fma(metal::float4(w_b.r0_.x), _e44, _e48);
+        metal::float4 _e51 = tile_value(at_b.y, value_tile);
+        metal::float4 _e55 = t0_;
+        t0_ = metal::fma(metal::float4(w_b.r0_.y), _e51, _e55);
+        metal::float4 _e58 = tile_value(at_b.z, value_tile);
+        metal::float4 _e62 = t0_;
+        t0_ = metal::fma(metal::float4(w_b.r0_.z), _e58, _e62);
+        metal::float4 _e65 = tile_value(at_b.w, value_tile);
+        metal::float4 _e69 = t0_;
+        t0_ = metal::fma(metal::float4(w_b.r0_.w), _e65, _e69);
+        metal::float4 _e73 = x_18.r0_.c0_;
+        metal::float4 _e74 = t0_;
+        x_18.r0_.c0_ = _e73 + _e74;
+    }
+    {
+        t0_1 = zero;
+        metal::float4 _e80 = tile_value(at_4.x + LANES, value_tile);
+        metal::float4 _e84 = t0_1;
+        t0_1 = metal::fma(metal::float4(w.r0_.x), _e80, _e84);
+        metal::float4 _e89 = tile_value(at_4.y + LANES, value_tile);
+        metal::float4 _e93 = t0_1;
+        t0_1 = metal::fma(metal::float4(w.r0_.y), _e89, _e93);
+        metal::float4 _e98 = tile_value(at_4.z + LANES, value_tile);
+        metal::float4 _e102 = t0_1;
+        t0_1 = metal::fma(metal::float4(w.r0_.z), _e98, _e102);
+        metal::float4 _e107 = tile_value(at_4.w + LANES, value_tile);
+        metal::float4 _e111 = t0_1;
+        t0_1 = metal::fma(metal::float4(w.r0_.w), _e107, _e111);
+        metal::float4 _e116 = tile_value(at_b.x + LANES, value_tile);
+        metal::float4 _e120 = t0_1;
+        t0_1 = metal::fma(metal::float4(w_b.r0_.x), _e116, _e120);
+        metal::float4 _e125 = tile_value(at_b.y + LANES, value_tile);
+        metal::float4 _e129 = t0_1;
+        t0_1 = metal::fma(metal::float4(w_b.r0_.y), _e125, _e129);
+        metal::float4 _e134 = tile_value(at_b.z + LANES, value_tile);
+        metal::float4 _e138 = t0_1;
+        t0_1 = metal::fma(metal::float4(w_b.r0_.z), _e134, _e138);
+        metal::float4 _e143 = tile_value(at_b.w + LANES, value_tile);
+        metal::float4 _e147 = t0_1;
+        t0_1 = metal::fma(metal::float4(w_b.r0_.w), _e143, _e147);
+        metal::float4 _e151 = x_18.r0_.c1_;
+        metal::float4 _e152 = t0_1;
+        x_18.r0_.c1_ = _e151 + _e152;
+    }
+    {
+        t0_2 = zero;
+        metal::float4 _e158 = tile_value(at_4.x + 8u, value_tile);
+        metal::float4 _e162 = t0_2;
+        t0_2 = metal::fma(metal::float4(w.r0_.x), _e158, _e162);
+        metal::float4 _e167 = tile_value(at_4.y + 8u, value_tile);
+        metal::float4 _e171 = t0_2;
+        t0_2 = metal::fma(metal::float4(w.r0_.y), _e167, _e171);
+        metal::float4 _e176 = tile_value(at_4.z + 8u, value_tile);
+        metal::float4 _e180 = t0_2;
+        t0_2 = metal::fma(metal::float4(w.r0_.z), _e176, _e180);
+        metal::float4 _e185 = tile_value(at_4.w + 8u, value_tile);
+        metal::float4 _e189 = t0_2;
+        t0_2 = metal::fma(metal::float4(w.r0_.w), _e185, _e189);
+        metal::float4 _e194 = tile_value(at_b.x + 8u, value_tile);
+        metal::float4 _e198 = t0_2;
+        t0_2 = metal::fma(metal::float4(w_b.r0_.x), _e194, _e198);
+        metal::float4 _e203 = tile_value(at_b.y + 8u, value_tile);
+        metal::float4 _e207 = t0_2;
+        t0_2 = metal::fma(metal::float4(w_b.r0_.y), _e203, _e207);
+        metal::float4 _e212 = tile_value(at_b.z + 8u, value_tile);
+        metal::float4 _e216 = t0_2;
+        t0_2 = metal::fma(metal::float4(w_b.r0_.z), _e212, _e216);
+        metal::float4 _e221 = tile_value(at_b.w + 8u, value_tile);
+        metal::float4 _e225 = t0_2;
+        t0_2 = metal::fma(metal::float4(w_b.r0_.w), _e221, _e225);
+        metal::float4 _e229 = x_18.r0_.c2_;
+        metal::float4 _e230 = t0_2;
+        x_18.r0_.c2_ = _e229 + _e230;
+    }
+    {
+        t0_3 = zero;
+        metal::float4 _e236 = tile_value(at_4.x + 12u, value_tile);
+        metal::float4 _e240 = t0_3;
+        t0_3 = metal::fma(metal::float4(w.r0_.x), _e236, _e240);
+        metal::float4 _e245 = tile_value(at_4.y + 12u, value_tile);
+        metal::float4 _e249 = t0_3;
+        t0_3 = metal::fma(metal::float4(w.r0_.y), _e245, _e249);
+        metal::float4 _e254 = tile_value(at_4.z + 12u, value_tile);
+        metal::float4 _e258 = t0_3;
+        t0_3 = metal::fma(metal::float4(w.r0_.z), _e254, _e258);
+        metal::float4 _e263 = tile_value(at_4.w + 12u, value_tile);
+        metal::float4 _e267 = t0_3;
+        t0_3 = metal::fma(metal::float4(w.r0_.w), _e263, _e267);
+        metal::float4 _e272 = tile_value(at_b.x + 12u, value_tile);
+        metal::float4 _e276 = t0_3;
+        t0_3 = metal::fma(metal::float4(w_b.r0_.x), _e272, _e276);
+        metal::float4 _e281 = tile_value(at_b.y + 12u, value_tile);
+        metal::float4 _e285 = t0_3;
+        t0_3 = metal::fma(metal::float4(w_b.r0_.y), _e281, _e285);
+        metal::float4 _e290 = tile_value(at_b.z + 12u, value_tile);
+        metal::float4 _e294 = t0_3;
+        t0_3 = metal::fma(metal::float4(w_b.r0_.z), _e290, _e294);
+        metal::float4 _e299 = tile_value(at_b.w + 12u, value_tile);
+        metal::float4 _e303 = t0_3;
+        t0_3 = metal::fma(metal::float4(w_b.r0_.w), _e299, _e303);
+        metal::float4 _e307 = x_18.r0_.c3_;
+        metal::float4 _e308 = t0_3;
+        x_18.r0_.c3_ = _e307 + _e308;
+    }
+    Outputs _e310 = x_18;
+    return _e310;
+}
+
 void stage_tile(
     uint b_20,
     uint n_20,
-    uint t0_,
+    uint t0_4,
     uint t_end,
     uint local_index_1,
     constant AttentionParams& params,
@@ -1149,7 +1223,7 @@ void stage_tile(
 ) {
     uint i = {};
     metal::float4 k_1 = {};
-    metal::float4 v_3 = {};
+    metal::float4 v = {};
     i = local_index_1;
     bool loop_init = true;
     while(true) {
@@ -1165,11 +1239,11 @@ void stage_tile(
         }
         {
             uint _e9 = i;
-            uint t_14 = t0_ + naga_div(_e9, COLUMNS4_);
+            uint t_14 = t0_4 + naga_div(_e9, COLUMNS4_);
             uint _e13 = i;
             uint h_11 = naga_mod(_e13, COLUMNS4_) * 4u;
             k_1 = metal::float4 {};
-            v_3 = metal::float4 {};
+            v = metal::float4 {};
             if (t_14 < t_end) {
                 uint _e25 = params.head_size;
                 if (h_11 < _e25) {
@@ -1179,14 +1253,14 @@ void stage_tile(
                 uint _e30 = params.v_head_size;
                 if (h_11 < _e30) {
                     metal::float4 _e32 = source_value4_(b_20, n_20, t_14, h_11, params, value, bias, past_value, _buffer_sizes);
-                    v_3 = _e32;
+                    v = _e32;
                 }
             }
             uint _e34 = i;
             metal::float4 _e36 = k_1;
             key_tile.inner[_e34] = static_cast<metal::float4>(_e36);
             uint _e39 = i;
-            metal::float4 _e41 = v_3;
+            metal::float4 _e41 = v;
             value_tile.inner[_e39] = static_cast<metal::float4>(_e41);
         }
     }
@@ -1201,9 +1275,9 @@ uint rotated(
 }
 
 bool any_lane(
-    bool x_20
+    bool x_19
 ) {
-    bool unnamed_9 = metal::simd_any(x_20);
+    bool unnamed_9 = metal::simd_any(x_19);
     return unnamed_9;
 }
 
@@ -1230,14 +1304,16 @@ void attend(
 ) {
     uint t_end_1 = {};
     bool local_9 = {};
-    Outputs o_7 = Outputs {};
+    Outputs o_5 = Outputs {};
     RowNumbers reference_5 = {};
     RowNumbers sum_6 = {};
-    uint t0_1 = {};
+    uint t0_5 = {};
     uint step = {};
-    OwnedRows p_8 = {};
+    OwnedRows p0_ = {};
+    OwnedRows p1_ = {};
     bool local_10 = {};
     bool local_11 = {};
+    bool local_12 = {};
     uint _e15 = params.end.z;
     uint _e19 = params.origin.z;
     uint tiles_1 = naga_div(((_e15 - _e19) + 32u) - 1u, 32u);
@@ -1284,15 +1360,15 @@ void attend(
     uint _e113 = rotated(2u, lane_12);
     uint _e115 = rotated(3u, lane_12);
     metal::uint4 block_at = (metal::uint4(_e109, _e111, _e113, _e115) * COLUMNS4_) + metal::uint4(lane_12);
-    t0_1 = t_begin;
+    t0_5 = t_begin;
     bool loop_init_1 = true;
     while(true) {
         if (!loop_init_1) {
-            uint _e207 = t0_1;
-            t0_1 = _e207 + KEY_TILE;
+            uint _e252 = t0_5;
+            t0_5 = _e252 + KEY_TILE;
         }
         loop_init_1 = false;
-        uint _e122 = t0_1;
+        uint _e122 = t0_5;
         uint _e123 = t_end_1;
         if (_e122 < _e123) {
         } else {
@@ -1300,19 +1376,19 @@ void attend(
         }
         {
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-            uint _e125 = t0_1;
+            uint _e125 = t0_5;
             uint _e126 = t_end_1;
             stage_tile(b_21, n_21, _e125, _e126, local_index_2, params, key, value, bias, past_key, past_value, key_tile, value_tile, _buffer_sizes);
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
             uint _e128 = t_end_1;
-            uint _e129 = t0_1;
+            uint _e129 = t0_5;
             uint step_end = metal::min(KEY_TILE, _e128 - _e129);
             step = 0u;
             bool loop_init_2 = true;
             while(true) {
                 if (!loop_init_2) {
-                    uint _e204 = step;
-                    step = _e204 + 4u;
+                    uint _e249 = step;
+                    step = _e249 + 8u;
                 }
                 loop_init_2 = false;
                 uint _e134 = step;
@@ -1321,87 +1397,122 @@ void attend(
                     break;
                 }
                 {
-                    uint _e136 = t0_1;
+                    uint _e136 = t0_5;
                     uint _e137 = step;
                     uint t_15 = _e136 + _e137;
                     uint _e139 = step;
-                    metal::uint4 at_6 = block_at + metal::uint4(_e139 * COLUMNS4_);
-                    RowVectors _e144 = block_scores(_e99, at_6, key_tile);
-                    OwnedRows _e145 = scatter_rows(_e144);
-                    p_8 = _e145;
+                    metal::uint4 at0_ = block_at + metal::uint4(_e139 * COLUMNS4_);
+                    uint _e144 = step;
+                    metal::uint4 at1_ = block_at + metal::uint4((_e144 + 4u) * COLUMNS4_);
+                    RowVectors _e151 = block_scores(_e99, at0_, key_tile);
+                    OwnedRows _e152 = scatter_rows(_e151);
+                    p0_ = _e152;
+                    RowVectors _e154 = block_scores(_e99, at1_, key_tile);
+                    OwnedRows _e155 = scatter_rows(_e154);
+                    p1_ = _e155;
                     if (true) {
                         local_10 = ATTENTION_BIAS;
                     } else {
                         local_10 = true;
                     }
-                    bool _e154 = local_10;
-                    if (!(_e154)) {
+                    bool _e164 = local_10;
+                    if (!(_e164)) {
                         local_11 = false;
                     } else {
                         local_11 = true;
                     }
-                    bool _e163 = local_11;
-                    if (_e163) {
-                        OwnedRows _e164 = p_8;
-                        uint _e165 = t_end_1;
-                        OwnedRows _e168 = mask_rows(_e164, b_21, n_21, first_4, rows_end, t_15, _e165 - 1u, lane_12, params, padding_mask, attention_bias, _buffer_sizes);
-                        p_8 = _e168;
+                    bool _e173 = local_11;
+                    if (_e173) {
+                        OwnedRows _e174 = p0_;
+                        uint _e175 = t_end_1;
+                        OwnedRows _e178 = mask_rows(_e174, b_21, n_21, first_4, rows_end, t_15, _e175 - 1u, lane_12, params, padding_mask, attention_bias, _buffer_sizes);
+                        p0_ = _e178;
+                        OwnedRows _e179 = p1_;
+                        uint _e182 = t_end_1;
+                        OwnedRows _e185 = mask_rows(_e179, b_21, n_21, first_4, rows_end, t_15 + 4u, _e182 - 1u, lane_12, params, padding_mask, attention_bias, _buffer_sizes);
+                        p1_ = _e185;
                     }
-                    uint _e171 = t_end_1;
-                    bool is_tail = (t_15 + 4u) > _e171;
+                    uint _e188 = t_end_1;
+                    bool is_tail = (t_15 + 8u) > _e188;
                     if (is_tail) {
-                        OwnedRows _e173 = p_8;
-                        uint _e174 = t_end_1;
-                        OwnedRows _e176 = rows_below(_e173, _e174, t_15, lane_12, LOWEST);
-                        p_8 = _e176;
+                        OwnedRows _e190 = p0_;
+                        uint _e191 = t_end_1;
+                        OwnedRows _e193 = rows_below(_e190, _e191, t_15, lane_12, LOWEST);
+                        p0_ = _e193;
+                        OwnedRows _e194 = p1_;
+                        uint _e195 = t_end_1;
+                        OwnedRows _e199 = rows_below(_e194, _e195, t_15 + 4u, lane_12, LOWEST);
+                        p1_ = _e199;
                     }
-                    OwnedRows _e177 = p_8;
-                    RowNumbers _e178 = reference_5;
-                    bool _e179 = rows_grew(_e177, _e178);
-                    bool _e180 = any_lane(_e179);
-                    if (_e180) {
-                        OwnedRows _e181 = p_8;
-                        RowNumbers _e182 = reference_5;
-                        RowNumbers _e183 = rows_max(_e181, _e182);
-                        RowNumbers _e184 = reference_5;
-                        RowNumbers _e185 = shrink_factors(_e184, _e183);
-                        reference_5 = _e183;
-                        RowNumbers _e186 = sum_6;
-                        RowNumbers _e187 = scale_numbers(_e186, _e185);
-                        sum_6 = _e187;
-                        Outputs _e188 = o_7;
-                        Outputs _e189 = scale_outputs(_e188, _e185);
-                        o_7 = _e189;
+                    OwnedRows _e200 = p0_;
+                    RowNumbers _e201 = reference_5;
+                    bool _e202 = rows_grew(_e200, _e201);
+                    if (!(_e202)) {
+                        OwnedRows _e206 = p1_;
+                        RowNumbers _e207 = reference_5;
+                        bool _e208 = rows_grew(_e206, _e207);
+                        local_12 = _e208;
+                    } else {
+                        local_12 = true;
                     }
-                    OwnedRows _e190 = p_8;
-                    RowNumbers _e191 = reference_5;
-                    OwnedRows _e192 = weigh_rows(_e190, _e191);
-                    p_8 = _e192;
+                    bool _e210 = local_12;
+                    bool _e211 = any_lane(_e210);
+                    if (_e211) {
+                        OwnedRows _e212 = p1_;
+                        OwnedRows _e213 = p0_;
+                        RowNumbers _e214 = reference_5;
+                        RowNumbers _e215 = rows_max(_e213, _e214);
+                        RowNumbers _e216 = rows_max(_e212, _e215);
+                        RowNumbers _e217 = reference_5;
+                        RowNumbers _e218 = shrink_factors(_e217, _e216);
+                        reference_5 = _e216;
+                        RowNumbers _e219 = sum_6;
+                        RowNumbers _e220 = scale_numbers(_e219, _e218);
+                        sum_6 = _e220;
+                        Outputs _e221 = o_5;
+                        Outputs _e222 = scale_outputs(_e221, _e218);
+                        o_5 = _e222;
+                    }
+                    OwnedRows _e223 = p0_;
+                    RowNumbers _e224 = reference_5;
+                    OwnedRows _e225 = weigh_rows(_e223, _e224);
+                    p0_ = _e225;
+                    OwnedRows _e226 = p1_;
+                    RowNumbers _e227 = reference_5;
+                    OwnedRows _e228 = weigh_rows(_e226, _e227);
+                    p1_ = _e228;
                     if (is_tail) {
-                        OwnedRows _e193 = p_8;
-                        uint _e194 = t_end_1;
-                        OwnedRows _e196 = rows_below(_e193, _e194, t_15, lane_12, 0.0);
-                        p_8 = _e196;
+                        OwnedRows _e229 = p0_;
+                        uint _e230 = t_end_1;
+                        OwnedRows _e232 = rows_below(_e229, _e230, t_15, lane_12, 0.0);
+                        p0_ = _e232;
+                        OwnedRows _e233 = p1_;
+                        uint _e234 = t_end_1;
+                        OwnedRows _e238 = rows_below(_e233, _e234, t_15 + 4u, lane_12, 0.0);
+                        p1_ = _e238;
                     }
-                    RowNumbers _e197 = sum_6;
-                    OwnedRows _e198 = p_8;
-                    RowNumbers _e199 = add_weights(_e197, _e198);
-                    sum_6 = _e199;
-                    Outputs _e200 = o_7;
-                    OwnedRows _e201 = p_8;
-                    RowVectors _e202 = gather_rows(_e201);
-                    Outputs _e203 = add_values(_e200, _e202, at_6, value_tile);
-                    o_7 = _e203;
+                    RowNumbers _e239 = sum_6;
+                    OwnedRows _e240 = p0_;
+                    OwnedRows _e241 = p1_;
+                    RowNumbers _e242 = add_block_weights(_e239, _e240, _e241);
+                    sum_6 = _e242;
+                    Outputs _e243 = o_5;
+                    OwnedRows _e244 = p0_;
+                    RowVectors _e245 = gather_rows(_e244);
+                    OwnedRows _e246 = p1_;
+                    RowVectors _e247 = gather_rows(_e246);
+                    Outputs _e248 = add_turn(_e243, _e245, _e247, at0_, at1_, params, value_tile);
+                    o_5 = _e248;
                 }
             }
         }
     }
-    uint _e212 = params.first_split;
-    Outputs _e214 = o_7;
-    RowNumbers _e215 = reference_5;
-    RowNumbers _e216 = sum_6;
-    RowNumbers _e217 = group_sums(_e216);
-    store_rows(b_21, n_21, first_4, rows_end, _e212 + split_5, lane_12, _e214, _e215, _e217, params, output, partial_values, partial_stats, _buffer_sizes);
+    uint _e257 = params.first_split;
+    Outputs _e259 = o_5;
+    RowNumbers _e260 = reference_5;
+    RowNumbers _e261 = sum_6;
+    RowNumbers _e262 = group_sums(_e261);
+    store_rows(b_21, n_21, first_4, rows_end, _e257 + split_5, lane_12, _e259, _e260, _e262, params, output, partial_values, partial_stats, _buffer_sizes);
     return;
 }
 
