@@ -376,7 +376,7 @@ pub(crate) fn lane_choice(
         kernel,
         workgroup_size: row.workgroup_size,
         splits,
-        keys_per_split: if may_differ { waves::keys_per_range(problem, row, caps, splits) } else { None },
+        keys_per_split: if may_differ { waves::keys_per_range(problem, lane, row, caps, splits) } else { None },
         why: format!("{why}; {} row {} lanes x {} keys {}", table.name, row.lanes, row.tile, row.key_tile),
         row: Some(row.clone()),
     })
