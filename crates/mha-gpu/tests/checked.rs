@@ -57,14 +57,17 @@ fn main() -> ExitCode {
 /// bare on the first tile, since what features leave out is in files that all tiles of a portable lane share, but for how lane rows adds
 /// values where there are none (`jumps` has each); on matrices, which load bare keys in a way of their own, and with tiles in float16
 /// on every tile. With scalar access in one of the two forms at least; on a software device, which compiles each for seconds, portable
-/// lanes with the first tile alone, as access is in files of its own too.
+/// lanes with the first tile alone, as access is in files of its own too, and of tiles of lane rows that differ in how they add values where
+/// nothing is masked one alone, as with every feature they are the same code.
 fn tuning_rows(gpu: &Gpu, choice: Lane, dtype: DType, lanes: u32) -> Result<(), String> {
     let mut failures = Failures::default();
     let mut seen: BTreeSet<(&str, &str)> = BTreeSet::new();
     let mut bare_access = BTreeSet::new();
     let mut refused = Vec::new();
     let is_scalar = |name: &str| name.split('_').any(|part| part == "scalar");
-    let one_scalar = gpu.caps().kind == DeviceKind::Software && !choice.on_matrices();
+    let is_software = gpu.caps().kind == DeviceKind::Software;
+    let one_scalar = is_software && !choice.on_matrices();
+    let told = |name: &'static str| if is_software && choice == Lane::Rows { without_turn(name) } else { name };
     for (row, head_size) in rows(choice, dtype).into_iter().filter(|(row, _)| lanes_of(row) == lanes) {
         // A tile in float16 is for keys without a bias, so that a bare problem alone reaches it.
         let bare_alone = row.as_ref().is_some_and(|row| row.tile.ends_with('h'));
@@ -90,7 +93,7 @@ fn tuning_rows(gpu: &Gpu, choice: Lane, dtype: DType, lanes: u32) -> Result<(), 
                 }
                 let mut new = false;
                 for step in &plan.steps {
-                    let name = step.blueprint.kernel.info().name;
+                    let name = told(step.blueprint.kernel.info().name);
                     let known = scalar && seen.iter().any(|(other, _)| *other == name);
                     new |= seen.insert((name, features)) && !known;
                 }
@@ -114,14 +117,21 @@ fn tuning_rows(gpu: &Gpu, choice: Lane, dtype: DType, lanes: u32) -> Result<(), 
         _ => has_part(name, format!("l{lanes}")),
     };
     let scalar_ran = seen.iter().any(|(name, _)| is_scalar(name));
-    let ran =
-        |name: &str| seen.iter().any(|(other, _)| *other == name) || (one_scalar && scalar_ran && is_scalar(name));
+    let ran = |name: &'static str| {
+        seen.iter().any(|(other, _)| *other == told(name)) || (one_scalar && scalar_ran && is_scalar(name))
+    };
     let missing: Vec<&str> =
         KERNELS.iter().map(|k| k.name).filter(of_lane).filter(of_size).filter(|name| !ran(name)).collect();
     match missing[..] {
         [] => Ok(()),
         _ => Err(format!("no tuning row reaches {}; refused: {}", missing.join(", "), refused.join(", "))),
     }
+}
+
+/// A kernel's name without how it adds the values of a turn.
+fn without_turn(name: &str) -> &str {
+    let tile = name.rfind('_').map_or(0, |at| at + 1);
+    name[tile..].find(['p', 'f']).map_or(name, |at| &name[..tile + at])
 }
 
 /// The rows of a lane, each with its largest head size. The wide lane has none and takes any size.
