@@ -229,7 +229,7 @@ fn main(
     let q = load_queries(rows, place);
     workgroupBarrier();
     store_keys(place, first_keys, 0u);
-    store_values(place, first_values, 0u);
+    store_first_values(place, first_values);
     store_keys(place, second_keys, HALF);
     var state: State;
     state.keys_ahead = load_keys(place, t_begin + 2u * KEY_TILE);
@@ -238,6 +238,7 @@ fn main(
     state.references = lowest_references();
     if tiles != 0u {
         state = raise_first(state, q, place, 0u, t_begin);
+        state = add_first_rest(state, place);
     }
     workgroupBarrier();
 

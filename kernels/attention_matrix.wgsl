@@ -199,7 +199,7 @@ fn main(
     var rows = first_rows(place.rows_begin + subgroup * ROW_BLOCKS * SIDE + lane / LANES_A_ROW);
     let q = load_queries(rows, place);
     store_keys(place, load_keys(place, t_begin), 0u);
-    store_values(place, load_values(place, t_begin), 0u);
+    store_first_values(place, load_values(place, t_begin));
     var first_keys = load_keys(place, t_begin + KEY_TILE);
     var second_keys = load_keys(place, t_begin + 2u * KEY_TILE);
     var first_values = load_values(place, t_begin + KEY_TILE);
@@ -233,6 +233,7 @@ fn main(
             o = scale_outputs(o, next.rows, place);
         }
         next.weights = load_weights(place);
+        o = add_first_rest(o, next.weights, place, i == 0u);
         // Two tiles a round, each with its own registers for what is loaded ahead: keys two tiles ahead, values one to two. A
         // move from one's to the other's would wait for the load.
         loop {

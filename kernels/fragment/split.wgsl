@@ -40,3 +40,23 @@ fn query_matrix(at: u32) -> Left {
         coopLoadT<LeftMatrix>(&keys[(at + HELD_KEYS * TILE_ROW) / UNIT], SIDE / UNIT),
     );
 }
+
+// Where a row may see few keys, two parts of the first tile's values are not enough: a row that copies one shows the bit they lose of
+// some. High parts go where the loop begins, and what is left of them in two parts into the other half, where the second tile comes later.
+fn store_first_values(place: Place, first: Ahead) {
+    if is_masked(place, place.t_begin) {
+        store_values(place, high_pieces(first), 0u);
+        store_values(place, rest_pieces(first), HALF);
+    } else {
+        store_values(place, first, 0u);
+    }
+}
+
+// O of what is left of the first tile's values, to which the loop adds their high parts.
+fn add_first_rest(before: State, place: Place) -> State {
+    var state = before;
+    if is_masked(place, place.t_begin) {
+        state.o = add_tile(state.o, weigh(state.scores, state.sums).weights, place, 1u);
+    }
+    return state;
+}

@@ -6,13 +6,14 @@ mod common;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use common::{DTYPES, Failures, check, elements, lane, matrices, test};
+use common::{DTYPES, Failures, check, elements, lane, matrices, run, test};
 use mha_gpu::{Gpu, GpuSettings};
 use mha_plan::profile::{FRAGMENT, MATRIX};
 use mha_plan::{DeviceKind, Lane, PlanOptions};
 use mha_spec::{AttentionBias, AttentionProblem, DType, PaddingMask, Past};
+use mha_testkit::case::float_values;
 use mha_testkit::shapes::{HEAD_SIZES, LENGTHS};
-use mha_testkit::{Case, plain};
+use mha_testkit::{Case, Expected, plain};
 
 /// Random problems, some of which the lane refuses. A software device compiles for each kind of them for seconds, and takes
 /// some of them, unless `ORT_WEBGPU_ATTENTION_SEEDS=N` asks for N.
@@ -47,6 +48,12 @@ fn main() -> ExitCode {
             let needs = if on == Lane::Fragment { elements } else { matrices };
             tests.push(test(name, dtype, move |gpu: &Arc<Gpu>| run(gpu, on, dtype)).needing(needs));
         }
+    }
+    // Float16 has no parts.
+    for on in [Lane::Matrix, Lane::Fragment] {
+        let needs = if on == Lane::Fragment { elements } else { matrices };
+        let name = format!("{}_equal_scores_f32", on.name());
+        tests.push(test(name, DType::F32, move |gpu: &Arc<Gpu>| equal_scores(gpu, on)).needing(needs));
     }
     common::main(GpuSettings::default(), tests)
 }
@@ -168,6 +175,40 @@ fn outgrown_scores(gpu: &Gpu, on: Lane, dtype: DType) -> Result<(), String> {
         case
     });
     check_all(gpu, on, cases)
+}
+
+/// Rows that see so few keys that every bit of their values shows: causal ones, whose first copies a value, and rows of few keys in all.
+/// Scores are equal and keys a power of two, so that only a sum of values is rounded, to half a digit of the largest.
+fn equal_scores(gpu: &Gpu, on: Lane) -> Result<(), String> {
+    const HEADS: usize = 4;
+    const COLUMNS: usize = 16;
+    let mut failures = Failures::default();
+    for (causal, q_len, kv_len) in [(true, 40, 40), (false, 3, 1), (false, 3, 4)] {
+        let problem = AttentionProblem { causal, ..plain(1, HEADS as u32, q_len, kv_len, COLUMNS as u32) };
+        let mut case = Case::new(problem, u64::from(kv_len));
+        case.inputs.query.fill(0.0);
+        let expected = Expected::of(&case);
+        let plan = mha_plan::plan(&case.problem, gpu.caps(), &lane(on)).map_err(|refusal| refusal.to_string())?;
+        let outputs = run(gpu, &case, &plan, &expected)?;
+        let got = float_values(&outputs[0].1, DType::F32);
+        for (i, (want, got)) in expected.output().iter().zip(got).enumerate() {
+            let (row, column) = (i / (HEADS * COLUMNS), i % (HEADS * COLUMNS));
+            let keys = if causal { row + 1 } else { kv_len as usize };
+            if keys > 8 || !keys.is_power_of_two() {
+                continue;
+            }
+            let values = case.inputs.value.iter().skip(column).step_by(HEADS * COLUMNS).take(keys);
+            let largest = values.fold(0.0_f64, |largest, x| largest.max(x.abs()));
+            let allowed = largest * 2_f64.powi(-24) + 2_f64.powi(-29);
+            failures.take(match (got - want).abs() <= allowed {
+                true => Ok(()),
+                false => {
+                    Err(format!("{keys} of {kv_len} keys, column {column}: got {got:e}, want {want:e} ± {allowed:e}"))
+                }
+            });
+        }
+    }
+    failures.done()
 }
 
 /// Rows that see nothing but keys whose score is the mask value, -1e30, beside which float32 keeps nothing of a score: all keys by

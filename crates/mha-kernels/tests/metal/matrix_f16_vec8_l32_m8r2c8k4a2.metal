@@ -120,13 +120,22 @@ struct Ahead {
     Piece x0_;
     Piece x1_;
 };
+struct SumBlocks {
+    SumMatrix r0_;
+    SumMatrix r1_;
+};
+struct Outputs {
+    SumBlocks inner[8];
+};
 struct LeftBlocks {
     LeftMatrix r0_;
     LeftMatrix r1_;
 };
-struct SumBlocks {
-    SumMatrix r0_;
-    SumMatrix r1_;
+struct TileWeights {
+    LeftBlocks k0_;
+    LeftBlocks k1_;
+    LeftBlocks k2_;
+    LeftBlocks k3_;
 };
 struct LaneKeys {
     metal::float4 low;
@@ -135,20 +144,11 @@ struct LaneKeys {
 struct Queries {
     LeftBlocks inner[8];
 };
-struct Outputs {
-    SumBlocks inner[8];
-};
 struct TileScores {
     SumBlocks k0_;
     SumBlocks k1_;
     SumBlocks k2_;
     SumBlocks k3_;
-};
-struct TileWeights {
-    LeftBlocks k0_;
-    LeftBlocks k1_;
-    LeftBlocks k2_;
-    LeftBlocks k3_;
 };
 struct type_20 {
     metal::atomic_uint inner[4];
@@ -915,141 +915,30 @@ void put_weights4_(
     return;
 }
 
-Piece next_key(
+bool has_piece(
     Place place_3,
-    uint t0_,
-    uint n_13,
-    constant AttentionParams& params,
-    device type_7 const& bias,
-    device type_7 const& past_key,
-    device type_7 const& key,
-    constant _mslBufferSizes& _buffer_sizes
+    uint n_13
 ) {
     bool local_6 = {};
-    uint t_14 = metal::min((t0_ + place_3.piece_row) + (n_13 * ROUND), place_3.last);
-    if (true) {
-        local_6 = KV_BIAS;
+    if (place_3.piece_row < ROUND) {
+        local_6 = (place_3.piece_row + (n_13 * ROUND)) < KEY_TILE;
     } else {
-        local_6 = true;
+        local_6 = false;
     }
-    bool _e17 = local_6;
-    if (_e17) {
-        Piece _e21 = source_key_piece(place_3.b, place_3.n, t_14, place_3.key_column, params, bias, past_key, key, _buffer_sizes);
-        return _e21;
-    }
-    uint _e26 = params.key.row;
-    uint _e31 = params.head_size;
-    Piece _e34 = key_piece(place_3.key_at + (t_14 * _e26), _e31 - place_3.key_column, key, _buffer_sizes);
-    return _e34;
-}
-
-Ahead load_keys(
-    Place place_4,
-    uint t0_1,
-    constant AttentionParams& params,
-    device type_7 const& bias,
-    device type_7 const& past_key,
-    device type_7 const& key,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    Piece _e3 = next_key(place_4, t0_1, 0u, params, bias, past_key, key, _buffer_sizes);
-    Piece _e5 = next_key(place_4, t0_1, 1u, params, bias, past_key, key, _buffer_sizes);
-    return Ahead {_e3, _e5};
-}
-
-bool has_piece(
-    Place place_5,
-    uint n_14
-) {
-    bool local_7 = {};
-    if (place_5.piece_row < ROUND) {
-        local_7 = (place_5.piece_row + (n_14 * ROUND)) < KEY_TILE;
-    } else {
-        local_7 = false;
-    }
-    bool _e14 = local_7;
+    bool _e14 = local_6;
     return _e14;
 }
 
-void store_key(
-    Place place_6,
-    uint n_15,
+void store_value(
+    Place place_4,
+    uint n_14,
     Piece piece_3,
     uint at_9,
-    threadgroup type_17& keys
-) {
-    bool _e4 = has_piece(place_6, n_15);
-    if (_e4) {
-        put_key_piece((at_9 + place_6.piece_at) + ((n_15 * ROUND) * TILE_ROW), place_6.key_is_inside ? piece_3 : Piece {}, keys);
-        return;
-    } else {
-        return;
-    }
-}
-
-void store_keys(
-    Place place_7,
-    Ahead ahead,
-    uint at_10,
-    threadgroup type_17& keys
-) {
-    store_key(place_7, 0u, ahead.x0_, at_10, keys);
-    store_key(place_7, 1u, ahead.x1_, at_10, keys);
-    return;
-}
-
-Piece next_value(
-    Place place_8,
-    uint t0_2,
-    uint n_16,
-    constant AttentionParams& params,
-    device type_7 const& bias,
-    device type_7 const& past_value,
-    device type_7 const& value,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    bool local_8 = {};
-    uint t_15 = metal::min((t0_2 + place_8.piece_row) + (n_16 * ROUND), place_8.last);
-    if (true) {
-        local_8 = KV_BIAS;
-    } else {
-        local_8 = true;
-    }
-    bool _e17 = local_8;
-    if (_e17) {
-        Piece _e21 = source_value_piece(place_8.b, place_8.n, t_15, place_8.value_column, params, bias, past_value, value, _buffer_sizes);
-        return _e21;
-    }
-    uint _e26 = params.value.row;
-    uint _e31 = params.v_head_size;
-    Piece _e34 = value_piece(place_8.value_at + (t_15 * _e26), _e31 - place_8.value_column, value, _buffer_sizes);
-    return _e34;
-}
-
-Ahead load_values(
-    Place place_9,
-    uint t0_3,
-    constant AttentionParams& params,
-    device type_7 const& bias,
-    device type_7 const& past_value,
-    device type_7 const& value,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    Piece _e3 = next_value(place_9, t0_3, 0u, params, bias, past_value, value, _buffer_sizes);
-    Piece _e5 = next_value(place_9, t0_3, 1u, params, bias, past_value, value, _buffer_sizes);
-    return Ahead {_e3, _e5};
-}
-
-void store_value(
-    Place place_10,
-    uint n_17,
-    Piece piece_4,
-    uint at_11,
     threadgroup type_17& values_1
 ) {
-    bool _e4 = has_piece(place_10, n_17);
+    bool _e4 = has_piece(place_4, n_14);
     if (_e4) {
-        put_value_piece((at_11 + place_10.piece_at) + ((n_17 * ROUND) * TILE_ROW), piece_4, values_1);
+        put_value_piece((at_9 + place_4.piece_at) + ((n_14 * ROUND) * TILE_ROW), piece_3, values_1);
         return;
     } else {
         return;
@@ -1057,14 +946,143 @@ void store_value(
 }
 
 void store_values(
+    Place place_5,
+    Ahead ahead,
+    uint at_10,
+    threadgroup type_17& values_1
+) {
+    store_value(place_5, 0u, ahead.x0_, at_10, values_1);
+    store_value(place_5, 1u, ahead.x1_, at_10, values_1);
+    return;
+}
+
+void store_first_values(
+    Place place_6,
+    Ahead first,
+    threadgroup type_17& values_1
+) {
+    store_values(place_6, first, 0u, values_1);
+    return;
+}
+
+Outputs add_first_rest(
+    Outputs o_1,
+    TileWeights w,
+    Place place_7,
+    bool is_first
+) {
+    return o_1;
+}
+
+Piece next_key(
+    Place place_8,
+    uint t0_,
+    uint n_15,
+    constant AttentionParams& params,
+    device type_7 const& bias,
+    device type_7 const& past_key,
+    device type_7 const& key,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    bool local_7 = {};
+    uint t_14 = metal::min((t0_ + place_8.piece_row) + (n_15 * ROUND), place_8.last);
+    if (true) {
+        local_7 = KV_BIAS;
+    } else {
+        local_7 = true;
+    }
+    bool _e17 = local_7;
+    if (_e17) {
+        Piece _e21 = source_key_piece(place_8.b, place_8.n, t_14, place_8.key_column, params, bias, past_key, key, _buffer_sizes);
+        return _e21;
+    }
+    uint _e26 = params.key.row;
+    uint _e31 = params.head_size;
+    Piece _e34 = key_piece(place_8.key_at + (t_14 * _e26), _e31 - place_8.key_column, key, _buffer_sizes);
+    return _e34;
+}
+
+Ahead load_keys(
+    Place place_9,
+    uint t0_1,
+    constant AttentionParams& params,
+    device type_7 const& bias,
+    device type_7 const& past_key,
+    device type_7 const& key,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Piece _e3 = next_key(place_9, t0_1, 0u, params, bias, past_key, key, _buffer_sizes);
+    Piece _e5 = next_key(place_9, t0_1, 1u, params, bias, past_key, key, _buffer_sizes);
+    return Ahead {_e3, _e5};
+}
+
+void store_key(
+    Place place_10,
+    uint n_16,
+    Piece piece_4,
+    uint at_11,
+    threadgroup type_17& keys
+) {
+    bool _e4 = has_piece(place_10, n_16);
+    if (_e4) {
+        put_key_piece((at_11 + place_10.piece_at) + ((n_16 * ROUND) * TILE_ROW), place_10.key_is_inside ? piece_4 : Piece {}, keys);
+        return;
+    } else {
+        return;
+    }
+}
+
+void store_keys(
     Place place_11,
     Ahead ahead_1,
     uint at_12,
-    threadgroup type_17& values_1
+    threadgroup type_17& keys
 ) {
-    store_value(place_11, 0u, ahead_1.x0_, at_12, values_1);
-    store_value(place_11, 1u, ahead_1.x1_, at_12, values_1);
+    store_key(place_11, 0u, ahead_1.x0_, at_12, keys);
+    store_key(place_11, 1u, ahead_1.x1_, at_12, keys);
     return;
+}
+
+Piece next_value(
+    Place place_12,
+    uint t0_2,
+    uint n_17,
+    constant AttentionParams& params,
+    device type_7 const& bias,
+    device type_7 const& past_value,
+    device type_7 const& value,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    bool local_8 = {};
+    uint t_15 = metal::min((t0_2 + place_12.piece_row) + (n_17 * ROUND), place_12.last);
+    if (true) {
+        local_8 = KV_BIAS;
+    } else {
+        local_8 = true;
+    }
+    bool _e17 = local_8;
+    if (_e17) {
+        Piece _e21 = source_value_piece(place_12.b, place_12.n, t_15, place_12.value_column, params, bias, past_value, value, _buffer_sizes);
+        return _e21;
+    }
+    uint _e26 = params.value.row;
+    uint _e31 = params.v_head_size;
+    Piece _e34 = value_piece(place_12.value_at + (t_15 * _e26), _e31 - place_12.value_column, value, _buffer_sizes);
+    return _e34;
+}
+
+Ahead load_values(
+    Place place_13,
+    uint t0_3,
+    constant AttentionParams& params,
+    device type_7 const& bias,
+    device type_7 const& past_value,
+    device type_7 const& value,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Piece _e3 = next_value(place_13, t0_3, 0u, params, bias, past_value, value, _buffer_sizes);
+    Piece _e5 = next_value(place_13, t0_3, 1u, params, bias, past_value, value, _buffer_sizes);
+    return Ahead {_e3, _e5};
 }
 
 Rows first_rows(
@@ -1103,44 +1121,44 @@ SumBlocks add_weighted(
 }
 
 LeftBlocks left_blocks(
-    Place place_12,
+    Place place_14,
     uint key_block_3,
     threadgroup type_18& weights
 ) {
-    LeftMatrix _e3 = left_matrix(place_12, 0u, key_block_3, weights);
-    LeftMatrix _e5 = left_matrix(place_12, 1u, key_block_3, weights);
+    LeftMatrix _e3 = left_matrix(place_14, 0u, key_block_3, weights);
+    LeftMatrix _e5 = left_matrix(place_14, 1u, key_block_3, weights);
     return LeftBlocks {_e3, _e5};
 }
 
 void put_sum(
     SumMatrix sum_2,
-    Place place_13,
+    Place place_15,
     uint row_block_1,
     uint key_block_4,
     threadgroup type_16& scores
 ) {
-    uint at_14 = (place_13.area + (row_block_1 * KEY_TILE)) + (key_block_4 * SIDE);
+    uint at_14 = (place_15.area + (row_block_1 * KEY_TILE)) + (key_block_4 * SIDE);
     simdgroup_store(sum_2, &scores.inner[naga_div(at_14, UNIT)], 264u);
     return;
 }
 
 void put_sums(
     SumBlocks sums_2,
-    Place place_14,
+    Place place_16,
     uint key_block_5,
     threadgroup type_16& scores
 ) {
-    put_sum(sums_2.r0_, place_14, 0u, key_block_5, scores);
-    put_sum(sums_2.r1_, place_14, 1u, key_block_5, scores);
+    put_sum(sums_2.r0_, place_16, 0u, key_block_5, scores);
+    put_sum(sums_2.r1_, place_16, 1u, key_block_5, scores);
     return;
 }
 
 LaneKeys lane_scores(
-    Place place_15,
+    Place place_17,
     uint row_block_2,
     threadgroup type_16& scores
 ) {
-    uint at_15 = (place_15.row_area + (row_block_2 * KEY_TILE)) + (place_15.part * 4u);
+    uint at_15 = (place_17.row_area + (row_block_2 * KEY_TILE)) + (place_17.part * 4u);
     metal::float4 _e10 = get_scores(at_15, scores);
     metal::float4 _e13 = get_scores(at_15 + 16u, scores);
     return LaneKeys {_e10, _e13};
@@ -1162,35 +1180,35 @@ LaneKeys plain_weights(
 }
 
 float lane_total(
-    LaneKeys w
+    LaneKeys w_1
 ) {
-    metal::float4 x_19 = w.low + w.high;
+    metal::float4 x_19 = w_1.low + w_1.high;
     return (x_19.x + x_19.y) + (x_19.z + x_19.w);
 }
 
 void put_lane_weights(
-    LaneKeys w_1,
-    Place place_16,
+    LaneKeys w_2,
+    Place place_18,
     uint row_block_3,
     threadgroup type_18& weights
 ) {
-    uint at_16 = (place_16.row_area + (row_block_3 * KEY_TILE)) + (place_16.part * 4u);
-    put_weights4_(at_16, w_1.low, weights);
-    put_weights4_(at_16 + 16u, w_1.high, weights);
+    uint at_16 = (place_18.row_area + (row_block_3 * KEY_TILE)) + (place_18.part * 4u);
+    put_weights4_(at_16, w_2.low, weights);
+    put_weights4_(at_16 + 16u, w_2.high, weights);
     return;
 }
 
 Rows weigh(
     Rows before,
-    Place place_17,
+    Place place_19,
     constant AttentionParams& params,
     threadgroup type_16& scores,
     threadgroup type_18& weights
 ) {
     Rows rows_2 = {};
     rows_2 = before;
-    LaneKeys _e4 = lane_scores(place_17, 0u, scores);
-    LaneKeys _e6 = lane_scores(place_17, 1u, scores);
+    LaneKeys _e4 = lane_scores(place_19, 0u, scores);
+    LaneKeys _e6 = lane_scores(place_19, 1u, scores);
     float _e9 = rows_2.r0_.reference;
     LaneKeys _e10 = plain_weights(_e4, _e9, params);
     float _e13 = rows_2.r1_.reference;
@@ -1199,8 +1217,8 @@ Rows weigh(
     rows_2.r0_.total = _e17;
     float _e20 = lane_total(_e14);
     rows_2.r1_.total = _e20;
-    put_lane_weights(_e10, place_17, 0u, weights);
-    put_lane_weights(_e14, place_17, 1u, weights);
+    put_lane_weights(_e10, place_19, 0u, weights);
+    put_lane_weights(_e14, place_19, 1u, weights);
     Rows _e23 = rows_2;
     return _e23;
 }
@@ -1208,7 +1226,7 @@ Rows weigh(
 metal::float4 score4_(
     metal::float4 x_13,
     Row row_1,
-    Place place_18,
+    Place place_20,
     uint t_12,
     constant AttentionParams& params,
     device type_10 const& padding_mask,
@@ -1233,56 +1251,56 @@ metal::float4 score4_(
     }
     bool _e25 = local_10;
     if (_e25) {
-        uint row_s = metal::min(row_1.s, place_18.rows_end - 1u);
+        uint row_s = metal::min(row_1.s, place_20.rows_end - 1u);
         float _e32 = s_7.x;
-        float _e37 = masked_score(_e32, place_18.b, place_18.n, row_s, metal::min(t_12, place_18.last), params, padding_mask, attention_bias, _buffer_sizes);
+        float _e37 = masked_score(_e32, place_20.b, place_20.n, row_s, metal::min(t_12, place_20.last), params, padding_mask, attention_bias, _buffer_sizes);
         float _e39 = s_7.y;
-        float _e46 = masked_score(_e39, place_18.b, place_18.n, row_s, metal::min(t_12 + 1u, place_18.last), params, padding_mask, attention_bias, _buffer_sizes);
+        float _e46 = masked_score(_e39, place_20.b, place_20.n, row_s, metal::min(t_12 + 1u, place_20.last), params, padding_mask, attention_bias, _buffer_sizes);
         float _e48 = s_7.z;
-        float _e55 = masked_score(_e48, place_18.b, place_18.n, row_s, metal::min(t_12 + 2u, place_18.last), params, padding_mask, attention_bias, _buffer_sizes);
+        float _e55 = masked_score(_e48, place_20.b, place_20.n, row_s, metal::min(t_12 + 2u, place_20.last), params, padding_mask, attention_bias, _buffer_sizes);
         float _e57 = s_7.w;
-        float _e64 = masked_score(_e57, place_18.b, place_18.n, row_s, metal::min(t_12 + 3u, place_18.last), params, padding_mask, attention_bias, _buffer_sizes);
+        float _e64 = masked_score(_e57, place_20.b, place_20.n, row_s, metal::min(t_12 + 3u, place_20.last), params, padding_mask, attention_bias, _buffer_sizes);
         s_7 = metal::float4(_e37, _e46, _e55, _e64);
     }
     metal::float4 _e68 = s_7;
-    return metal::select(metal::float4(-340282350000000000000000000000000000000.0), _e68, metal::uint4(t_12, t_12 + 1u, t_12 + 2u, t_12 + 3u) < metal::uint4(place_18.t_end));
+    return metal::select(metal::float4(-340282350000000000000000000000000000000.0), _e68, metal::uint4(t_12, t_12 + 1u, t_12 + 2u, t_12 + 3u) < metal::uint4(place_20.t_end));
 }
 
 metal::float4 weight4_(
     metal::float4 x_14,
     Row row_2,
-    Place place_19,
+    Place place_21,
     uint t_13,
     constant AttentionParams& params,
     device type_10 const& padding_mask,
     device type_11 const& attention_bias,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    metal::float4 _e4 = score4_(x_14, row_2, place_19, t_13, params, padding_mask, attention_bias, _buffer_sizes);
+    metal::float4 _e4 = score4_(x_14, row_2, place_21, t_13, params, padding_mask, attention_bias, _buffer_sizes);
     metal::float4 s_10 = _e4 - metal::float4(row_2.reference);
-    metal::float4 w_4 = metal::exp2(LOG2_SCORES ? s_10 : (s_10 * LOG2_E));
-    return metal::select(metal::float4 {}, w_4, metal::uint4(t_13, t_13 + 1u, t_13 + 2u, t_13 + 3u) < metal::uint4(place_19.t_end));
+    metal::float4 w_5 = metal::exp2(LOG2_SCORES ? s_10 : (s_10 * LOG2_E));
+    return metal::select(metal::float4 {}, w_5, metal::uint4(t_13, t_13 + 1u, t_13 + 2u, t_13 + 3u) < metal::uint4(place_21.t_end));
 }
 
 LaneKeys masked_weights(
     LaneKeys x_15,
     Row row_3,
-    Place place_20,
+    Place place_22,
     uint t0_4,
     constant AttentionParams& params,
     device type_10 const& padding_mask,
     device type_11 const& attention_bias,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint t_16 = t0_4 + (place_20.part * 4u);
-    metal::float4 _e9 = weight4_(x_15.low, row_3, place_20, t_16, params, padding_mask, attention_bias, _buffer_sizes);
-    metal::float4 _e13 = weight4_(x_15.high, row_3, place_20, t_16 + 16u, params, padding_mask, attention_bias, _buffer_sizes);
+    uint t_16 = t0_4 + (place_22.part * 4u);
+    metal::float4 _e9 = weight4_(x_15.low, row_3, place_22, t_16, params, padding_mask, attention_bias, _buffer_sizes);
+    metal::float4 _e13 = weight4_(x_15.high, row_3, place_22, t_16 + 16u, params, padding_mask, attention_bias, _buffer_sizes);
     return LaneKeys {_e9, _e13};
 }
 
 Rows weigh_masked(
     Rows before_1,
-    Place place_21,
+    Place place_23,
     uint t0_5,
     constant AttentionParams& params,
     device type_10 const& padding_mask,
@@ -1293,25 +1311,25 @@ Rows weigh_masked(
 ) {
     Rows rows_3 = {};
     rows_3 = before_1;
-    LaneKeys _e5 = lane_scores(place_21, 0u, scores);
-    LaneKeys _e7 = lane_scores(place_21, 1u, scores);
+    LaneKeys _e5 = lane_scores(place_23, 0u, scores);
+    LaneKeys _e7 = lane_scores(place_23, 1u, scores);
     Row _e9 = rows_3.r0_;
-    LaneKeys _e10 = masked_weights(_e5, _e9, place_21, t0_5, params, padding_mask, attention_bias, _buffer_sizes);
+    LaneKeys _e10 = masked_weights(_e5, _e9, place_23, t0_5, params, padding_mask, attention_bias, _buffer_sizes);
     Row _e12 = rows_3.r1_;
-    LaneKeys _e13 = masked_weights(_e7, _e12, place_21, t0_5, params, padding_mask, attention_bias, _buffer_sizes);
+    LaneKeys _e13 = masked_weights(_e7, _e12, place_23, t0_5, params, padding_mask, attention_bias, _buffer_sizes);
     float _e16 = lane_total(_e10);
     rows_3.r0_.total = _e16;
     float _e19 = lane_total(_e13);
     rows_3.r1_.total = _e19;
-    put_lane_weights(_e10, place_21, 0u, weights);
-    put_lane_weights(_e13, place_21, 1u, weights);
+    put_lane_weights(_e10, place_23, 0u, weights);
+    put_lane_weights(_e13, place_23, 1u, weights);
     Rows _e22 = rows_3;
     return _e22;
 }
 
 Row weigh_again(
     Row row_before,
-    Place place_22,
+    Place place_24,
     uint t0_6,
     uint row_block_4,
     constant AttentionParams& params,
@@ -1338,10 +1356,10 @@ Row weigh_again(
         }
         {
             uint _e14 = k;
-            metal::float4 _e16 = get_scores((place_22.row_area + (row_block_4 * KEY_TILE)) + _e14, scores);
+            metal::float4 _e16 = get_scores((place_24.row_area + (row_block_4 * KEY_TILE)) + _e14, scores);
             Row _e17 = row_4;
             uint _e18 = k;
-            metal::float4 _e20 = score4_(_e16, _e17, place_22, t0_6 + _e18, params, padding_mask, attention_bias, _buffer_sizes);
+            metal::float4 _e20 = score4_(_e16, _e17, place_24, t0_6 + _e18, params, padding_mask, attention_bias, _buffer_sizes);
             float _e23 = row_4.reference;
             row_4.reference = metal::max(_e23, metal::max(metal::max(_e20.x, _e20.y), metal::max(_e20.z, _e20.w)) - HEADROOM);
         }
@@ -1352,19 +1370,19 @@ Row weigh_again(
     float _e44 = row_4.sum;
     float _e46 = row_4.shrink;
     row_4.sum = _e44 * _e46;
-    LaneKeys _e48 = lane_scores(place_22, row_block_4, scores);
+    LaneKeys _e48 = lane_scores(place_24, row_block_4, scores);
     Row _e49 = row_4;
-    LaneKeys _e50 = masked_weights(_e48, _e49, place_22, t0_6, params, padding_mask, attention_bias, _buffer_sizes);
+    LaneKeys _e50 = masked_weights(_e48, _e49, place_24, t0_6, params, padding_mask, attention_bias, _buffer_sizes);
     float _e52 = lane_total(_e50);
     row_4.total = _e52;
-    put_lane_weights(_e50, place_22, row_block_4, weights);
+    put_lane_weights(_e50, place_24, row_block_4, weights);
     Row _e53 = row_4;
     return _e53;
 }
 
 Rows weigh_rows_again(
     Rows rows_4,
-    Place place_23,
+    Place place_25,
     uint t0_7,
     constant AttentionParams& params,
     device type_10 const& padding_mask,
@@ -1373,8 +1391,8 @@ Rows weigh_rows_again(
     threadgroup type_18& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    Row _e5 = weigh_again(rows_4.r0_, place_23, t0_7, 0u, params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
-    Row _e8 = weigh_again(rows_4.r1_, place_23, t0_7, 1u, params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
+    Row _e5 = weigh_again(rows_4.r0_, place_25, t0_7, 0u, params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
+    Row _e8 = weigh_again(rows_4.r1_, place_25, t0_7, 1u, params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
     return Rows {_e5, _e8};
 }
 
@@ -1436,7 +1454,7 @@ float row_sum(
 
 void store_stats(
     Row row_5,
-    Place place_24,
+    Place place_26,
     constant AttentionParams& params,
     device type_14& partial_stats,
     constant _mslBufferSizes& _buffer_sizes
@@ -1444,19 +1462,19 @@ void store_stats(
     bool local_11 = {};
     bool local_12 = {};
     if (PARTIAL) {
-        local_11 = place_24.part == 0u;
+        local_11 = place_26.part == 0u;
     } else {
         local_11 = false;
     }
     bool _e9 = local_11;
     if (_e9) {
-        local_12 = row_5.s < place_24.rows_end;
+        local_12 = row_5.s < place_26.rows_end;
     } else {
         local_12 = false;
     }
     bool _e16 = local_12;
     if (_e16) {
-        uint _e22 = partial_index(place_24.split, place_24.b, place_24.n, row_5.s, params);
+        uint _e22 = partial_index(place_26.split, place_26.b, place_26.n, row_5.s, params);
         partial_stats[_e22] = metal::float2(row_5.reference, row_5.sum);
         return;
     } else {
@@ -1466,7 +1484,7 @@ void store_stats(
 
 Rows with_row_sums(
     Rows before_3,
-    Place place_25,
+    Place place_27,
     constant AttentionParams& params,
     device type_14& partial_stats,
     constant _mslBufferSizes& _buffer_sizes
@@ -1477,19 +1495,19 @@ Rows with_row_sums(
     float _e8 = row_sum(_e7);
     rows_7.r0_.sum = _e8;
     Row _e10 = rows_7.r0_;
-    store_stats(_e10, place_25, params, partial_stats, _buffer_sizes);
+    store_stats(_e10, place_27, params, partial_stats, _buffer_sizes);
     float _e15 = rows_7.r1_.sum;
     float _e16 = row_sum(_e15);
     rows_7.r1_.sum = _e16;
     Row _e18 = rows_7.r1_;
-    store_stats(_e18, place_25, params, partial_stats, _buffer_sizes);
+    store_stats(_e18, place_27, params, partial_stats, _buffer_sizes);
     Rows _e19 = rows_7;
     return _e19;
 }
 
 void stage_query(
     Row row_6,
-    Place place_26,
+    Place place_28,
     uint row_block_5,
     uint column_block_2,
     constant AttentionParams& params,
@@ -1501,7 +1519,7 @@ void stage_query(
     uint c = {};
     metal::float4 x_17 = {};
     bool local_13 = {};
-    c = place_26.part * 4u;
+    c = place_28.part * 4u;
     bool loop_init_2 = true;
     while(true) {
         if (!loop_init_2) {
@@ -1518,7 +1536,7 @@ void stage_query(
             uint _e13 = c;
             uint h_11 = (column_block_2 * SIDE) + _e13;
             x_17 = metal::float4 {};
-            if (row_6.s < place_26.rows_end) {
+            if (row_6.s < place_28.rows_end) {
                 uint _e24 = params.head_size;
                 local_13 = h_11 < _e24;
             } else {
@@ -1526,12 +1544,12 @@ void stage_query(
             }
             bool _e27 = local_13;
             if (_e27) {
-                metal::float4 _e31 = source_query4_(place_26.b, place_26.n, row_6.s, h_11, params, bias, query, _buffer_sizes);
+                metal::float4 _e31 = source_query4_(place_28.b, place_28.n, row_6.s, h_11, params, bias, query, _buffer_sizes);
                 x_17 = _e31;
             }
             uint _e36 = c;
             metal::float4 _e38 = x_17;
-            put_query4_((place_26.row_area + (row_block_5 * KEY_TILE)) + _e36, _e38, weights);
+            put_query4_((place_28.row_area + (row_block_5 * KEY_TILE)) + _e36, _e38, weights);
         }
     }
     return;
@@ -1539,7 +1557,7 @@ void stage_query(
 
 LeftBlocks staged_query(
     Rows rows_8,
-    Place place_27,
+    Place place_29,
     uint column_block_3,
     constant AttentionParams& params,
     device type_7 const& bias,
@@ -1548,21 +1566,21 @@ LeftBlocks staged_query(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    stage_query(rows_8.r0_, place_27, 0u, column_block_3, params, bias, query, weights, _buffer_sizes);
-    stage_query(rows_8.r1_, place_27, 1u, column_block_3, params, bias, query, weights, _buffer_sizes);
+    stage_query(rows_8.r0_, place_29, 0u, column_block_3, params, bias, query, weights, _buffer_sizes);
+    stage_query(rows_8.r1_, place_29, 1u, column_block_3, params, bias, query, weights, _buffer_sizes);
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    LeftBlocks _e8 = left_blocks(place_27, 0u, weights);
+    LeftBlocks _e8 = left_blocks(place_29, 0u, weights);
     return _e8;
 }
 
 void scale_staged(
     Row row_7,
-    Place place_28,
+    Place place_30,
     uint row_block_6,
     threadgroup type_16& scores
 ) {
     uint c_1 = {};
-    c_1 = place_28.part * 4u;
+    c_1 = place_30.part * 4u;
     bool loop_init_3 = true;
     while(true) {
         if (!loop_init_3) {
@@ -1577,7 +1595,7 @@ void scale_staged(
         }
         {
             uint _e14 = c_1;
-            uint at_17 = (place_28.row_area + (row_block_6 * KEY_TILE)) + _e14;
+            uint at_17 = (place_30.row_area + (row_block_6 * KEY_TILE)) + _e14;
             metal::float4 _e16 = get_scores(at_17, scores);
             put_scores(at_17, _e16 * row_7.shrink, scores);
         }
@@ -1592,33 +1610,33 @@ metal::simdgroup_float8x8 NagaCooperativeLoad(const threadgroup float* ptr, int 
 }
 
 SumMatrix get_sum(
-    Place place_29,
+    Place place_31,
     uint row_block_7,
     threadgroup type_16& scores
 ) {
-    return NagaCooperativeLoad(&scores.inner[naga_div(place_29.area + (row_block_7 * KEY_TILE), UNIT)], 264u, false);
+    return NagaCooperativeLoad(&scores.inner[naga_div(place_31.area + (row_block_7 * KEY_TILE), UNIT)], 264u, false);
 }
 
 SumBlocks scaled_2(
     SumBlocks sums_3,
     Rows rows_9,
-    Place place_30,
+    Place place_32,
     threadgroup type_16& scores
 ) {
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    put_sums(sums_3, place_30, 0u, scores);
+    put_sums(sums_3, place_32, 0u, scores);
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    scale_staged(rows_9.r0_, place_30, 0u, scores);
-    scale_staged(rows_9.r1_, place_30, 1u, scores);
+    scale_staged(rows_9.r0_, place_32, 0u, scores);
+    scale_staged(rows_9.r1_, place_32, 1u, scores);
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    SumMatrix _e9 = get_sum(place_30, 0u, scores);
-    SumMatrix _e11 = get_sum(place_30, 1u, scores);
+    SumMatrix _e9 = get_sum(place_32, 0u, scores);
+    SumMatrix _e11 = get_sum(place_32, 1u, scores);
     return SumBlocks {_e9, _e11};
 }
 
 void store_row4_(
     Row row_8,
-    Place place_31,
+    Place place_33,
     uint h_10,
     metal::float4 x_18,
     constant AttentionParams& params,
@@ -1627,12 +1645,12 @@ void store_row4_(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     if (PARTIAL) {
-        uint _e9 = partial_index(place_31.split, place_31.b, place_31.n, row_8.s, params);
+        uint _e9 = partial_index(place_33.split, place_33.b, place_33.n, row_8.s, params);
         store_partial4_(_e9, h_10, x_18, params, partial_values, _buffer_sizes);
         return;
     } else {
         Strides _e12 = params.output;
-        uint _e16 = element(_e12, place_31.b, place_31.n, row_8.s);
+        uint _e16 = element(_e12, place_33.b, place_33.n, row_8.s);
         uint at_18 = _e16 + h_10;
         uint _e20 = params.v_head_size;
         store_output4_(at_18, _e20 - h_10, x_18 / metal::float4(row_8.sum), output, _buffer_sizes);
@@ -1642,7 +1660,7 @@ void store_row4_(
 
 void store_staged(
     Row row_9,
-    Place place_32,
+    Place place_34,
     uint row_block_8,
     uint column_block_4,
     constant AttentionParams& params,
@@ -1653,7 +1671,7 @@ void store_staged(
 ) {
     uint c_2 = {};
     bool local_14 = {};
-    c_2 = place_32.part * 4u;
+    c_2 = place_34.part * 4u;
     bool loop_init_4 = true;
     while(true) {
         if (!loop_init_4) {
@@ -1669,7 +1687,7 @@ void store_staged(
         {
             uint _e13 = c_2;
             uint h_12 = (column_block_4 * SIDE) + _e13;
-            if (row_9.s < place_32.rows_end) {
+            if (row_9.s < place_34.rows_end) {
                 uint _e22 = params.v_head_size;
                 local_14 = h_12 < _e22;
             } else {
@@ -1678,8 +1696,8 @@ void store_staged(
             bool _e25 = local_14;
             if (_e25) {
                 uint _e30 = c_2;
-                metal::float4 _e32 = get_scores((place_32.row_area + (row_block_8 * KEY_TILE)) + _e30, scores);
-                store_row4_(row_9, place_32, h_12, _e32 * OUTPUT_FACTOR, params, output, partial_values, _buffer_sizes);
+                metal::float4 _e32 = get_scores((place_34.row_area + (row_block_8 * KEY_TILE)) + _e30, scores);
+                store_row4_(row_9, place_34, h_12, _e32 * OUTPUT_FACTOR, params, output, partial_values, _buffer_sizes);
             }
         }
     }
@@ -1689,7 +1707,7 @@ void store_staged(
 void store_block(
     SumBlocks sums_4,
     Rows rows_10,
-    Place place_33,
+    Place place_35,
     uint column_block_5,
     constant AttentionParams& params,
     device type_8& output,
@@ -1698,10 +1716,10 @@ void store_block(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    put_sums(sums_4, place_33, 0u, scores);
+    put_sums(sums_4, place_35, 0u, scores);
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    store_staged(rows_10.r0_, place_33, 0u, column_block_5, params, output, partial_values, scores, _buffer_sizes);
-    store_staged(rows_10.r1_, place_33, 1u, column_block_5, params, output, partial_values, scores, _buffer_sizes);
+    store_staged(rows_10.r0_, place_35, 0u, column_block_5, params, output, partial_values, scores, _buffer_sizes);
+    store_staged(rows_10.r1_, place_35, 1u, column_block_5, params, output, partial_values, scores, _buffer_sizes);
     return;
 }
 
@@ -1774,72 +1792,72 @@ SumBlocks block_scores(
 
 Outputs add_block(
     Outputs before_4,
-    LeftBlocks w_2,
+    LeftBlocks w_3,
     uint key_block_7,
     threadgroup type_17& values_1
 ) {
-    Outputs o_1 = {};
-    o_1 = before_4;
+    Outputs o_2 = {};
+    o_2 = before_4;
     RightMatrix _e6 = value_matrix(key_block_7, 0u, values_1);
-    SumBlocks _e8 = o_1.inner[0];
-    SumBlocks _e9 = add_weighted(w_2, _e6, _e8);
-    o_1.inner[0] = _e9;
+    SumBlocks _e8 = o_2.inner[0];
+    SumBlocks _e9 = add_weighted(w_3, _e6, _e8);
+    o_2.inner[0] = _e9;
     RightMatrix _e12 = value_matrix(key_block_7, 1u, values_1);
-    SumBlocks _e14 = o_1.inner[1];
-    SumBlocks _e15 = add_weighted(w_2, _e12, _e14);
-    o_1.inner[1] = _e15;
+    SumBlocks _e14 = o_2.inner[1];
+    SumBlocks _e15 = add_weighted(w_3, _e12, _e14);
+    o_2.inner[1] = _e15;
     RightMatrix _e18 = value_matrix(key_block_7, 2u, values_1);
-    SumBlocks _e20 = o_1.inner[2];
-    SumBlocks _e21 = add_weighted(w_2, _e18, _e20);
-    o_1.inner[2] = _e21;
+    SumBlocks _e20 = o_2.inner[2];
+    SumBlocks _e21 = add_weighted(w_3, _e18, _e20);
+    o_2.inner[2] = _e21;
     RightMatrix _e24 = value_matrix(key_block_7, 3u, values_1);
-    SumBlocks _e26 = o_1.inner[3];
-    SumBlocks _e27 = add_weighted(w_2, _e24, _e26);
-    o_1.inner[3] = _e27;
+    SumBlocks _e26 = o_2.inner[3];
+    SumBlocks _e27 = add_weighted(w_3, _e24, _e26);
+    o_2.inner[3] = _e27;
     RightMatrix _e30 = value_matrix(key_block_7, 4u, values_1);
-    SumBlocks _e32 = o_1.inner[4];
-    SumBlocks _e33 = add_weighted(w_2, _e30, _e32);
-    o_1.inner[4] = _e33;
+    SumBlocks _e32 = o_2.inner[4];
+    SumBlocks _e33 = add_weighted(w_3, _e30, _e32);
+    o_2.inner[4] = _e33;
     RightMatrix _e36 = value_matrix(key_block_7, 5u, values_1);
-    SumBlocks _e38 = o_1.inner[5];
-    SumBlocks _e39 = add_weighted(w_2, _e36, _e38);
-    o_1.inner[5] = _e39;
+    SumBlocks _e38 = o_2.inner[5];
+    SumBlocks _e39 = add_weighted(w_3, _e36, _e38);
+    o_2.inner[5] = _e39;
     RightMatrix _e42 = value_matrix(key_block_7, 6u, values_1);
-    SumBlocks _e44 = o_1.inner[6];
-    SumBlocks _e45 = add_weighted(w_2, _e42, _e44);
-    o_1.inner[6] = _e45;
+    SumBlocks _e44 = o_2.inner[6];
+    SumBlocks _e45 = add_weighted(w_3, _e42, _e44);
+    o_2.inner[6] = _e45;
     RightMatrix _e48 = value_matrix(key_block_7, 7u, values_1);
-    SumBlocks _e50 = o_1.inner[7];
-    SumBlocks _e51 = add_weighted(w_2, _e48, _e50);
-    o_1.inner[7] = _e51;
-    Outputs _e52 = o_1;
+    SumBlocks _e50 = o_2.inner[7];
+    SumBlocks _e51 = add_weighted(w_3, _e48, _e50);
+    o_2.inner[7] = _e51;
+    Outputs _e52 = o_2;
     return _e52;
 }
 
 void store_outputs(
-    Outputs o_2,
+    Outputs o_3,
     Rows rows_11,
-    Place place_34,
+    Place place_36,
     constant AttentionParams& params,
     device type_8& output,
     device type_12& partial_values,
     threadgroup type_16& scores,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    store_block(o_2.inner[0], rows_11, place_34, 0u, params, output, partial_values, scores, _buffer_sizes);
-    store_block(o_2.inner[1], rows_11, place_34, 1u, params, output, partial_values, scores, _buffer_sizes);
-    store_block(o_2.inner[2], rows_11, place_34, 2u, params, output, partial_values, scores, _buffer_sizes);
-    store_block(o_2.inner[3], rows_11, place_34, 3u, params, output, partial_values, scores, _buffer_sizes);
-    store_block(o_2.inner[4], rows_11, place_34, 4u, params, output, partial_values, scores, _buffer_sizes);
-    store_block(o_2.inner[5], rows_11, place_34, 5u, params, output, partial_values, scores, _buffer_sizes);
-    store_block(o_2.inner[6], rows_11, place_34, 6u, params, output, partial_values, scores, _buffer_sizes);
-    store_block(o_2.inner[7], rows_11, place_34, 7u, params, output, partial_values, scores, _buffer_sizes);
+    store_block(o_3.inner[0], rows_11, place_36, 0u, params, output, partial_values, scores, _buffer_sizes);
+    store_block(o_3.inner[1], rows_11, place_36, 1u, params, output, partial_values, scores, _buffer_sizes);
+    store_block(o_3.inner[2], rows_11, place_36, 2u, params, output, partial_values, scores, _buffer_sizes);
+    store_block(o_3.inner[3], rows_11, place_36, 3u, params, output, partial_values, scores, _buffer_sizes);
+    store_block(o_3.inner[4], rows_11, place_36, 4u, params, output, partial_values, scores, _buffer_sizes);
+    store_block(o_3.inner[5], rows_11, place_36, 5u, params, output, partial_values, scores, _buffer_sizes);
+    store_block(o_3.inner[6], rows_11, place_36, 6u, params, output, partial_values, scores, _buffer_sizes);
+    store_block(o_3.inner[7], rows_11, place_36, 7u, params, output, partial_values, scores, _buffer_sizes);
     return;
 }
 
 Queries load_queries(
     Rows rows_12,
-    Place place_35,
+    Place place_37,
     constant AttentionParams& params,
     device type_7 const& bias,
     device type_7 const& query,
@@ -1847,21 +1865,21 @@ Queries load_queries(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Queries q_1 = {};
-    LeftBlocks _e5 = staged_query(rows_12, place_35, 0u, params, bias, query, weights, _buffer_sizes);
+    LeftBlocks _e5 = staged_query(rows_12, place_37, 0u, params, bias, query, weights, _buffer_sizes);
     q_1.inner[0] = _e5;
-    LeftBlocks _e8 = staged_query(rows_12, place_35, 1u, params, bias, query, weights, _buffer_sizes);
+    LeftBlocks _e8 = staged_query(rows_12, place_37, 1u, params, bias, query, weights, _buffer_sizes);
     q_1.inner[1] = _e8;
-    LeftBlocks _e11 = staged_query(rows_12, place_35, 2u, params, bias, query, weights, _buffer_sizes);
+    LeftBlocks _e11 = staged_query(rows_12, place_37, 2u, params, bias, query, weights, _buffer_sizes);
     q_1.inner[2] = _e11;
-    LeftBlocks _e14 = staged_query(rows_12, place_35, 3u, params, bias, query, weights, _buffer_sizes);
+    LeftBlocks _e14 = staged_query(rows_12, place_37, 3u, params, bias, query, weights, _buffer_sizes);
     q_1.inner[3] = _e14;
-    LeftBlocks _e17 = staged_query(rows_12, place_35, 4u, params, bias, query, weights, _buffer_sizes);
+    LeftBlocks _e17 = staged_query(rows_12, place_37, 4u, params, bias, query, weights, _buffer_sizes);
     q_1.inner[4] = _e17;
-    LeftBlocks _e20 = staged_query(rows_12, place_35, 5u, params, bias, query, weights, _buffer_sizes);
+    LeftBlocks _e20 = staged_query(rows_12, place_37, 5u, params, bias, query, weights, _buffer_sizes);
     q_1.inner[5] = _e20;
-    LeftBlocks _e23 = staged_query(rows_12, place_35, 6u, params, bias, query, weights, _buffer_sizes);
+    LeftBlocks _e23 = staged_query(rows_12, place_37, 6u, params, bias, query, weights, _buffer_sizes);
     q_1.inner[6] = _e23;
-    LeftBlocks _e26 = staged_query(rows_12, place_35, 7u, params, bias, query, weights, _buffer_sizes);
+    LeftBlocks _e26 = staged_query(rows_12, place_37, 7u, params, bias, query, weights, _buffer_sizes);
     q_1.inner[7] = _e26;
     Queries _e27 = q_1;
     return _e27;
@@ -1870,37 +1888,37 @@ Queries load_queries(
 Outputs scale_outputs(
     Outputs before_5,
     Rows rows_13,
-    Place place_36,
+    Place place_38,
     threadgroup type_16& scores
 ) {
-    Outputs o_3 = {};
-    o_3 = before_5;
-    SumBlocks _e6 = o_3.inner[0];
-    SumBlocks _e7 = scaled_2(_e6, rows_13, place_36, scores);
-    o_3.inner[0] = _e7;
-    SumBlocks _e10 = o_3.inner[1];
-    SumBlocks _e11 = scaled_2(_e10, rows_13, place_36, scores);
-    o_3.inner[1] = _e11;
-    SumBlocks _e14 = o_3.inner[2];
-    SumBlocks _e15 = scaled_2(_e14, rows_13, place_36, scores);
-    o_3.inner[2] = _e15;
-    SumBlocks _e18 = o_3.inner[3];
-    SumBlocks _e19 = scaled_2(_e18, rows_13, place_36, scores);
-    o_3.inner[3] = _e19;
-    SumBlocks _e22 = o_3.inner[4];
-    SumBlocks _e23 = scaled_2(_e22, rows_13, place_36, scores);
-    o_3.inner[4] = _e23;
-    SumBlocks _e26 = o_3.inner[5];
-    SumBlocks _e27 = scaled_2(_e26, rows_13, place_36, scores);
-    o_3.inner[5] = _e27;
-    SumBlocks _e30 = o_3.inner[6];
-    SumBlocks _e31 = scaled_2(_e30, rows_13, place_36, scores);
-    o_3.inner[6] = _e31;
-    SumBlocks _e34 = o_3.inner[7];
-    SumBlocks _e35 = scaled_2(_e34, rows_13, place_36, scores);
-    o_3.inner[7] = _e35;
+    Outputs o_4 = {};
+    o_4 = before_5;
+    SumBlocks _e6 = o_4.inner[0];
+    SumBlocks _e7 = scaled_2(_e6, rows_13, place_38, scores);
+    o_4.inner[0] = _e7;
+    SumBlocks _e10 = o_4.inner[1];
+    SumBlocks _e11 = scaled_2(_e10, rows_13, place_38, scores);
+    o_4.inner[1] = _e11;
+    SumBlocks _e14 = o_4.inner[2];
+    SumBlocks _e15 = scaled_2(_e14, rows_13, place_38, scores);
+    o_4.inner[2] = _e15;
+    SumBlocks _e18 = o_4.inner[3];
+    SumBlocks _e19 = scaled_2(_e18, rows_13, place_38, scores);
+    o_4.inner[3] = _e19;
+    SumBlocks _e22 = o_4.inner[4];
+    SumBlocks _e23 = scaled_2(_e22, rows_13, place_38, scores);
+    o_4.inner[4] = _e23;
+    SumBlocks _e26 = o_4.inner[5];
+    SumBlocks _e27 = scaled_2(_e26, rows_13, place_38, scores);
+    o_4.inner[5] = _e27;
+    SumBlocks _e30 = o_4.inner[6];
+    SumBlocks _e31 = scaled_2(_e30, rows_13, place_38, scores);
+    o_4.inner[6] = _e31;
+    SumBlocks _e34 = o_4.inner[7];
+    SumBlocks _e35 = scaled_2(_e34, rows_13, place_38, scores);
+    o_4.inner[7] = _e35;
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    Outputs _e36 = o_3;
+    Outputs _e36 = o_4;
     return _e36;
 }
 
@@ -1917,47 +1935,47 @@ TileScores tile_scores(
 
 void put_tile_scores(
     TileScores s_9,
-    Place place_37,
+    Place place_39,
     threadgroup type_16& scores
 ) {
-    put_sums(s_9.k0_, place_37, 0u, scores);
-    put_sums(s_9.k1_, place_37, 1u, scores);
-    put_sums(s_9.k2_, place_37, 2u, scores);
-    put_sums(s_9.k3_, place_37, 3u, scores);
+    put_sums(s_9.k0_, place_39, 0u, scores);
+    put_sums(s_9.k1_, place_39, 1u, scores);
+    put_sums(s_9.k2_, place_39, 2u, scores);
+    put_sums(s_9.k3_, place_39, 3u, scores);
     return;
 }
 
 TileWeights load_weights(
-    Place place_38,
+    Place place_40,
     threadgroup type_18& weights
 ) {
-    LeftBlocks _e2 = left_blocks(place_38, 0u, weights);
-    LeftBlocks _e4 = left_blocks(place_38, 1u, weights);
-    LeftBlocks _e6 = left_blocks(place_38, 2u, weights);
-    LeftBlocks _e8 = left_blocks(place_38, 3u, weights);
+    LeftBlocks _e2 = left_blocks(place_40, 0u, weights);
+    LeftBlocks _e4 = left_blocks(place_40, 1u, weights);
+    LeftBlocks _e6 = left_blocks(place_40, 2u, weights);
+    LeftBlocks _e8 = left_blocks(place_40, 3u, weights);
     return TileWeights {_e2, _e4, _e6, _e8};
 }
 
 Outputs add_values(
     Outputs before_6,
-    TileWeights w_3,
+    TileWeights w_4,
     threadgroup type_17& values_1
 ) {
-    Outputs o_4 = {};
-    o_4 = before_6;
-    Outputs _e3 = o_4;
-    Outputs _e6 = add_block(_e3, w_3.k0_, 0u, values_1);
-    o_4 = _e6;
-    Outputs _e7 = o_4;
-    Outputs _e10 = add_block(_e7, w_3.k1_, 1u, values_1);
-    o_4 = _e10;
-    Outputs _e11 = o_4;
-    Outputs _e14 = add_block(_e11, w_3.k2_, 2u, values_1);
-    o_4 = _e14;
-    Outputs _e15 = o_4;
-    Outputs _e18 = add_block(_e15, w_3.k3_, 3u, values_1);
-    o_4 = _e18;
-    Outputs _e19 = o_4;
+    Outputs o_5 = {};
+    o_5 = before_6;
+    Outputs _e3 = o_5;
+    Outputs _e6 = add_block(_e3, w_4.k0_, 0u, values_1);
+    o_5 = _e6;
+    Outputs _e7 = o_5;
+    Outputs _e10 = add_block(_e7, w_4.k1_, 1u, values_1);
+    o_5 = _e10;
+    Outputs _e11 = o_5;
+    Outputs _e14 = add_block(_e11, w_4.k2_, 2u, values_1);
+    o_5 = _e14;
+    Outputs _e15 = o_5;
+    Outputs _e18 = add_block(_e15, w_4.k3_, 3u, values_1);
+    o_5 = _e18;
+    Outputs _e19 = o_5;
     return _e19;
 }
 
@@ -1968,7 +1986,7 @@ Place place_of_lane(
     uint lane_1,
     constant AttentionParams& params
 ) {
-    Place place_39 = Place {};
+    Place place_41 = Place {};
     bool local_15 = {};
     uint _e7 = params.end.z;
     uint _e11 = params.origin.z;
@@ -1981,20 +1999,20 @@ Place place_of_lane(
     uint t_begin_1 = _e29 + (split_1 * _e32);
     uint _e41 = params.origin.x;
     uint _e45 = params.splits;
-    place_39.b = _e41 + naga_div(_e20.slice, _e45);
+    place_41.b = _e41 + naga_div(_e20.slice, _e45);
     uint _e52 = params.origin.y;
-    place_39.n = _e52 + _e20.head;
+    place_41.n = _e52 + _e20.head;
     uint _e59 = params.origin.z;
-    place_39.rows_begin = _e59 + (_e20.row_tile * ROWS);
-    uint _e66 = place_39.rows_begin;
+    place_41.rows_begin = _e59 + (_e20.row_tile * ROWS);
+    uint _e66 = place_41.rows_begin;
     uint _e72 = params.end.z;
-    place_39.rows_end = metal::min(_e66 + ROWS, _e72);
-    place_39.t_begin = t_begin_1;
+    place_41.rows_end = metal::min(_e66 + ROWS, _e72);
+    place_41.t_begin = t_begin_1;
     uint _e78 = params.keys_per_split;
     uint _e83 = params.end.w;
-    place_39.t_end = metal::min(t_begin_1 + _e78, _e83);
+    place_41.t_end = metal::min(t_begin_1 + _e78, _e83);
     if (CAUSAL_SKIP) {
-        uint _e89 = place_39.rows_end;
+        uint _e89 = place_41.rows_end;
         uint _e92 = params.q_len;
         local_15 = _e89 < _e92;
     } else {
@@ -2002,45 +2020,45 @@ Place place_of_lane(
     }
     bool _e95 = local_15;
     if (_e95) {
-        uint _e98 = place_39.t_end;
-        uint _e100 = place_39.rows_end;
+        uint _e98 = place_41.t_end;
+        uint _e100 = place_41.rows_end;
         uint _e103 = params.past_len;
-        place_39.t_end = metal::min(_e98, _e100 + _e103);
+        place_41.t_end = metal::min(_e98, _e100 + _e103);
     }
-    uint _e108 = place_39.t_end;
-    place_39.last = metal::max(_e108, t_begin_1 + 1u) - 1u;
+    uint _e108 = place_41.t_end;
+    place_41.last = metal::max(_e108, t_begin_1 + 1u) - 1u;
     uint _e117 = params.first_split;
-    place_39.split = _e117 + split_1;
-    place_39.piece_row = naga_div(local_index_1, PIECES);
+    place_41.split = _e117 + split_1;
+    place_41.piece_row = naga_div(local_index_1, PIECES);
     uint column = naga_mod(local_index_1, PIECES) * PIECE;
-    uint _e128 = place_39.piece_row;
-    place_39.piece_at = (_e128 * TILE_ROW) + column;
+    uint _e128 = place_41.piece_row;
+    place_41.piece_at = (_e128 * TILE_ROW) + column;
     uint _e135 = params.head_size;
-    place_39.key_column = metal::min(column, naga_div(_e135 - 1u, PIECE) * PIECE);
+    place_41.key_column = metal::min(column, naga_div(_e135 - 1u, PIECE) * PIECE);
     uint _e146 = params.v_head_size;
-    place_39.value_column = metal::min(column, naga_div(_e146 - 1u, PIECE) * PIECE);
+    place_41.value_column = metal::min(column, naga_div(_e146 - 1u, PIECE) * PIECE);
     uint _e157 = params.head_size;
-    place_39.key_is_inside = column < _e157;
+    place_41.key_is_inside = column < _e157;
     Strides _e162 = params.key;
-    uint _e164 = place_39.b;
-    uint _e166 = place_39.n;
+    uint _e164 = place_41.b;
+    uint _e166 = place_41.n;
     uint _e168 = element(_e162, _e164, _e166, 0u);
-    uint _e170 = place_39.key_column;
-    place_39.key_at = _e168 + _e170;
+    uint _e170 = place_41.key_column;
+    place_41.key_at = _e168 + _e170;
     Strides _e175 = params.value;
-    uint _e177 = place_39.b;
-    uint _e179 = place_39.n;
+    uint _e177 = place_41.b;
+    uint _e179 = place_41.n;
     uint _e181 = element(_e175, _e177, _e179, 0u);
-    uint _e183 = place_39.value_column;
-    place_39.value_at = _e181 + _e183;
-    place_39.lane = lane_1;
-    place_39.part = naga_mod(lane_1, LANES_A_ROW);
-    Place _e189 = place_39;
+    uint _e183 = place_41.value_column;
+    place_41.value_at = _e181 + _e183;
+    place_41.lane = lane_1;
+    place_41.part = naga_mod(lane_1, LANES_A_ROW);
+    Place _e189 = place_41;
     return _e189;
 }
 
 bool is_masked(
-    Place place_40,
+    Place place_42,
     uint t0_8,
     constant AttentionParams& params
 ) {
@@ -2054,7 +2072,7 @@ bool is_masked(
     }
     bool _e12 = local_16;
     if (!(_e12)) {
-        local_17 = (t0_8 + KEY_TILE) > place_40.t_end;
+        local_17 = (t0_8 + KEY_TILE) > place_42.t_end;
     } else {
         local_17 = true;
     }
@@ -2064,7 +2082,7 @@ bool is_masked(
     }
     if (CAUSAL) {
         uint _e31 = params.past_len;
-        local_18 = (t0_8 + KEY_TILE) > ((place_40.rows_begin + _e31) + 1u);
+        local_18 = (t0_8 + KEY_TILE) > ((place_42.rows_begin + _e31) + 1u);
     } else {
         local_18 = false;
     }
@@ -2076,7 +2094,7 @@ Turn first_turn(
     Queries q_3,
     Rows rows_14,
     Ahead values,
-    Place place_41,
+    Place place_43,
     uint t0_9,
     constant AttentionParams& params,
     device type_10 const& padding_mask,
@@ -2090,16 +2108,16 @@ Turn first_turn(
 ) {
     Turn turn = {};
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    bool _e6 = is_masked(place_41, t0_9, params);
+    bool _e6 = is_masked(place_43, t0_9, params);
     if (_e6) {
         TileScores _e8 = tile_scores(q_3, keys);
         turn.scores = _e8;
-        Rows _e10 = weigh_masked(rows_14, place_41, t0_9, params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
+        Rows _e10 = weigh_masked(rows_14, place_43, t0_9, params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
         turn.rows = _e10;
     } else {
         TileScores _e12 = tile_scores(q_3, keys);
         turn.scores = _e12;
-        Rows _e14 = weigh(rows_14, place_41, params, scores, weights);
+        Rows _e14 = weigh(rows_14, place_43, params, scores, weights);
         turn.rows = _e14;
     }
     Rows _e16 = turn.rows;
@@ -2107,11 +2125,11 @@ Turn first_turn(
     if (_e17) {
         metal::atomic_store_explicit(&flags.inner[0], 1u, metal::memory_order_relaxed);
     }
-    store_values(place_41, values, 0u, values_1);
+    store_values(place_43, values, 0u, values_1);
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
     uint _e25 = metal::atomic_load_explicit(&flags.inner[0], metal::memory_order_relaxed);
     turn.is_lost = _e25 != 0u;
-    TileWeights _e29 = load_weights(place_41, weights);
+    TileWeights _e29 = load_weights(place_43, weights);
     turn.weights = _e29;
     Turn _e30 = turn;
     return _e30;
@@ -2178,173 +2196,179 @@ struct main_Input {
     Place _e55 = place;
     Place _e56 = place;
     Ahead _e57 = load_values(_e56, t_begin_2, params, bias, past_value, value, _buffer_sizes);
-    store_values(_e55, _e57, 0u, values_1);
-    Place _e59 = place;
-    Ahead _e62 = load_keys(_e59, t_begin_2 + KEY_TILE, params, bias, past_key, key, _buffer_sizes);
-    first_keys = _e62;
-    Place _e64 = place;
-    Ahead _e67 = load_keys(_e64, t_begin_2 + 64u, params, bias, past_key, key, _buffer_sizes);
-    second_keys = _e67;
-    Place _e69 = place;
-    Ahead _e72 = load_values(_e69, t_begin_2 + KEY_TILE, params, bias, past_value, value, _buffer_sizes);
-    first_values = _e72;
+    store_first_values(_e55, _e57, values_1);
+    Place _e58 = place;
+    Ahead _e61 = load_keys(_e58, t_begin_2 + KEY_TILE, params, bias, past_key, key, _buffer_sizes);
+    first_keys = _e61;
+    Place _e63 = place;
+    Ahead _e66 = load_keys(_e63, t_begin_2 + 64u, params, bias, past_key, key, _buffer_sizes);
+    second_keys = _e66;
+    Place _e68 = place;
+    Ahead _e71 = load_values(_e68, t_begin_2 + KEY_TILE, params, bias, past_value, value, _buffer_sizes);
+    first_values = _e71;
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    TileScores _e79 = tile_scores(_e50, keys);
-    next.scores = _e79;
-    Rows _e81 = rows;
-    next.rows = _e81;
-    TileScores _e83 = next.scores;
+    TileScores _e78 = tile_scores(_e50, keys);
+    next.scores = _e78;
+    Rows _e80 = rows;
+    next.rows = _e80;
+    TileScores _e82 = next.scores;
+    Place _e83 = place;
+    put_tile_scores(_e82, _e83, scores);
+    metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
     Place _e84 = place;
-    put_tile_scores(_e83, _e84, scores);
+    Ahead _e85 = first_keys;
+    store_keys(_e84, _e85, 0u, keys);
+    Ahead _e87 = second_keys;
+    first_keys = _e87;
+    Place _e88 = place;
+    Ahead _e91 = load_keys(_e88, t_begin_2 + 96u, params, bias, past_key, key, _buffer_sizes);
+    second_keys = _e91;
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    Place _e85 = place;
-    Ahead _e86 = first_keys;
-    store_keys(_e85, _e86, 0u, keys);
-    Ahead _e88 = second_keys;
-    first_keys = _e88;
-    Place _e89 = place;
-    Ahead _e92 = load_keys(_e89, t_begin_2 + 96u, params, bias, past_key, key, _buffer_sizes);
-    second_keys = _e92;
-    metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    TileScores _e94 = tile_scores(_e50, keys);
-    next.scores = _e94;
+    TileScores _e93 = tile_scores(_e50, keys);
+    next.scores = _e93;
     while(true) {
-        uint _e99 = i;
-        if (_e99 < tiles_1) {
+        uint _e98 = i;
+        if (_e98 < tiles_1) {
         } else {
             break;
         }
         {
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-            Rows _e103 = next.rows;
-            Place _e104 = place;
-            uint _e105 = i;
-            Rows _e109 = weigh_rows_again(_e103, _e104, t_begin_2 + (_e105 * KEY_TILE), params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
-            next.rows = _e109;
+            Rows _e102 = next.rows;
+            Place _e103 = place;
+            uint _e104 = i;
+            Rows _e108 = weigh_rows_again(_e102, _e103, t_begin_2 + (_e104 * KEY_TILE), params, padding_mask, attention_bias, scores, weights, _buffer_sizes);
+            next.rows = _e108;
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
             if (local_index == 0u) {
                 metal::atomic_store_explicit(&flags.inner[0], 0u, metal::memory_order_relaxed);
             }
-            uint _e115 = i;
-            scaled = _e115;
+            uint _e114 = i;
+            scaled = _e114;
             bool loop_init_5 = true;
             while(true) {
                 if (!loop_init_5) {
                     scaled = 0u;
                 }
                 loop_init_5 = false;
-                uint _e117 = scaled;
-                if (_e117 != 0u) {
+                uint _e116 = scaled;
+                if (_e116 != 0u) {
                 } else {
                     break;
                 }
                 {
-                    Outputs _e120 = o;
-                    Rows _e122 = next.rows;
-                    Place _e123 = place;
-                    Outputs _e124 = scale_outputs(_e120, _e122, _e123, scores);
-                    o = _e124;
+                    Outputs _e119 = o;
+                    Rows _e121 = next.rows;
+                    Place _e122 = place;
+                    Outputs _e123 = scale_outputs(_e119, _e121, _e122, scores);
+                    o = _e123;
                 }
             }
-            Place _e127 = place;
-            TileWeights _e128 = load_weights(_e127, weights);
-            next.weights = _e128;
+            Place _e126 = place;
+            TileWeights _e127 = load_weights(_e126, weights);
+            next.weights = _e127;
+            Outputs _e128 = o;
+            TileWeights _e130 = next.weights;
+            Place _e131 = place;
+            uint _e132 = i;
+            Outputs _e135 = add_first_rest(_e128, _e130, _e131, _e132 == 0u);
+            o = _e135;
             while(true) {
-                Rows _e131 = next.rows;
-                Rows _e132 = with_totals(_e131);
-                next.rows = _e132;
-                Outputs _e133 = o;
-                TileWeights _e135 = next.weights;
-                Outputs _e136 = add_values(_e133, _e135, values_1);
-                o = _e136;
-                TileScores _e138 = next.scores;
-                Place _e139 = place;
-                put_tile_scores(_e138, _e139, scores);
-                Place _e140 = place;
-                Ahead _e141 = first_keys;
-                store_keys(_e140, _e141, 0u, keys);
-                Place _e143 = place;
-                uint _e144 = i;
-                Ahead _e150 = load_keys(_e143, t_begin_2 + ((_e144 + 4u) * KEY_TILE), params, bias, past_key, key, _buffer_sizes);
-                first_keys = _e150;
-                Place _e151 = place;
-                uint _e152 = i;
-                Ahead _e158 = load_values(_e151, t_begin_2 + ((_e152 + 2u) * KEY_TILE), params, bias, past_value, value, _buffer_sizes);
-                second_values = _e158;
-                uint _e160 = i;
-                i = _e160 + 1u;
-                uint _e162 = i;
-                if (_e162 >= tiles_1) {
+                Rows _e138 = next.rows;
+                Rows _e139 = with_totals(_e138);
+                next.rows = _e139;
+                Outputs _e140 = o;
+                TileWeights _e142 = next.weights;
+                Outputs _e143 = add_values(_e140, _e142, values_1);
+                o = _e143;
+                TileScores _e145 = next.scores;
+                Place _e146 = place;
+                put_tile_scores(_e145, _e146, scores);
+                Place _e147 = place;
+                Ahead _e148 = first_keys;
+                store_keys(_e147, _e148, 0u, keys);
+                Place _e150 = place;
+                uint _e151 = i;
+                Ahead _e157 = load_keys(_e150, t_begin_2 + ((_e151 + 4u) * KEY_TILE), params, bias, past_key, key, _buffer_sizes);
+                first_keys = _e157;
+                Place _e158 = place;
+                uint _e159 = i;
+                Ahead _e165 = load_values(_e158, t_begin_2 + ((_e159 + 2u) * KEY_TILE), params, bias, past_value, value, _buffer_sizes);
+                second_values = _e165;
+                uint _e167 = i;
+                i = _e167 + 1u;
+                uint _e169 = i;
+                if (_e169 >= tiles_1) {
                     break;
                 }
-                Rows _e165 = next.rows;
-                Ahead _e166 = first_values;
-                Place _e167 = place;
-                uint _e168 = i;
-                Turn _e172 = first_turn(_e50, _e165, _e166, _e167, t_begin_2 + (_e168 * KEY_TILE), params, padding_mask, attention_bias, scores, keys, values_1, weights, flags, _buffer_sizes);
-                next = _e172;
-                bool _e174 = next.is_lost;
-                if (_e174) {
+                Rows _e172 = next.rows;
+                Ahead _e173 = first_values;
+                Place _e174 = place;
+                uint _e175 = i;
+                Turn _e179 = first_turn(_e50, _e172, _e173, _e174, t_begin_2 + (_e175 * KEY_TILE), params, padding_mask, attention_bias, scores, keys, values_1, weights, flags, _buffer_sizes);
+                next = _e179;
+                bool _e181 = next.is_lost;
+                if (_e181) {
                     Ahead keys_1 = first_keys;
-                    Ahead _e176 = second_keys;
-                    first_keys = _e176;
+                    Ahead _e183 = second_keys;
+                    first_keys = _e183;
                     second_keys = keys_1;
-                    Ahead _e177 = second_values;
-                    first_values = _e177;
+                    Ahead _e184 = second_values;
+                    first_values = _e184;
                     break;
                 }
-                Rows _e180 = next.rows;
-                Rows _e181 = with_totals(_e180);
-                next.rows = _e181;
-                Outputs _e182 = o;
-                TileWeights _e184 = next.weights;
-                Outputs _e185 = add_values(_e182, _e184, values_1);
-                o = _e185;
-                TileScores _e187 = next.scores;
-                Place _e188 = place;
-                put_tile_scores(_e187, _e188, scores);
-                Place _e189 = place;
-                Ahead _e190 = second_keys;
-                store_keys(_e189, _e190, 0u, keys);
-                Place _e192 = place;
-                uint _e193 = i;
-                Ahead _e199 = load_keys(_e192, t_begin_2 + ((_e193 + 4u) * KEY_TILE), params, bias, past_key, key, _buffer_sizes);
-                second_keys = _e199;
-                Place _e200 = place;
-                uint _e201 = i;
-                Ahead _e207 = load_values(_e200, t_begin_2 + ((_e201 + 2u) * KEY_TILE), params, bias, past_value, value, _buffer_sizes);
-                first_values = _e207;
-                uint _e209 = i;
-                i = _e209 + 1u;
-                uint _e211 = i;
-                if (_e211 >= tiles_1) {
+                Rows _e187 = next.rows;
+                Rows _e188 = with_totals(_e187);
+                next.rows = _e188;
+                Outputs _e189 = o;
+                TileWeights _e191 = next.weights;
+                Outputs _e192 = add_values(_e189, _e191, values_1);
+                o = _e192;
+                TileScores _e194 = next.scores;
+                Place _e195 = place;
+                put_tile_scores(_e194, _e195, scores);
+                Place _e196 = place;
+                Ahead _e197 = second_keys;
+                store_keys(_e196, _e197, 0u, keys);
+                Place _e199 = place;
+                uint _e200 = i;
+                Ahead _e206 = load_keys(_e199, t_begin_2 + ((_e200 + 4u) * KEY_TILE), params, bias, past_key, key, _buffer_sizes);
+                second_keys = _e206;
+                Place _e207 = place;
+                uint _e208 = i;
+                Ahead _e214 = load_values(_e207, t_begin_2 + ((_e208 + 2u) * KEY_TILE), params, bias, past_value, value, _buffer_sizes);
+                first_values = _e214;
+                uint _e216 = i;
+                i = _e216 + 1u;
+                uint _e218 = i;
+                if (_e218 >= tiles_1) {
                     break;
                 }
-                Rows _e214 = next.rows;
-                Ahead _e215 = second_values;
-                Place _e216 = place;
-                uint _e217 = i;
-                Turn _e221 = first_turn(_e50, _e214, _e215, _e216, t_begin_2 + (_e217 * KEY_TILE), params, padding_mask, attention_bias, scores, keys, values_1, weights, flags, _buffer_sizes);
-                next = _e221;
-                bool _e223 = next.is_lost;
-                if (_e223) {
+                Rows _e221 = next.rows;
+                Ahead _e222 = second_values;
+                Place _e223 = place;
+                uint _e224 = i;
+                Turn _e228 = first_turn(_e50, _e221, _e222, _e223, t_begin_2 + (_e224 * KEY_TILE), params, padding_mask, attention_bias, scores, keys, values_1, weights, flags, _buffer_sizes);
+                next = _e228;
+                bool _e230 = next.is_lost;
+                if (_e230) {
                     break;
                 }
             }
         }
     }
-    Rows _e225 = next.rows;
-    rows = _e225;
-    Rows _e226 = rows;
-    Place _e227 = place;
-    Rows _e228 = with_row_sums(_e226, _e227, params, partial_stats, _buffer_sizes);
-    rows = _e228;
-    Outputs _e229 = o;
-    Rows _e230 = rows;
-    Place _e231 = place;
-    store_outputs(_e229, _e230, _e231, params, output, partial_values, scores, _buffer_sizes);
-    Rows _e232 = rows;
-    Place _e233 = place;
-    answer_beyond(_e232, _e233, t_begin_2);
+    Rows _e232 = next.rows;
+    rows = _e232;
+    Rows _e233 = rows;
+    Place _e234 = place;
+    Rows _e235 = with_row_sums(_e233, _e234, params, partial_stats, _buffer_sizes);
+    rows = _e235;
+    Outputs _e236 = o;
+    Rows _e237 = rows;
+    Place _e238 = place;
+    store_outputs(_e236, _e237, _e238, params, output, partial_values, scores, _buffer_sizes);
+    Rows _e239 = rows;
+    Place _e240 = place;
+    answer_beyond(_e239, _e240, t_begin_2);
     return;
 }
