@@ -63,7 +63,8 @@ typedef metal::float2 type_11[1];
 struct TilePlace {
     uint row_tile;
     uint head;
-    uint slice;
+    uint batch_row;
+    uint split;
 };
 typedef metal::half4 Tile4_;
 struct RowVectors {
@@ -566,24 +567,39 @@ uint naga_mod(uint lhs, uint rhs) {
     return lhs % metal::select(rhs, 1u, rhs == 0u);
 }
 
+TilePlace tile_place(
+    uint row_tile,
+    uint head,
+    uint slice,
+    uint batch_rows,
+    constant AttentionParams& params
+) {
+    uint _e7 = params.origin.y;
+    uint _e12 = params.origin.x;
+    return TilePlace {row_tile, _e7 + head, _e12 + naga_mod(slice, batch_rows), naga_div(slice, batch_rows)};
+}
+
 TilePlace place_of(
     metal::uint3 workgroup_1,
     uint tiles,
     bool longest_first,
     constant AttentionParams& params
 ) {
+    uint _e6 = params.end.x;
+    uint _e10 = params.origin.x;
+    uint batch_rows_1 = _e6 - _e10;
     if (!(longest_first)) {
-        return TilePlace {workgroup_1.x, workgroup_1.y, workgroup_1.z};
+        TilePlace _e16 = tile_place(workgroup_1.x, workgroup_1.y, workgroup_1.z, batch_rows_1, params);
+        return _e16;
     }
-    uint _e11 = params.end.y;
-    uint _e15 = params.origin.y;
-    uint heads_1 = _e11 - _e15;
-    uint _e20 = params.end.x;
-    uint _e24 = params.origin.x;
+    uint _e20 = params.end.y;
+    uint _e24 = params.origin.y;
+    uint heads_1 = _e20 - _e24;
     uint _e29 = params.splits;
-    uint others = (heads_1 * (_e20 - _e24)) * _e29;
+    uint others = (heads_1 * batch_rows_1) * _e29;
     uint i_1 = (((workgroup_1.z * heads_1) + workgroup_1.y) * tiles) + workgroup_1.x;
-    return TilePlace {(tiles - 1u) - naga_div(i_1, others), naga_mod(naga_mod(i_1, others), heads_1), naga_div(naga_mod(i_1, others), heads_1)};
+    TilePlace _e46 = tile_place((tiles - 1u) - naga_div(i_1, others), naga_mod(naga_mod(i_1, others), heads_1), naga_div(naga_mod(i_1, others), heads_1), batch_rows_1, params);
+    return _e46;
 }
 
 uint existing_column(
@@ -1242,166 +1258,162 @@ void attend(
     uint _e19 = params.origin.z;
     uint tiles_1 = naga_div(((_e15 - _e19) + 32u) - 1u, 32u);
     TilePlace _e26 = place_of(workgroup_2, tiles_1, CAUSAL_SKIP, params);
-    uint row_tile = _e26.row_tile;
-    uint _e31 = params.origin.y;
-    uint n_21 = _e31 + _e26.head;
-    uint _e37 = params.origin.x;
-    uint _e41 = params.splits;
-    uint b_21 = _e37 + naga_div(_e26.slice, _e41);
-    uint _e47 = params.splits;
-    uint split_5 = naga_mod(_e26.slice, _e47);
-    uint _e52 = params.origin.z;
-    uint rows_begin = _e52 + (row_tile * 32u);
-    uint _e59 = params.end.z;
-    uint rows_end = metal::min(rows_begin + 32u, _e59);
-    uint _e64 = params.origin.w;
-    uint _e67 = params.keys_per_split;
-    uint t_begin = _e64 + (split_5 * _e67);
-    uint _e72 = params.keys_per_split;
-    uint _e77 = params.end.w;
-    t_end_1 = metal::min(t_begin + _e72, _e77);
+    uint row_tile_1 = _e26.row_tile;
+    uint n_21 = _e26.head;
+    uint b_21 = _e26.batch_row;
+    uint split_5 = _e26.split;
+    uint _e34 = params.origin.z;
+    uint rows_begin = _e34 + (row_tile_1 * 32u);
+    uint _e41 = params.end.z;
+    uint rows_end = metal::min(rows_begin + 32u, _e41);
+    uint _e46 = params.origin.w;
+    uint _e49 = params.keys_per_split;
+    uint t_begin = _e46 + (split_5 * _e49);
+    uint _e54 = params.keys_per_split;
+    uint _e59 = params.end.w;
+    t_end_1 = metal::min(t_begin + _e54, _e59);
     if (CAUSAL_SKIP) {
-        uint _e85 = params.q_len;
-        local_9 = rows_end < _e85;
+        uint _e67 = params.q_len;
+        local_9 = rows_end < _e67;
     } else {
         local_9 = false;
     }
-    bool _e88 = local_9;
-    if (_e88) {
-        uint _e89 = t_end_1;
-        uint _e92 = params.past_len;
-        t_end_1 = metal::min(_e89, rows_end + _e92);
+    bool _e70 = local_9;
+    if (_e70) {
+        uint _e71 = t_end_1;
+        uint _e74 = params.past_len;
+        t_end_1 = metal::min(_e71, rows_end + _e74);
     }
     uint first_4 = rows_begin + (group * ROWS);
-    float _e98 = score_factor(params);
-    Queries _e99 = load_queries(b_21, n_21, first_4, rows_end, lane_12, _e98, params, query, bias, _buffer_sizes);
-    RowNumbers _e103 = same_numbers(LOWEST);
-    reference_5 = _e103;
-    RowNumbers _e106 = same_numbers(0.0);
-    sum_6 = _e106;
-    uint _e109 = rotated(0u, lane_12);
-    uint _e111 = rotated(1u, lane_12);
-    uint _e113 = rotated(2u, lane_12);
-    uint _e115 = rotated(3u, lane_12);
-    metal::uint4 block_at = (metal::uint4(_e109, _e111, _e113, _e115) * COLUMNS4_) + metal::uint4(lane_12);
+    float _e80 = score_factor(params);
+    Queries _e81 = load_queries(b_21, n_21, first_4, rows_end, lane_12, _e80, params, query, bias, _buffer_sizes);
+    RowNumbers _e85 = same_numbers(LOWEST);
+    reference_5 = _e85;
+    RowNumbers _e88 = same_numbers(0.0);
+    sum_6 = _e88;
+    uint _e91 = rotated(0u, lane_12);
+    uint _e93 = rotated(1u, lane_12);
+    uint _e95 = rotated(2u, lane_12);
+    uint _e97 = rotated(3u, lane_12);
+    metal::uint4 block_at = (metal::uint4(_e91, _e93, _e95, _e97) * COLUMNS4_) + metal::uint4(lane_12);
     t0_1 = t_begin;
     bool loop_init_1 = true;
     while(true) {
         if (!loop_init_1) {
-            uint _e207 = t0_1;
-            t0_1 = _e207 + KEY_TILE;
+            uint _e189 = t0_1;
+            t0_1 = _e189 + KEY_TILE;
         }
         loop_init_1 = false;
-        uint _e122 = t0_1;
-        uint _e123 = t_end_1;
-        if (_e122 < _e123) {
+        uint _e104 = t0_1;
+        uint _e105 = t_end_1;
+        if (_e104 < _e105) {
         } else {
             break;
         }
         {
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-            uint _e125 = t0_1;
-            uint _e126 = t_end_1;
-            stage_tile(b_21, n_21, _e125, _e126, local_index_2, params, key, value, bias, past_key, past_value, key_tile, value_tile, _buffer_sizes);
+            uint _e107 = t0_1;
+            uint _e108 = t_end_1;
+            stage_tile(b_21, n_21, _e107, _e108, local_index_2, params, key, value, bias, past_key, past_value, key_tile, value_tile, _buffer_sizes);
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-            uint _e128 = t_end_1;
-            uint _e129 = t0_1;
-            uint step_end = metal::min(KEY_TILE, _e128 - _e129);
+            uint _e110 = t_end_1;
+            uint _e111 = t0_1;
+            uint step_end = metal::min(KEY_TILE, _e110 - _e111);
             step = 0u;
             bool loop_init_2 = true;
             while(true) {
                 if (!loop_init_2) {
-                    uint _e204 = step;
-                    step = _e204 + 4u;
+                    uint _e186 = step;
+                    step = _e186 + 4u;
                 }
                 loop_init_2 = false;
-                uint _e134 = step;
-                if (_e134 < step_end) {
+                uint _e116 = step;
+                if (_e116 < step_end) {
                 } else {
                     break;
                 }
                 {
-                    uint _e136 = t0_1;
-                    uint _e137 = step;
-                    uint t_15 = _e136 + _e137;
-                    uint _e139 = step;
-                    metal::uint4 at0_ = block_at + metal::uint4(_e139 * COLUMNS4_);
-                    RowVectors _e144 = block_scores(_e99, at0_, key_tile);
-                    OwnedRows _e145 = scatter_rows(_e144);
-                    p0_ = _e145;
+                    uint _e118 = t0_1;
+                    uint _e119 = step;
+                    uint t_15 = _e118 + _e119;
+                    uint _e121 = step;
+                    metal::uint4 at0_ = block_at + metal::uint4(_e121 * COLUMNS4_);
+                    RowVectors _e126 = block_scores(_e81, at0_, key_tile);
+                    OwnedRows _e127 = scatter_rows(_e126);
+                    p0_ = _e127;
                     if (true) {
                         local_10 = ATTENTION_BIAS;
                     } else {
                         local_10 = true;
                     }
-                    bool _e154 = local_10;
-                    if (!(_e154)) {
+                    bool _e136 = local_10;
+                    if (!(_e136)) {
                         local_11 = false;
                     } else {
                         local_11 = true;
                     }
-                    bool _e163 = local_11;
-                    if (_e163) {
-                        OwnedRows _e164 = p0_;
-                        uint _e165 = t_end_1;
-                        OwnedRows _e168 = mask_rows(_e164, b_21, n_21, first_4, rows_end, t_15, _e165 - 1u, lane_12, params, padding_mask, attention_bias, _buffer_sizes);
-                        p0_ = _e168;
+                    bool _e145 = local_11;
+                    if (_e145) {
+                        OwnedRows _e146 = p0_;
+                        uint _e147 = t_end_1;
+                        OwnedRows _e150 = mask_rows(_e146, b_21, n_21, first_4, rows_end, t_15, _e147 - 1u, lane_12, params, padding_mask, attention_bias, _buffer_sizes);
+                        p0_ = _e150;
                     }
-                    uint _e171 = t_end_1;
-                    bool is_tail = (t_15 + 4u) > _e171;
+                    uint _e153 = t_end_1;
+                    bool is_tail = (t_15 + 4u) > _e153;
                     if (is_tail) {
-                        OwnedRows _e173 = p0_;
-                        uint _e174 = t_end_1;
-                        OwnedRows _e176 = rows_below(_e173, _e174, t_15, lane_12, LOWEST);
-                        p0_ = _e176;
+                        OwnedRows _e155 = p0_;
+                        uint _e156 = t_end_1;
+                        OwnedRows _e158 = rows_below(_e155, _e156, t_15, lane_12, LOWEST);
+                        p0_ = _e158;
                     }
-                    OwnedRows _e177 = p0_;
-                    RowNumbers _e178 = reference_5;
-                    bool _e179 = rows_grew(_e177, _e178);
-                    bool _e180 = any_lane(_e179);
-                    if (_e180) {
-                        OwnedRows _e181 = p0_;
-                        RowNumbers _e182 = reference_5;
-                        RowNumbers _e183 = rows_max(_e181, _e182);
-                        RowNumbers _e184 = reference_5;
-                        RowNumbers _e185 = shrink_factors(_e184, _e183);
-                        reference_5 = _e183;
-                        RowNumbers _e186 = sum_6;
-                        RowNumbers _e187 = scale_numbers(_e186, _e185);
-                        sum_6 = _e187;
-                        Outputs _e188 = o_7;
-                        Outputs _e189 = scale_outputs(_e188, _e185);
-                        o_7 = _e189;
+                    OwnedRows _e159 = p0_;
+                    RowNumbers _e160 = reference_5;
+                    bool _e161 = rows_grew(_e159, _e160);
+                    bool _e162 = any_lane(_e161);
+                    if (_e162) {
+                        OwnedRows _e163 = p0_;
+                        RowNumbers _e164 = reference_5;
+                        RowNumbers _e165 = rows_max(_e163, _e164);
+                        RowNumbers _e166 = reference_5;
+                        RowNumbers _e167 = shrink_factors(_e166, _e165);
+                        reference_5 = _e165;
+                        RowNumbers _e168 = sum_6;
+                        RowNumbers _e169 = scale_numbers(_e168, _e167);
+                        sum_6 = _e169;
+                        Outputs _e170 = o_7;
+                        Outputs _e171 = scale_outputs(_e170, _e167);
+                        o_7 = _e171;
                     }
-                    OwnedRows _e190 = p0_;
-                    RowNumbers _e191 = reference_5;
-                    OwnedRows _e192 = weigh_rows(_e190, _e191);
-                    p0_ = _e192;
+                    OwnedRows _e172 = p0_;
+                    RowNumbers _e173 = reference_5;
+                    OwnedRows _e174 = weigh_rows(_e172, _e173);
+                    p0_ = _e174;
                     if (is_tail) {
-                        OwnedRows _e193 = p0_;
-                        uint _e194 = t_end_1;
-                        OwnedRows _e196 = rows_below(_e193, _e194, t_15, lane_12, 0.0);
-                        p0_ = _e196;
+                        OwnedRows _e175 = p0_;
+                        uint _e176 = t_end_1;
+                        OwnedRows _e178 = rows_below(_e175, _e176, t_15, lane_12, 0.0);
+                        p0_ = _e178;
                     }
-                    RowNumbers _e197 = sum_6;
-                    OwnedRows _e198 = p0_;
-                    RowNumbers _e199 = add_weights(_e197, _e198);
-                    sum_6 = _e199;
-                    Outputs _e200 = o_7;
-                    OwnedRows _e201 = p0_;
-                    RowVectors _e202 = gather_rows(_e201);
-                    Outputs _e203 = add_values(_e200, _e202, at0_, value_tile);
-                    o_7 = _e203;
+                    RowNumbers _e179 = sum_6;
+                    OwnedRows _e180 = p0_;
+                    RowNumbers _e181 = add_weights(_e179, _e180);
+                    sum_6 = _e181;
+                    Outputs _e182 = o_7;
+                    OwnedRows _e183 = p0_;
+                    RowVectors _e184 = gather_rows(_e183);
+                    Outputs _e185 = add_values(_e182, _e184, at0_, value_tile);
+                    o_7 = _e185;
                 }
             }
         }
     }
-    uint _e212 = params.first_split;
-    Outputs _e214 = o_7;
-    RowNumbers _e215 = reference_5;
-    RowNumbers _e216 = sum_6;
-    RowNumbers _e217 = group_sums(_e216);
-    store_rows(b_21, n_21, first_4, rows_end, _e212 + split_5, lane_12, _e214, _e215, _e217, params, output, partial_values, partial_stats, _buffer_sizes);
+    uint _e194 = params.first_split;
+    Outputs _e196 = o_7;
+    RowNumbers _e197 = reference_5;
+    RowNumbers _e198 = sum_6;
+    RowNumbers _e199 = group_sums(_e198);
+    store_rows(b_21, n_21, first_4, rows_end, _e194 + split_5, lane_12, _e196, _e197, _e199, params, output, partial_values, partial_stats, _buffer_sizes);
     return;
 }
 

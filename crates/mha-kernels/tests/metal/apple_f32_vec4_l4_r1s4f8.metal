@@ -63,7 +63,8 @@ typedef metal::float2 type_11[1];
 struct TilePlace {
     uint row_tile;
     uint head;
-    uint slice;
+    uint batch_row;
+    uint split;
 };
 typedef metal::float4 Tile4_;
 struct RowVectors {
@@ -566,24 +567,39 @@ uint naga_mod(uint lhs, uint rhs) {
     return lhs % metal::select(rhs, 1u, rhs == 0u);
 }
 
+TilePlace tile_place(
+    uint row_tile,
+    uint head,
+    uint slice,
+    uint batch_rows,
+    constant AttentionParams& params
+) {
+    uint _e7 = params.origin.y;
+    uint _e12 = params.origin.x;
+    return TilePlace {row_tile, _e7 + head, _e12 + naga_mod(slice, batch_rows), naga_div(slice, batch_rows)};
+}
+
 TilePlace place_of(
     metal::uint3 workgroup_1,
     uint tiles,
     bool longest_first,
     constant AttentionParams& params
 ) {
+    uint _e6 = params.end.x;
+    uint _e10 = params.origin.x;
+    uint batch_rows_1 = _e6 - _e10;
     if (!(longest_first)) {
-        return TilePlace {workgroup_1.x, workgroup_1.y, workgroup_1.z};
+        TilePlace _e16 = tile_place(workgroup_1.x, workgroup_1.y, workgroup_1.z, batch_rows_1, params);
+        return _e16;
     }
-    uint _e11 = params.end.y;
-    uint _e15 = params.origin.y;
-    uint heads_1 = _e11 - _e15;
-    uint _e20 = params.end.x;
-    uint _e24 = params.origin.x;
+    uint _e20 = params.end.y;
+    uint _e24 = params.origin.y;
+    uint heads_1 = _e20 - _e24;
     uint _e29 = params.splits;
-    uint others = (heads_1 * (_e20 - _e24)) * _e29;
+    uint others = (heads_1 * batch_rows_1) * _e29;
     uint i_1 = (((workgroup_1.z * heads_1) + workgroup_1.y) * tiles) + workgroup_1.x;
-    return TilePlace {(tiles - 1u) - naga_div(i_1, others), naga_mod(naga_mod(i_1, others), heads_1), naga_div(naga_mod(i_1, others), heads_1)};
+    TilePlace _e46 = tile_place((tiles - 1u) - naga_div(i_1, others), naga_mod(naga_mod(i_1, others), heads_1), naga_div(naga_mod(i_1, others), heads_1), batch_rows_1, params);
+    return _e46;
 }
 
 uint existing_column(
@@ -1318,201 +1334,197 @@ void attend(
     uint _e19 = params.origin.z;
     uint tiles_1 = naga_div(((_e15 - _e19) + 32u) - 1u, 32u);
     TilePlace _e26 = place_of(workgroup_2, tiles_1, CAUSAL_SKIP, params);
-    uint row_tile = _e26.row_tile;
-    uint _e31 = params.origin.y;
-    uint n_21 = _e31 + _e26.head;
-    uint _e37 = params.origin.x;
-    uint _e41 = params.splits;
-    uint b_21 = _e37 + naga_div(_e26.slice, _e41);
-    uint _e47 = params.splits;
-    uint split_5 = naga_mod(_e26.slice, _e47);
-    uint _e52 = params.origin.z;
-    uint rows_begin = _e52 + (row_tile * 32u);
-    uint _e59 = params.end.z;
-    uint rows_end = metal::min(rows_begin + 32u, _e59);
-    uint _e64 = params.origin.w;
-    uint _e67 = params.keys_per_split;
-    uint t_begin = _e64 + (split_5 * _e67);
-    uint _e72 = params.keys_per_split;
-    uint _e77 = params.end.w;
-    t_end_1 = metal::min(t_begin + _e72, _e77);
+    uint row_tile_1 = _e26.row_tile;
+    uint n_21 = _e26.head;
+    uint b_21 = _e26.batch_row;
+    uint split_5 = _e26.split;
+    uint _e34 = params.origin.z;
+    uint rows_begin = _e34 + (row_tile_1 * 32u);
+    uint _e41 = params.end.z;
+    uint rows_end = metal::min(rows_begin + 32u, _e41);
+    uint _e46 = params.origin.w;
+    uint _e49 = params.keys_per_split;
+    uint t_begin = _e46 + (split_5 * _e49);
+    uint _e54 = params.keys_per_split;
+    uint _e59 = params.end.w;
+    t_end_1 = metal::min(t_begin + _e54, _e59);
     if (CAUSAL_SKIP) {
-        uint _e85 = params.q_len;
-        local_9 = rows_end < _e85;
+        uint _e67 = params.q_len;
+        local_9 = rows_end < _e67;
     } else {
         local_9 = false;
     }
-    bool _e88 = local_9;
-    if (_e88) {
-        uint _e89 = t_end_1;
-        uint _e92 = params.past_len;
-        t_end_1 = metal::min(_e89, rows_end + _e92);
+    bool _e70 = local_9;
+    if (_e70) {
+        uint _e71 = t_end_1;
+        uint _e74 = params.past_len;
+        t_end_1 = metal::min(_e71, rows_end + _e74);
     }
     uint first_4 = rows_begin + (group * ROWS);
-    float _e98 = score_factor(params);
-    Queries _e99 = load_queries(b_21, n_21, first_4, rows_end, lane_12, _e98, params, query, bias, _buffer_sizes);
-    RowNumbers _e103 = same_numbers(LOWEST);
-    reference_5 = _e103;
-    RowNumbers _e106 = same_numbers(0.0);
-    sum_6 = _e106;
-    uint _e109 = rotated(0u, lane_12);
-    uint _e111 = rotated(1u, lane_12);
-    uint _e113 = rotated(2u, lane_12);
-    uint _e115 = rotated(3u, lane_12);
-    metal::uint4 block_at = (metal::uint4(_e109, _e111, _e113, _e115) * COLUMNS4_) + metal::uint4(lane_12);
+    float _e80 = score_factor(params);
+    Queries _e81 = load_queries(b_21, n_21, first_4, rows_end, lane_12, _e80, params, query, bias, _buffer_sizes);
+    RowNumbers _e85 = same_numbers(LOWEST);
+    reference_5 = _e85;
+    RowNumbers _e88 = same_numbers(0.0);
+    sum_6 = _e88;
+    uint _e91 = rotated(0u, lane_12);
+    uint _e93 = rotated(1u, lane_12);
+    uint _e95 = rotated(2u, lane_12);
+    uint _e97 = rotated(3u, lane_12);
+    metal::uint4 block_at = (metal::uint4(_e91, _e93, _e95, _e97) * COLUMNS4_) + metal::uint4(lane_12);
     t0_5 = t_begin;
     bool loop_init_1 = true;
     while(true) {
         if (!loop_init_1) {
-            uint _e252 = t0_5;
-            t0_5 = _e252 + KEY_TILE;
+            uint _e234 = t0_5;
+            t0_5 = _e234 + KEY_TILE;
         }
         loop_init_1 = false;
-        uint _e122 = t0_5;
-        uint _e123 = t_end_1;
-        if (_e122 < _e123) {
+        uint _e104 = t0_5;
+        uint _e105 = t_end_1;
+        if (_e104 < _e105) {
         } else {
             break;
         }
         {
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-            uint _e125 = t0_5;
-            uint _e126 = t_end_1;
-            stage_tile(b_21, n_21, _e125, _e126, local_index_2, params, key, value, bias, past_key, past_value, key_tile, value_tile, _buffer_sizes);
+            uint _e107 = t0_5;
+            uint _e108 = t_end_1;
+            stage_tile(b_21, n_21, _e107, _e108, local_index_2, params, key, value, bias, past_key, past_value, key_tile, value_tile, _buffer_sizes);
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-            uint _e128 = t_end_1;
-            uint _e129 = t0_5;
-            uint step_end = metal::min(KEY_TILE, _e128 - _e129);
+            uint _e110 = t_end_1;
+            uint _e111 = t0_5;
+            uint step_end = metal::min(KEY_TILE, _e110 - _e111);
             step = 0u;
             bool loop_init_2 = true;
             while(true) {
                 if (!loop_init_2) {
-                    uint _e249 = step;
-                    step = _e249 + 8u;
+                    uint _e231 = step;
+                    step = _e231 + 8u;
                 }
                 loop_init_2 = false;
-                uint _e134 = step;
-                if (_e134 < step_end) {
+                uint _e116 = step;
+                if (_e116 < step_end) {
                 } else {
                     break;
                 }
                 {
-                    uint _e136 = t0_5;
-                    uint _e137 = step;
-                    uint t_15 = _e136 + _e137;
-                    uint _e139 = step;
-                    metal::uint4 at0_ = block_at + metal::uint4(_e139 * COLUMNS4_);
-                    uint _e144 = step;
-                    metal::uint4 at1_ = block_at + metal::uint4((_e144 + 4u) * COLUMNS4_);
-                    RowVectors _e151 = block_scores(_e99, at0_, key_tile);
-                    OwnedRows _e152 = scatter_rows(_e151);
-                    p0_ = _e152;
-                    RowVectors _e154 = block_scores(_e99, at1_, key_tile);
-                    OwnedRows _e155 = scatter_rows(_e154);
-                    p1_ = _e155;
+                    uint _e118 = t0_5;
+                    uint _e119 = step;
+                    uint t_15 = _e118 + _e119;
+                    uint _e121 = step;
+                    metal::uint4 at0_ = block_at + metal::uint4(_e121 * COLUMNS4_);
+                    uint _e126 = step;
+                    metal::uint4 at1_ = block_at + metal::uint4((_e126 + 4u) * COLUMNS4_);
+                    RowVectors _e133 = block_scores(_e81, at0_, key_tile);
+                    OwnedRows _e134 = scatter_rows(_e133);
+                    p0_ = _e134;
+                    RowVectors _e136 = block_scores(_e81, at1_, key_tile);
+                    OwnedRows _e137 = scatter_rows(_e136);
+                    p1_ = _e137;
                     if (true) {
                         local_10 = ATTENTION_BIAS;
                     } else {
                         local_10 = true;
                     }
-                    bool _e164 = local_10;
-                    if (!(_e164)) {
+                    bool _e146 = local_10;
+                    if (!(_e146)) {
                         local_11 = false;
                     } else {
                         local_11 = true;
                     }
-                    bool _e173 = local_11;
-                    if (_e173) {
-                        OwnedRows _e174 = p0_;
-                        uint _e175 = t_end_1;
-                        OwnedRows _e178 = mask_rows(_e174, b_21, n_21, first_4, rows_end, t_15, _e175 - 1u, lane_12, params, padding_mask, attention_bias, _buffer_sizes);
-                        p0_ = _e178;
-                        OwnedRows _e179 = p1_;
-                        uint _e182 = t_end_1;
-                        OwnedRows _e185 = mask_rows(_e179, b_21, n_21, first_4, rows_end, t_15 + 4u, _e182 - 1u, lane_12, params, padding_mask, attention_bias, _buffer_sizes);
-                        p1_ = _e185;
+                    bool _e155 = local_11;
+                    if (_e155) {
+                        OwnedRows _e156 = p0_;
+                        uint _e157 = t_end_1;
+                        OwnedRows _e160 = mask_rows(_e156, b_21, n_21, first_4, rows_end, t_15, _e157 - 1u, lane_12, params, padding_mask, attention_bias, _buffer_sizes);
+                        p0_ = _e160;
+                        OwnedRows _e161 = p1_;
+                        uint _e164 = t_end_1;
+                        OwnedRows _e167 = mask_rows(_e161, b_21, n_21, first_4, rows_end, t_15 + 4u, _e164 - 1u, lane_12, params, padding_mask, attention_bias, _buffer_sizes);
+                        p1_ = _e167;
                     }
-                    uint _e188 = t_end_1;
-                    bool is_tail = (t_15 + 8u) > _e188;
+                    uint _e170 = t_end_1;
+                    bool is_tail = (t_15 + 8u) > _e170;
                     if (is_tail) {
-                        OwnedRows _e190 = p0_;
-                        uint _e191 = t_end_1;
-                        OwnedRows _e193 = rows_below(_e190, _e191, t_15, lane_12, LOWEST);
-                        p0_ = _e193;
-                        OwnedRows _e194 = p1_;
-                        uint _e195 = t_end_1;
-                        OwnedRows _e199 = rows_below(_e194, _e195, t_15 + 4u, lane_12, LOWEST);
-                        p1_ = _e199;
+                        OwnedRows _e172 = p0_;
+                        uint _e173 = t_end_1;
+                        OwnedRows _e175 = rows_below(_e172, _e173, t_15, lane_12, LOWEST);
+                        p0_ = _e175;
+                        OwnedRows _e176 = p1_;
+                        uint _e177 = t_end_1;
+                        OwnedRows _e181 = rows_below(_e176, _e177, t_15 + 4u, lane_12, LOWEST);
+                        p1_ = _e181;
                     }
-                    OwnedRows _e200 = p0_;
-                    RowNumbers _e201 = reference_5;
-                    bool _e202 = rows_grew(_e200, _e201);
-                    if (!(_e202)) {
-                        OwnedRows _e206 = p1_;
-                        RowNumbers _e207 = reference_5;
-                        bool _e208 = rows_grew(_e206, _e207);
-                        local_12 = _e208;
+                    OwnedRows _e182 = p0_;
+                    RowNumbers _e183 = reference_5;
+                    bool _e184 = rows_grew(_e182, _e183);
+                    if (!(_e184)) {
+                        OwnedRows _e188 = p1_;
+                        RowNumbers _e189 = reference_5;
+                        bool _e190 = rows_grew(_e188, _e189);
+                        local_12 = _e190;
                     } else {
                         local_12 = true;
                     }
-                    bool _e210 = local_12;
-                    bool _e211 = any_lane(_e210);
-                    if (_e211) {
-                        OwnedRows _e212 = p1_;
-                        OwnedRows _e213 = p0_;
-                        RowNumbers _e214 = reference_5;
-                        RowNumbers _e215 = rows_max(_e213, _e214);
-                        RowNumbers _e216 = rows_max(_e212, _e215);
-                        RowNumbers _e217 = reference_5;
-                        RowNumbers _e218 = shrink_factors(_e217, _e216);
-                        reference_5 = _e216;
-                        RowNumbers _e219 = sum_6;
-                        RowNumbers _e220 = scale_numbers(_e219, _e218);
-                        sum_6 = _e220;
-                        Outputs _e221 = o_5;
-                        Outputs _e222 = scale_outputs(_e221, _e218);
-                        o_5 = _e222;
+                    bool _e192 = local_12;
+                    bool _e193 = any_lane(_e192);
+                    if (_e193) {
+                        OwnedRows _e194 = p1_;
+                        OwnedRows _e195 = p0_;
+                        RowNumbers _e196 = reference_5;
+                        RowNumbers _e197 = rows_max(_e195, _e196);
+                        RowNumbers _e198 = rows_max(_e194, _e197);
+                        RowNumbers _e199 = reference_5;
+                        RowNumbers _e200 = shrink_factors(_e199, _e198);
+                        reference_5 = _e198;
+                        RowNumbers _e201 = sum_6;
+                        RowNumbers _e202 = scale_numbers(_e201, _e200);
+                        sum_6 = _e202;
+                        Outputs _e203 = o_5;
+                        Outputs _e204 = scale_outputs(_e203, _e200);
+                        o_5 = _e204;
                     }
-                    OwnedRows _e223 = p0_;
-                    RowNumbers _e224 = reference_5;
-                    OwnedRows _e225 = weigh_rows(_e223, _e224);
-                    p0_ = _e225;
-                    OwnedRows _e226 = p1_;
-                    RowNumbers _e227 = reference_5;
-                    OwnedRows _e228 = weigh_rows(_e226, _e227);
-                    p1_ = _e228;
+                    OwnedRows _e205 = p0_;
+                    RowNumbers _e206 = reference_5;
+                    OwnedRows _e207 = weigh_rows(_e205, _e206);
+                    p0_ = _e207;
+                    OwnedRows _e208 = p1_;
+                    RowNumbers _e209 = reference_5;
+                    OwnedRows _e210 = weigh_rows(_e208, _e209);
+                    p1_ = _e210;
                     if (is_tail) {
-                        OwnedRows _e229 = p0_;
-                        uint _e230 = t_end_1;
-                        OwnedRows _e232 = rows_below(_e229, _e230, t_15, lane_12, 0.0);
-                        p0_ = _e232;
-                        OwnedRows _e233 = p1_;
-                        uint _e234 = t_end_1;
-                        OwnedRows _e238 = rows_below(_e233, _e234, t_15 + 4u, lane_12, 0.0);
-                        p1_ = _e238;
+                        OwnedRows _e211 = p0_;
+                        uint _e212 = t_end_1;
+                        OwnedRows _e214 = rows_below(_e211, _e212, t_15, lane_12, 0.0);
+                        p0_ = _e214;
+                        OwnedRows _e215 = p1_;
+                        uint _e216 = t_end_1;
+                        OwnedRows _e220 = rows_below(_e215, _e216, t_15 + 4u, lane_12, 0.0);
+                        p1_ = _e220;
                     }
-                    RowNumbers _e239 = sum_6;
-                    OwnedRows _e240 = p0_;
-                    OwnedRows _e241 = p1_;
-                    RowNumbers _e242 = add_block_weights(_e239, _e240, _e241);
-                    sum_6 = _e242;
-                    Outputs _e243 = o_5;
-                    OwnedRows _e244 = p0_;
-                    RowVectors _e245 = gather_rows(_e244);
-                    OwnedRows _e246 = p1_;
-                    RowVectors _e247 = gather_rows(_e246);
-                    Outputs _e248 = add_turn(_e243, _e245, _e247, at0_, at1_, params, value_tile);
-                    o_5 = _e248;
+                    RowNumbers _e221 = sum_6;
+                    OwnedRows _e222 = p0_;
+                    OwnedRows _e223 = p1_;
+                    RowNumbers _e224 = add_block_weights(_e221, _e222, _e223);
+                    sum_6 = _e224;
+                    Outputs _e225 = o_5;
+                    OwnedRows _e226 = p0_;
+                    RowVectors _e227 = gather_rows(_e226);
+                    OwnedRows _e228 = p1_;
+                    RowVectors _e229 = gather_rows(_e228);
+                    Outputs _e230 = add_turn(_e225, _e227, _e229, at0_, at1_, params, value_tile);
+                    o_5 = _e230;
                 }
             }
         }
     }
-    uint _e257 = params.first_split;
-    Outputs _e259 = o_5;
-    RowNumbers _e260 = reference_5;
-    RowNumbers _e261 = sum_6;
-    RowNumbers _e262 = group_sums(_e261);
-    store_rows(b_21, n_21, first_4, rows_end, _e257 + split_5, lane_12, _e259, _e260, _e262, params, output, partial_values, partial_stats, _buffer_sizes);
+    uint _e239 = params.first_split;
+    Outputs _e241 = o_5;
+    RowNumbers _e242 = reference_5;
+    RowNumbers _e243 = sum_6;
+    RowNumbers _e244 = group_sums(_e243);
+    store_rows(b_21, n_21, first_4, rows_end, _e239 + split_5, lane_12, _e241, _e242, _e244, params, output, partial_values, partial_stats, _buffer_sizes);
     return;
 }
 

@@ -65,7 +65,8 @@ typedef metal::float2 type_14[1];
 struct TilePlace {
     uint row_tile;
     uint head;
-    uint slice;
+    uint batch_row;
+    uint split;
 };
 typedef float Score;
 typedef half Half;
@@ -740,24 +741,39 @@ uint naga_mod(uint lhs, uint rhs) {
     return lhs % metal::select(rhs, 1u, rhs == 0u);
 }
 
+TilePlace tile_place(
+    uint row_tile,
+    uint head,
+    uint slice,
+    uint batch_rows,
+    constant AttentionParams& params
+) {
+    uint _e7 = params.origin.y;
+    uint _e12 = params.origin.x;
+    return TilePlace {row_tile, _e7 + head, _e12 + naga_mod(slice, batch_rows), naga_div(slice, batch_rows)};
+}
+
 TilePlace place_of(
     metal::uint3 workgroup_1,
     uint tiles,
     bool longest_first,
     constant AttentionParams& params
 ) {
+    uint _e6 = params.end.x;
+    uint _e10 = params.origin.x;
+    uint batch_rows_1 = _e6 - _e10;
     if (!(longest_first)) {
-        return TilePlace {workgroup_1.x, workgroup_1.y, workgroup_1.z};
+        TilePlace _e16 = tile_place(workgroup_1.x, workgroup_1.y, workgroup_1.z, batch_rows_1, params);
+        return _e16;
     }
-    uint _e11 = params.end.y;
-    uint _e15 = params.origin.y;
-    uint heads_1 = _e11 - _e15;
-    uint _e20 = params.end.x;
-    uint _e24 = params.origin.x;
+    uint _e20 = params.end.y;
+    uint _e24 = params.origin.y;
+    uint heads_1 = _e20 - _e24;
     uint _e29 = params.splits;
-    uint others = (heads_1 * (_e20 - _e24)) * _e29;
+    uint others = (heads_1 * batch_rows_1) * _e29;
     uint i_2 = (((workgroup_1.z * heads_1) + workgroup_1.y) * tiles) + workgroup_1.x;
-    return TilePlace {(tiles - 1u) - naga_div(i_2, others), naga_mod(naga_mod(i_2, others), heads_1), naga_div(naga_mod(i_2, others), heads_1)};
+    TilePlace _e46 = tile_place((tiles - 1u) - naga_div(i_2, others), naga_mod(naga_mod(i_2, others), heads_1), naga_div(naga_mod(i_2, others), heads_1), batch_rows_1, params);
+    return _e46;
 }
 
 metal::float4 get_scores(
@@ -1992,69 +2008,64 @@ Place place_of_lane(
     uint _e11 = params.origin.z;
     uint tiles_of_rows = naga_div(((_e7 - _e11) + ROWS) - 1u, ROWS);
     TilePlace _e20 = place_of(workgroup_2, tiles_of_rows, CAUSAL_SKIP, params);
-    uint _e24 = params.splits;
-    uint split_1 = naga_mod(_e20.slice, _e24);
-    uint _e29 = params.origin.w;
-    uint _e32 = params.keys_per_split;
-    uint t_begin_1 = _e29 + (split_1 * _e32);
-    uint _e41 = params.origin.x;
-    uint _e45 = params.splits;
-    place_41.b = _e41 + naga_div(_e20.slice, _e45);
-    uint _e52 = params.origin.y;
-    place_41.n = _e52 + _e20.head;
-    uint _e59 = params.origin.z;
-    place_41.rows_begin = _e59 + (_e20.row_tile * ROWS);
-    uint _e66 = place_41.rows_begin;
-    uint _e72 = params.end.z;
-    place_41.rows_end = metal::min(_e66 + ROWS, _e72);
+    uint _e24 = params.origin.w;
+    uint _e28 = params.keys_per_split;
+    uint t_begin_1 = _e24 + (_e20.split * _e28);
+    place_41.b = _e20.batch_row;
+    place_41.n = _e20.head;
+    uint _e41 = params.origin.z;
+    place_41.rows_begin = _e41 + (_e20.row_tile * ROWS);
+    uint _e48 = place_41.rows_begin;
+    uint _e54 = params.end.z;
+    place_41.rows_end = metal::min(_e48 + ROWS, _e54);
     place_41.t_begin = t_begin_1;
-    uint _e78 = params.keys_per_split;
-    uint _e83 = params.end.w;
-    place_41.t_end = metal::min(t_begin_1 + _e78, _e83);
+    uint _e60 = params.keys_per_split;
+    uint _e65 = params.end.w;
+    place_41.t_end = metal::min(t_begin_1 + _e60, _e65);
     if (CAUSAL_SKIP) {
-        uint _e89 = place_41.rows_end;
-        uint _e92 = params.q_len;
-        local_15 = _e89 < _e92;
+        uint _e71 = place_41.rows_end;
+        uint _e74 = params.q_len;
+        local_15 = _e71 < _e74;
     } else {
         local_15 = false;
     }
-    bool _e95 = local_15;
-    if (_e95) {
-        uint _e98 = place_41.t_end;
-        uint _e100 = place_41.rows_end;
-        uint _e103 = params.past_len;
-        place_41.t_end = metal::min(_e98, _e100 + _e103);
+    bool _e77 = local_15;
+    if (_e77) {
+        uint _e80 = place_41.t_end;
+        uint _e82 = place_41.rows_end;
+        uint _e85 = params.past_len;
+        place_41.t_end = metal::min(_e80, _e82 + _e85);
     }
-    uint _e108 = place_41.t_end;
-    place_41.last = metal::max(_e108, t_begin_1 + 1u) - 1u;
-    uint _e117 = params.first_split;
-    place_41.split = _e117 + split_1;
+    uint _e90 = place_41.t_end;
+    place_41.last = metal::max(_e90, t_begin_1 + 1u) - 1u;
+    uint _e99 = params.first_split;
+    place_41.split = _e99 + _e20.split;
     place_41.piece_row = naga_div(local_index_1, PIECES);
     uint column = naga_mod(local_index_1, PIECES) * PIECE;
-    uint _e128 = place_41.piece_row;
-    place_41.piece_at = (_e128 * TILE_ROW) + column;
-    uint _e135 = params.head_size;
-    place_41.key_column = metal::min(column, naga_div(_e135 - 1u, PIECE) * PIECE);
-    uint _e146 = params.v_head_size;
-    place_41.value_column = metal::min(column, naga_div(_e146 - 1u, PIECE) * PIECE);
-    uint _e157 = params.head_size;
-    place_41.key_is_inside = column < _e157;
-    Strides _e162 = params.key;
-    uint _e164 = place_41.b;
-    uint _e166 = place_41.n;
-    uint _e168 = element(_e162, _e164, _e166, 0u);
-    uint _e170 = place_41.key_column;
-    place_41.key_at = _e168 + _e170;
-    Strides _e175 = params.value;
-    uint _e177 = place_41.b;
-    uint _e179 = place_41.n;
-    uint _e181 = element(_e175, _e177, _e179, 0u);
-    uint _e183 = place_41.value_column;
-    place_41.value_at = _e181 + _e183;
+    uint _e111 = place_41.piece_row;
+    place_41.piece_at = (_e111 * TILE_ROW) + column;
+    uint _e118 = params.head_size;
+    place_41.key_column = metal::min(column, naga_div(_e118 - 1u, PIECE) * PIECE);
+    uint _e129 = params.v_head_size;
+    place_41.value_column = metal::min(column, naga_div(_e129 - 1u, PIECE) * PIECE);
+    uint _e140 = params.head_size;
+    place_41.key_is_inside = column < _e140;
+    Strides _e145 = params.key;
+    uint _e147 = place_41.b;
+    uint _e149 = place_41.n;
+    uint _e151 = element(_e145, _e147, _e149, 0u);
+    uint _e153 = place_41.key_column;
+    place_41.key_at = _e151 + _e153;
+    Strides _e158 = params.value;
+    uint _e160 = place_41.b;
+    uint _e162 = place_41.n;
+    uint _e164 = element(_e158, _e160, _e162, 0u);
+    uint _e166 = place_41.value_column;
+    place_41.value_at = _e164 + _e166;
     place_41.lane = lane_1;
     place_41.part = naga_mod(lane_1, LANES_A_ROW);
-    Place _e189 = place_41;
-    return _e189;
+    Place _e172 = place_41;
+    return _e172;
 }
 
 bool is_masked(
