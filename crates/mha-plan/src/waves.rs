@@ -23,7 +23,8 @@ const MERGE_KEYS_OF_A_RANGE: u64 = 25;
 const MOST_RANGES: u32 = 4;
 /// Fewest tiles of keys of a range but the last, as where they are equal.
 const LEAST_TILES: u32 = 4;
-/// What other ranges than equal ones have to save, in parts of 128 of the time. On an H200 whisper-encoder, where 2.1 % are reckoned, took
+/// What other ranges than equal ones have to save, in parts of 128 of the time, for each wave of the rows: scratch memory grows with them,
+/// at 8,192 rows and keys of 16 heads of 64 to 66 MiB for 2 %. On an H200 whisper-encoder, where 2.1 % are reckoned, took
 /// lane rows 0.324 and 0.325 ms in float32 and 0.313 and 0.303 in float16, but lane apple 0.371 and 0.399, and 0.388 and 0.394;
 /// vit-l-336, where 2.8 % are, 0.062 instead of 0.065 and 0.068 instead of 0.076.
 const LEAST_GAIN: u64 = 2;
@@ -48,13 +49,15 @@ pub(crate) fn keys_per_range(
     let scale = |keys: u64| keys * 16 / u64::from(row.rows * row.columns4() / row.lanes).max(1);
     let costs = Costs { workgroup: scale(WORKGROUP_KEYS), merge: scale(MERGE_KEYS), range: MERGE_KEYS_OF_A_RANGE };
     let time = |keys: u32| time(workgroups, slots, total, keys, &costs);
-    let usual = time(total.div_ceil(equal.max(1)).next_multiple_of(row.key_tile).min(total));
+    let usual =
+        time(total.div_ceil(equal.max(1)).checked_next_multiple_of(row.key_tile).map_or(total, |keys| keys.min(total)));
     let most = MOST_RANGES.max(equal);
     let least = total.div_ceil(most).div_ceil(row.key_tile).max(LEAST_TILES);
     let ranges = (least..=total.div_ceil(row.key_tile)).map(|tiles| tiles.saturating_mul(row.key_tile).min(total));
     let best = ranges.min_by_key(|&keys| (time(keys), std::cmp::Reverse(keys)))?;
     let gain = if lane == Lane::Apple { LEAST_GAIN_OF_APPLE } else { LEAST_GAIN };
-    (128 * time(best) <= (128 - gain) * usual).then_some(best)
+    let gain = gain * workgroups.div_ceil(slots);
+    (128 * time(best) <= 128_u64.saturating_sub(gain) * usual).then_some(best)
 }
 
 /// What does not depend on the number of keys, in keys.
@@ -138,7 +141,8 @@ mod tests {
             (Lane::Rows, [1, 16, 4096, 4096], LARGE, 1, None),
             // Twelve workgroups too many for one wave.
             (Lane::Rows, [1, 12, 3000, 3000], LARGE, 1, Some(864)),
-            // So many that the last wave is one of many.
+            // Four waves, of which the last is nearly full; and so many that it is one of many.
+            (Lane::Rows, [1, 16, 8192, 8192], LARGE, 1, None),
             (Lane::Rows, [16, 12, 3000, 3000], LARGE, 1, None),
         ] {
             assert_eq!(keys(lane, shape, row, equal), want, "{} {shape:?}", lane.name());
