@@ -1,6 +1,7 @@
 //! [`candidates`]: the lanes and tuning rows among which measurements may choose for a problem. All of them are right for it;
 //! which is the fastest, a device has to say.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use mha_spec::AttentionProblem;
@@ -49,7 +50,7 @@ impl Candidate {
         };
         let tables: &[&Profile] = match lane {
             Lane::Apple => &[&profile::APPLE_M1, &profile::APPLE_M3, &profile::APPLE_WIDE],
-            Lane::Short => &[&profile::SHORT, &profile::SHORT_DISCRETE],
+            Lane::Short => &[&profile::SHORT, &profile::SHORT_M1, &profile::SHORT_DISCRETE],
             Lane::Fragment => &[&profile::FRAGMENT],
             Lane::Matrix => &[&profile::MATRIX],
             Lane::Rows => &[&profile::ROWS, &profile::ROWS_SOFTWARE],
@@ -136,8 +137,13 @@ fn rows(lane: Lane, problem: &AttentionProblem, caps: &DeviceCaps) -> Vec<Tuning
     let mut rows: Vec<TuningRow> = own.rows.iter().chain(&others).filter(covers).cloned().collect();
     rows.retain(|row| fits(lane, row, problem, caps).is_ok());
     rows.retain(|row| few_keys || lane != Lane::Rows || row.splits.is_none());
-    let narrowest = rows.iter().map(|row| row.max_head_size).min();
-    rows.retain(|row| Some(row.max_head_size) == narrowest);
+    // Tables of lane short divide heads of one number of columns in their own ways, each kernel once.
+    let class = |row: &TuningRow| if lane == Lane::Short { 4 * row.columns4() } else { row.max_head_size };
+    let narrowest = rows.iter().map(class).min();
+    let mut seen = HashSet::new();
+    let is_new = |row: &TuningRow| seen.insert(TuningRow { max_head_size: class(row), ..row.clone() });
+    rows.retain(|row| Some(class(row)) == narrowest);
+    rows.retain(is_new);
     if lane == Lane::Short {
         // A tile for more rows than there are is wasted where a smaller one holds them.
         let least = rows.iter().map(|row| row.rows).filter(|&rows| rows >= problem.q_len).min();

@@ -395,8 +395,7 @@ pub(crate) fn check_buffers(kernel: KernelId, caps: &DeviceCaps) -> Result<(), R
 pub(crate) fn table(lane: Lane, caps: &DeviceCaps) -> (&'static Profile, String) {
     match lane {
         Lane::Apple => profile::apple(caps),
-        Lane::Short if caps.kind == DeviceKind::Discrete => (&*profile::SHORT_DISCRETE, String::new()),
-        Lane::Short => (&*profile::SHORT, String::new()),
+        Lane::Short => profile::short(caps),
         Lane::Fragment => (&*profile::FRAGMENT, String::new()),
         Lane::Matrix => (&*profile::MATRIX, String::new()),
         _ if caps.kind == DeviceKind::Software => (&*profile::ROWS_SOFTWARE, String::new()),

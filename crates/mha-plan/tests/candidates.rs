@@ -75,6 +75,16 @@ fn there_are_lanes_rows_and_splits_to_choose() {
 }
 
 #[test]
+fn m1_tries_what_its_own_rows_leave_out() {
+    let few = problem(Shape { q_len: 8, num_heads: 32, head_size: 72, v_head_size: 72, ..Shape::default() });
+    let found = texts(&few, &devices::m1());
+    for tile in ["r1s2 keys 0 w256", "r2s2 keys 0 w128", "r4s2 keys 0 w128"] {
+        let times = found.iter().filter(|text| **text == format!("short 16 lanes x {tile}")).count();
+        assert_eq!(times, 1, "{tile}: {found:?}");
+    }
+}
+
+#[test]
 fn lane_wide_alone_is_no_choice() {
     let large_heads = problem(Shape { head_size: 320, v_head_size: 320, ..Shape::default() });
     assert_eq!(candidates(&large_heads, &devices::h100()), None);

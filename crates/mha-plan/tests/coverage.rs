@@ -209,7 +209,9 @@ fn every_tuning_row_fits_32_kib_of_workgroup_memory() {
                 let shape = Shape { q_len, head_size, v_head_size: head_size, ..Shape::default() };
                 let plan = check(&problem(shape), &caps, &PlanOptions::default());
                 let short = q_len <= 16;
-                assert!(!short || !plan.decision.contains("r1s") || q_len == 1, "{}", plan.decision);
+                // Two rows of such heads in float32 leave an M1 room for too few threads.
+                let single = q_len == 1 || (caps.name == "Apple M1" && head_size == 80);
+                assert!(!short || !plan.decision.contains("r1s") || single, "{}", plan.decision);
             }
         }
     }

@@ -220,6 +220,8 @@ tables! {
     ROWS_SOFTWARE = "rows_software";
     /// The short-query lane.
     SHORT = "short";
+    /// The short-query lane on M1 and M2.
+    SHORT_M1 = "short_m1";
     /// The short-query lane on discrete GPUs.
     SHORT_DISCRETE = "short_discrete";
     /// The Apple lane on M1 and M2, and on what is neither an Apple GPU nor a discrete one.
@@ -241,6 +243,18 @@ pub fn apple_generation(adapter_name: &str) -> Option<u32> {
     rest[..digits].parse().ok()
 }
 
+/// The short-query lane's table for a device, and why.
+pub fn short(caps: &DeviceCaps) -> (&'static Profile, String) {
+    match apple_generation(&caps.name) {
+        // Where no subgroups of 16 are promised, none of its rows would run.
+        Some(generation) if generation < 3 && caps.min_subgroup_size >= 16 => {
+            (&SHORT_M1, format!("Apple M{generation} fixes registers at compile time"))
+        }
+        None if caps.kind == DeviceKind::Discrete => (&SHORT_DISCRETE, String::new()),
+        _ => (&SHORT, String::new()),
+    }
+}
+
 /// The Apple lane's table for a device, and why.
 pub fn apple(caps: &DeviceCaps) -> (&'static Profile, String) {
     match apple_generation(&caps.name) {
@@ -256,6 +270,7 @@ pub fn apple(caps: &DeviceCaps) -> (&'static Profile, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::devices;
 
     #[test]
     fn discrete_gpus_have_the_same_rows_for_short_queries() {
@@ -266,6 +281,27 @@ mod tests {
         for row in SHORT_DISCRETE.rows.iter().filter(|row| row.ahead() > 0) {
             let bytes = SHORT_KEYS * row.slice4() * if row.dtype == DType::F16 { 8 } else { 16 };
             assert_eq!(row.ahead(), bytes / 16, "{row}");
+        }
+    }
+
+    #[test]
+    fn short_queries_have_rows_of_their_own_on_m1_and_m2() {
+        for (caps, want) in [
+            (devices::m1(), "short_m1"),
+            (devices::m2_max(), "short_m1"),
+            (devices::m3_max(), "short"),
+            (DeviceCaps { min_subgroup_size: 4, ..devices::m1() }, "short"),
+            (devices::h100(), "short_discrete"),
+            (devices::lavapipe(), "short"),
+        ] {
+            assert_eq!(short(&caps).0.name, want, "{}", caps.name);
+        }
+        // A decoding step has the rows that it has elsewhere.
+        let step = |row: &&TuningRow| row.rows == 1;
+        for row in SHORT_M1.rows.iter().filter(step) {
+            let same = |other: &&TuningRow| TuningRow { max_head_size: other.max_head_size, ..row.clone() } == **other;
+            let found = SHORT.rows.iter().find(same).unwrap();
+            assert!(found.max_head_size >= row.max_head_size, "{row}");
         }
     }
 
