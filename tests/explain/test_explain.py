@@ -62,7 +62,7 @@ def test_the_page_is_what_the_command_makes(rows, recorded):
 
 def test_every_row_of_an_apple_gpu_is_listed(entries):
     tables = BENCH.parent / "mha-plan" / "src" / "profile"
-    for table in ("apple_m1", "apple_m3", "apple_wide", "short", "rows"):
+    for table in ("apple_m1", "apple_m3", "apple_wide", "short", "short_m1", "rows"):
         written = [line for line in (tables / f"{table}.tbl").read_text().splitlines() if line.startswith("|")]
         listed = [entry for entry in entries if entry["table"] == table]
         cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in written]
@@ -126,8 +126,15 @@ def test_the_argument_holds(rows):
         assert one.per_multiply_add("instructions") > seed("seed-after", "f32", head_size).per_multiply_add("instructions")
     for row in figures.of(rows, "matrix"):
         assert not row.compiled and row.held_registers() < 128 and row.workgroup_memory < figures.WORKGROUP_MEMORY
-    short = [row for row in rows if row.gets(figures.M1) and row.compiled and row.lane in ("apple", "short", "rows")]
-    assert {row.lane for row in sorted(short, key=lambda row: row.spills)[-2:]} == {"short"}
+    short = figures.of(rows, "short", "short_m1")
+    asked = [row for row in short if row.misses(figures.M1) is not None]
+    assert {row.max_head_size for row in asked} == {64, 80, 128} and not any(row.misses(figures.M1) for row in asked)
+    two = figures.at([row for row in short if row.tile == "r2s2"], "short", "short_m1", "f32", 128, figures.M1)
+    assert two.gets(figures.M1) == [88, 128] and not two.spills and two.threads < figures.THREADS
+    for device in (figures.M1, figures.M4):
+        got = [row for row in rows if row.gets(device) and row.compiled and row.lane in ("apple", "short", "rows")]
+        most = max(got, key=lambda row: row.spills)
+        assert (most.lane, most.dtype) == ("short", "f32") and most.gets(device) == [136, 256]
     baseline = [row for row in figures.of(rows, "rows") if row.gets(figures.M1)]
     assert all(row.spills for row in baseline if not row.tile.startswith("r1"))
 

@@ -6,12 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::ops::RangeInclusive;
 use std::process::ExitCode;
 
 use mha_bench::Shape;
 use mha_gpu::{Gpu, GpuSettings};
 use mha_kernels::KernelId;
-use mha_plan::profile::{self, TuningRow};
+use mha_plan::profile::{self, Profile, TuningRow};
 use mha_plan::{Blueprint, DeviceCaps, Lane, PlanOptions, devices, plan, workgroup_memory};
 use mha_spec::{AdapterChoice, DType};
 use serde::Serialize;
@@ -59,9 +60,15 @@ fn blueprint(lane: Lane, row: Option<&TuningRow>, shape: &Shape, dtype: DType, c
     plan.steps.first().map(|step| step.blueprint.clone())
 }
 
-/// Which head sizes get a blueprint on a device without its row being pinned.
-fn head_sizes(lane: Lane, wanted: &Blueprint, dtype: DType, caps: &DeviceCaps) -> Option<[u32; 2]> {
-    let sizes = (WHOLE_VECTORS..=LARGEST_TUNED).step_by(WHOLE_VECTORS as usize);
+/// Which head sizes of a row's range get its blueprint on a device without its being pinned.
+fn head_sizes(
+    lane: Lane,
+    range: &RangeInclusive<u32>,
+    wanted: &Blueprint,
+    dtype: DType,
+    caps: &DeviceCaps,
+) -> Option<[u32; 2]> {
+    let sizes = (WHOLE_VECTORS..=LARGEST_TUNED).step_by(WHOLE_VECTORS as usize).filter(|size| range.contains(size));
     let gets = |head_size: &u32| {
         let lengths = QUERY_LENGTHS.iter();
         lengths
@@ -73,13 +80,18 @@ fn head_sizes(lane: Lane, wanted: &Blueprint, dtype: DType, caps: &DeviceCaps) -
 }
 
 /// A row's kernel, or None where no Apple GPU can run the row.
-fn row_entry(lane: Lane, table: &'static str, row: &TuningRow) -> Option<Entry> {
+fn row_entry(lane: Lane, table: &'static Profile, row: &TuningRow) -> Option<Entry> {
     let shape = shape(QUERY_LENGTHS[0], row.max_head_size);
     let blueprint = blueprint(lane, Some(row), &shape, row.dtype, &devices::m1())?;
-    let names = |caps: DeviceCaps| Some((caps.name.clone(), head_sizes(lane, &blueprint, row.dtype, &caps)?));
+    // Of two rows of a table that are one kernel, each gets the heads of its own.
+    let same = |other: &&TuningRow| TuningRow { max_head_size: row.max_head_size, ..(*other).clone() } == *row;
+    let sizes = table.rows.iter().filter(same).map(|other| other.max_head_size);
+    let narrower = sizes.filter(|&size| size < row.max_head_size).max().unwrap_or(0);
+    let range = narrower + 1..=row.max_head_size;
+    let names = |caps: DeviceCaps| Some((caps.name.clone(), head_sizes(lane, &range, &blueprint, row.dtype, &caps)?));
     let head_sizes = [devices::m1(), devices::m4_max()].into_iter().filter_map(names).collect();
     let memory = workgroup_memory(lane, row, &shape.problem(row.dtype));
-    Some(entry(lane, Some(table), row.dtype, Some(row), row.max_head_size, &blueprint, Some(memory), head_sizes))
+    Some(entry(lane, Some(table.name), row.dtype, Some(row), row.max_head_size, &blueprint, Some(memory), head_sizes))
 }
 
 #[expect(clippy::too_many_arguments, reason = "they are the fields of an entry")]
@@ -119,12 +131,13 @@ fn list() -> Vec<Entry> {
         (Lane::Apple, &profile::APPLE_M3),
         (Lane::Apple, &profile::APPLE_WIDE),
         (Lane::Matrix, &profile::MATRIX),
+        (Lane::Short, &profile::SHORT_M1),
         (Lane::Short, &profile::SHORT),
         (Lane::Rows, &profile::ROWS),
     ];
     let mut entries: Vec<Entry> = tables
         .into_iter()
-        .flat_map(|(lane, table)| table.rows.iter().filter_map(move |row| row_entry(lane, table.name, row)))
+        .flat_map(|(lane, table)| table.rows.iter().filter_map(move |row| row_entry(lane, table, row)))
         .collect();
     let unrowed = [DType::F32, DType::F16].into_iter().flat_map(|dtype| {
         let seeds = [Lane::SeedBefore, Lane::SeedAfter];

@@ -135,6 +135,9 @@ def markdown(rows, recorded):
     m3 = [row for row in of_m3 if not row.gets(M1)]
     others = {row.kernel for row in m1 + of_m3}
     wide = [row for row in of(rows, "apple", "apple_wide") if row.kernel not in others]
+    short_m1 = of(rows, "short", "short_m1")
+    short_m3 = [row for row in of(rows, "short", "short") if row.gets(M4) and not row.gets(M1)]
+    one_short, two_short = (of(short_m1, "short", dtype="f32", max_head_size=128, tile=tile)[0] for tile in ("r1s2", "r2s2"))
     largest_matrix = max(row.max_head_size for row in matrix)
     refusal = matrix[0].figures["refused"].partition(" needs ")[2]
     changed = sorted({row.kernel for row in rows if row.has_changed})
@@ -226,12 +229,21 @@ loads ahead, and workgroup memory. Both leave room. naga's Metal output of one k
 
 ### short, queries of 16 rows and fewer
 
-Same rows on every chip; `r1` answers a decoding step. {missed(of(rows, "short"), M1)}
+`r1` answers a decoding step, with the same rows on every chip. For more query rows M1 and M2 have rows of their own, `short_m1`: as
+many of them to a group of lanes as meet what is asked. {missed(short_m1, M1)}
 
-{lane_table(of(rows, "short"), M1)}
+{lane_table(short_m1, M1)}
 
-Beyond what is asked, head sizes above 128 in f32 spill the most of all that an Apple GPU gets: they want rows of fewer columns
-to a lane.
+In f32 two query rows of head sizes 72 to 80 would leave room for {two_short.threads} threads, so that each has a group of its own. Of head
+sizes 88 to 128, of which nothing is asked, two share one: at {two_short.threads} threads they take {per("instructions")(two_short):.2f} instructions
+for a multiply-add where one takes {per("instructions")(one_short):.2f}, and read keys and values half as often.
+
+M3 and later allocate registers as used, and take the rows of other makers' GPUs. The figures are an M1's:
+
+{lane_table(short_m3, M4)}
+
+Beyond what is asked, head sizes above 128 in f32 spill the most of all that an Apple GPU gets, on any chip: they want rows of fewer
+columns to a lane.
 
 ### rows, which `baseline` runs
 
