@@ -1,6 +1,7 @@
 //! wgpu's description of a device, turned into the plain facts that planning depends on.
 
 use mha_kernels::KERNELS;
+use mha_plan::profile::apple_generation;
 use mha_plan::{CoopMatrix, DeviceCaps, DeviceKind};
 
 /// Features taken wherever an adapter offers them; kernels that need one say so in the catalogue.
@@ -35,6 +36,7 @@ pub(crate) fn device_caps(
     coop_matrices: &[wgpu::CooperativeMatrixProperties],
 ) -> DeviceCaps {
     let subgroups = features.contains(wgpu::Features::SUBGROUP);
+    let sizes = if subgroups { subgroup_sizes(info) } else { (1, 1) };
     let coop = features.contains(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX);
     let mut listed = Vec::new();
     for shape in coop_matrices.iter().filter_map(coop_matrix).filter(|_| coop) {
@@ -50,8 +52,8 @@ pub(crate) fn device_caps(
         kind: device_kind(info.device_type),
         f16: features.contains(wgpu::Features::SHADER_F16),
         subgroups,
-        min_subgroup_size: if subgroups { info.subgroup_min_size } else { 1 },
-        max_subgroup_size: if subgroups { info.subgroup_max_size } else { 1 },
+        min_subgroup_size: sizes.0,
+        max_subgroup_size: sizes.1,
         coop_matrices: listed,
         // Found out by trying, once the device is open.
         element_sides: Vec::new(),
@@ -64,6 +66,17 @@ pub(crate) fn device_caps(
         max_workgroups: limits.max_compute_workgroups_per_dimension,
         max_loop_turns: (info.driver == "llvmpipe").then_some(LLVMPIPE_LOOP_TURNS),
     }
+}
+
+/// The least and the most lanes that subgroups of a device have. wgpu's Metal backend says 4 to 64 whatever the GPU; Apple's own have
+/// SIMD groups of 32 lanes in every generation, which is what a matrix of theirs is spread over (Metal Shading Language Specification,
+/// "SIMD-group Matrix Data Types"; `threadExecutionWidth`). Other makers' GPUs on Metal stay with what it says.
+fn subgroup_sizes(info: &wgpu::AdapterInfo) -> (u32, u32) {
+    const APPLE: u32 = 32;
+    if info.backend == wgpu::Backend::Metal && apple_generation(&info.name).is_some() {
+        return (APPLE, APPLE);
+    }
+    (info.subgroup_min_size, info.subgroup_max_size)
 }
 
 /// Kind of device, in planning's terms.
@@ -95,6 +108,8 @@ fn coop_matrix(listed: &wgpu::CooperativeMatrixProperties) -> Option<CoopMatrix>
 
 #[cfg(test)]
 mod tests {
+    use mha_plan::devices;
+
     use super::*;
 
     fn info() -> wgpu::AdapterInfo {
@@ -155,5 +170,35 @@ mod tests {
         assert_eq!((caps.subgroups, caps.min_subgroup_size, caps.max_subgroup_size), (false, 1, 1));
         assert_eq!(caps.vendor, 0x10de);
         assert_eq!(caps.backend, "vulkan");
+    }
+
+    #[test]
+    fn subgroups_of_apple_gpus_have_32_lanes_whatever_metal_says() {
+        // What wgpu 30 says of each.
+        for (name, backend, want) in [
+            ("Apple M1", wgpu::Backend::Metal, (32, 32)),
+            ("Apple M4 Max", wgpu::Backend::Metal, (32, 32)),
+            ("AMD Radeon Pro 5500M", wgpu::Backend::Metal, (4, 64)),
+            ("Apple M1 (G13G B1)", wgpu::Backend::Vulkan, (4, 64)),
+        ] {
+            let mut info = wgpu::AdapterInfo::new(wgpu::DeviceType::IntegratedGpu, backend);
+            (info.name, info.subgroup_min_size, info.subgroup_max_size) = (name.into(), 4, 64);
+            let caps = device_caps(&info, wgpu::Features::SUBGROUP, &wgpu::Limits::default(), &[]);
+            assert_eq!((caps.min_subgroup_size, caps.max_subgroup_size), want, "{name}");
+        }
+    }
+
+    /// The made-up Apple devices of planning tests are what this makes of wgpu's facts: else they record plans that no Mac gets.
+    #[test]
+    fn made_up_apple_devices_have_the_subgroups_of_real_ones() {
+        for made_up in [devices::m1(), devices::m2_max(), devices::m3_max(), devices::m4_max()] {
+            let mut info = wgpu::AdapterInfo::new(wgpu::DeviceType::IntegratedGpu, wgpu::Backend::Metal);
+            (info.name, info.subgroup_min_size, info.subgroup_max_size) = (made_up.name.clone(), 4, 64);
+            let caps = device_caps(&info, wgpu::Features::SUBGROUP, &wgpu::Limits::default(), &[]);
+            assert_eq!(
+                (&caps.backend, caps.kind, caps.min_subgroup_size, caps.max_subgroup_size),
+                (&made_up.backend, made_up.kind, made_up.min_subgroup_size, made_up.max_subgroup_size)
+            );
+        }
     }
 }
