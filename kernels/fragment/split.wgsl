@@ -41,10 +41,9 @@ fn query_matrix(at: u32) -> Left {
     );
 }
 
-// Where a row may see few keys, two parts of the first tile's values are not enough: a row that copies one shows the bit they lose of
-// some. High parts go where the loop begins, and what is left of them in two parts into the other half, where the second tile comes later.
+// Where two parts are not enough high parts go where the loop begins, and what is left of them in two parts into the other half, where the second tile comes later.
 fn store_first_values(place: Place, first: Ahead) {
-    if is_masked(place, place.t_begin) {
+    if has_rest(place) {
         store_values(place, high_pieces(first), 0u);
         store_values(place, rest_pieces(first), HALF);
     } else {
@@ -55,7 +54,7 @@ fn store_first_values(place: Place, first: Ahead) {
 // O of what is left of the first tile's values, to which the loop adds their high parts.
 fn add_first_rest(before: State, place: Place) -> State {
     var state = before;
-    if is_masked(place, place.t_begin) {
+    if has_rest(place) {
         state.o = add_tile(state.o, weigh(state.scores, state.sums).weights, place, 1u);
     }
     return state;

@@ -66,6 +66,12 @@ fn put_value_piece(at: u32, piece: Piece) {
     put_values(at + HELD_KEYS * TILE_ROW, vec4<f16>(x - high));
 }
 
+// Whether a row may see few keys, so that two parts of the first tile's values are not enough: a row that copies one shows the bit they
+// lose of some. Not with natural scores, whose largest weight is e^5, which has no two parts that are all of it.
+fn has_rest(place: Place) -> bool {
+    return LOG2_SCORES && is_masked(place, place.t_begin);
+}
+
 // The score of a row and a key, in the units of references.
 fn slow_score(row: Row, place: Place, t: u32) -> f32 {
     var x = 0.0;

@@ -20,10 +20,9 @@ fn put_query4(at: u32, x: vec4<f32>) {
     put_weights4(at, in_range(x * SPREAD));
 }
 
-// Where a row may see few keys, two parts of the first tile's values are not enough: a row that copies one shows the bit they lose of
-// some. So what is left of their high parts comes first, in two parts of its own.
+// Where two parts are not enough what is left of high parts comes first, in two parts of its own.
 fn store_first_values(place: Place, first: Ahead) {
-    if is_masked(place, place.t_begin) {
+    if has_rest(place) {
         store_values(place, rest_pieces(first), 0u);
     } else {
         store_values(place, first, 0u);
@@ -34,7 +33,7 @@ fn store_first_values(place: Place, first: Ahead) {
 fn add_first_rest(before: Outputs, w: TileWeights, place: Place, is_first: bool) -> Outputs {
     var o = before;
     // A loop instead of a branch, as naga can't tell that all lanes take the same.
-    for (var has_rest = is_first && is_masked(place, place.t_begin); has_rest; has_rest = false) {
+    for (var is_left = is_first && has_rest(place); is_left; is_left = false) {
         o = add_values(o, w);
         workgroupBarrier();
         store_values(place, high_pieces(load_values(place, place.t_begin)), 0u);

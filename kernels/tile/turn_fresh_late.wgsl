@@ -2,7 +2,7 @@
 // compilers cannot know. What begins with a product they may add to O first where their rules allow it, as Metal's do unless told
 // otherwise, and so undo the fresh sum.
 fn add_turn(o: Outputs, w: RowVectors, w_b: RowVectors, at: vec4<u32>, at_b: vec4<u32>) -> Outputs {
-    // No length reaches 2^31.
+    // Lengths below 2^31 give 0, longer ones the smallest number there is.
     let zero = vec4<f32>(bitcast<f32>(params.end.z >> 31u));
     var x = o;
     //% for first in range(0, 8, K)

@@ -178,7 +178,7 @@ fn outgrown_scores(gpu: &Gpu, on: Lane, dtype: DType) -> Result<(), String> {
 }
 
 /// Rows that see so few keys that every bit of their values shows: causal ones, whose first copies a value, and rows of few keys in all.
-/// Scores are equal and keys a power of two, so that only a sum of values is rounded, to half a digit of the largest.
+/// Scores are equal and keys a power of two, so that only a sum of values is rounded, to half a digit of the largest, and parts to 2^-29.
 fn equal_scores(gpu: &Gpu, on: Lane) -> Result<(), String> {
     const HEADS: usize = 4;
     const COLUMNS: usize = 16;
@@ -275,8 +275,9 @@ fn out_of_range(gpu: &Gpu, on: Lane, dtype: DType) -> Result<(), String> {
 
 /// Few rows and many keys, which the planner splits where a device is large.
 fn key_splits(gpu: &Gpu, on: Lane, dtype: DType) -> Result<(), String> {
-    let cases = [(17, 3000, 64), (33, 1025, 40), (50, 700, 128)].into_iter().map(|(q_len, kv_len, head_size)| {
-        Case::new(AttentionProblem { dtype, ..plain(1, 1, q_len, kv_len, head_size) }, u64::from(q_len))
+    let shapes = [(1, 17, 3000, 64), (2, 33, 1025, 40), (1, 50, 700, 128)];
+    let cases = shapes.into_iter().map(|(batch, q_len, kv_len, head_size)| {
+        Case::new(AttentionProblem { dtype, ..plain(batch, 1, q_len, kv_len, head_size) }, u64::from(q_len))
     });
     check_all(gpu, on, cases)
 }

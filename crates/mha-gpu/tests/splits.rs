@@ -10,7 +10,7 @@ use std::sync::Arc;
 use common::{DTYPES, Failures, check_on, run, table_rows, test};
 use mha_gpu::{Gpu, GpuSettings, Source};
 use mha_plan::profile::TuningRow;
-use mha_plan::{DeviceCaps, Lane, Plan, PlanOptions, Tensor};
+use mha_plan::{DeviceCaps, DeviceKind, Lane, Plan, PlanOptions, Tensor};
 use mha_spec::{AttentionProblem, DType, PaddingMask, Past};
 use mha_testkit::{Case, Expected, plain};
 
@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         tests.push(test(format!("masked_{}", dtype.name()), dtype, move |gpu| masked(gpu, dtype)));
         tests.push(test(format!("prefill_{}", dtype.name()), dtype, move |gpu| prefill(gpu, dtype)));
     }
+    tests.push(test("uneven", DType::F32, uneven));
     tests.push(test("not_a_number", DType::F32, not_a_number).needing(merges));
     common::main(GpuSettings::default(), tests)
 }
@@ -128,14 +129,14 @@ fn masked(gpu: &Arc<Gpu>, dtype: DType) -> Result<(), String> {
     failures.done()
 }
 
-/// Three batch rows of two heads, by splits of which the last has half the keys of the others, in either order of workgroups: causality
+/// Two batch rows of three heads, by three splits of which the last has half the keys of the others, in either order of workgroups: causality
 /// that hides whole tiles changes it.
 fn prefill(gpu: &Arc<Gpu>, dtype: DType) -> Result<(), String> {
     let mut failures = Failures::default();
     for lane in [Lane::Rows, Lane::Apple] {
         let row =
             table_rows(lane, dtype).find(|row| row.max_head_size == 64).ok_or("the lane has a row for heads of 64")?;
-        let plain = plain(3, 2, row.tile_rows() + 5, 5 * row.key_tile / 2, 64);
+        let plain = plain(2, 3, row.tile_rows() + 5, 5 * row.key_tile / 2, 64);
         for causal in [false, true] {
             let case = Case::new(AttentionProblem { dtype, causal, ..plain.clone() }, 7);
             let options = PlanOptions {
@@ -150,6 +151,20 @@ fn prefill(gpu: &Arc<Gpu>, dtype: DType) -> Result<(), String> {
         }
     }
     failures.done()
+}
+
+/// Splits as the planner makes them where equal workgroups would leave many cores of a large GPU idle: the last has fewer keys.
+fn uneven(gpu: &Arc<Gpu>) -> Result<(), String> {
+    let large = DeviceCaps { kind: DeviceKind::Discrete, ..gpu.caps().clone() };
+    // One wave of small workgroups and twelve more.
+    let case = Case::new(plain(2, 270, 20, 840, 8), 9);
+    let options = PlanOptions { lane: Some(Lane::Rows), ..PlanOptions::default() };
+    let plan = check_on(gpu, &large, &case, &options)?;
+    let params = &plan.steps[0].params;
+    match params.splits > 1 && 840 % params.keys_per_split > 0 {
+        true => Ok(()),
+        false => Err(format!("{} splits of {} keys: {}", params.splits, params.keys_per_split, plan.decision)),
+    }
 }
 
 /// NaN passes, of all ones too, which is the one number that is not exchanged as it is, and leaves nothing to the next call.

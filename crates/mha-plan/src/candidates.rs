@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::slice;
 
 use mha_spec::AttentionProblem;
 use mha_spec::options::PathChoice;
@@ -100,6 +101,11 @@ pub fn candidates(problem: &AttentionProblem, caps: &DeviceCaps) -> Option<Candi
         let rows = rows(lane, problem, caps);
         for row in &rows {
             add(Candidate { lane, row: Some(row.clone()) });
+            // Equal splits where the planner would make others: it knows the cores of one device.
+            let own = select::lane_choice(lane, problem, caps, slice::from_ref(row), String::new());
+            if let Some(Choice { splits, .. }) = own.ok().filter(|choice| choice.keys_per_split.is_some()) {
+                add(Candidate { lane, row: Some(TuningRow { splits: Some(splits), ..row.clone() }) });
+            }
         }
         // Half and twice as many key splits as the planner would make.
         for row in rows.iter().take(1) {
@@ -158,8 +164,10 @@ fn rows(lane: Lane, problem: &AttentionProblem, caps: &DeviceCaps) -> Vec<Tuning
 /// Whether a problem gives the device several times the lanes that keep it busy, so that half of its heads take half the time.
 pub fn fills(problem: &AttentionProblem, caps: &DeviceCaps) -> bool {
     let unmeasured = PlanOptions { path: PathChoice::Auto, ..PlanOptions::default() };
-    let Ok(Choice { row: Some(row), splits, .. }) = select::choose(problem, caps, &unmeasured) else { return false };
-    splits == 1 && select::busy_lanes(problem, &row) >= 8 * select::wanted_lanes(caps)
+    let Ok(Choice { row: Some(row), splits, keys_per_split, .. }) = select::choose(problem, caps, &unmeasured) else {
+        return false;
+    };
+    splits == 1 && keys_per_split.is_none() && select::busy_lanes(problem, &row) >= 8 * select::wanted_lanes(caps)
 }
 
 fn runs(candidate: &Candidate, problem: &AttentionProblem, caps: &DeviceCaps) -> bool {

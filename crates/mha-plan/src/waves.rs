@@ -14,11 +14,13 @@ const CORES: u64 = 132;
 const CORE_LANES: u64 = 256;
 /// What a workgroup takes besides its keys, in keys, where a lane has 16 vec4 of Q: on an H200 8 µs, and a key 0.2.
 const WORKGROUP_KEYS: u64 = 40;
-/// What a merge takes, in such keys, to start, and in keys of any lane for each range of the rows that all cores take at a time. On an
-/// H200, µs: 10 to 20 for whisper-encoder's 30,000 rows by two ranges, 6 for vit-l-336's 9,232 by three, 25 for lightonocr-4k's 65,536 by
-/// two.
+/// What it takes to begin a merge, in such keys.
 const MERGE_KEYS: u64 = 15;
+/// What a merge takes for one range of as many rows as all cores take at a time, in keys. On an H200, µs: 10 to 20 for whisper-encoder's
+/// 30,000 rows by two ranges, 6 for vit-l-336's 9,232 by three, 25 for lightonocr-4k's 65,536 by two.
 const MERGE_KEYS_OF_A_RANGE: u64 = 25;
+/// Most lengths of ranges that are looked at.
+const MOST_LENGTHS: u32 = 256;
 /// Most ranges that are made for this end: scratch memory grows with them.
 const MOST_RANGES: u32 = 4;
 /// Fewest tiles of keys of a range but the last, as where they are equal.
@@ -53,8 +55,10 @@ pub(crate) fn keys_per_range(
         time(total.div_ceil(equal.max(1)).checked_next_multiple_of(row.key_tile).map_or(total, |keys| keys.min(total)));
     let most = MOST_RANGES.max(equal);
     let least = total.div_ceil(most).div_ceil(row.key_tile).max(LEAST_TILES);
-    let ranges = (least..=total.div_ceil(row.key_tile)).map(|tiles| tiles.saturating_mul(row.key_tile).min(total));
-    let best = ranges.min_by_key(|&keys| (time(keys), std::cmp::Reverse(keys)))?;
+    let tiles = total.div_ceil(row.key_tile);
+    let step = tiles.saturating_sub(least) / MOST_LENGTHS + 1;
+    let lengths = (least..tiles).step_by(step as usize).map(|tiles| tiles * row.key_tile).chain([total]);
+    let best = lengths.min_by_key(|&keys| (time(keys), std::cmp::Reverse(keys)))?;
     let gain = if lane == Lane::Apple { LEAST_GAIN_OF_APPLE } else { LEAST_GAIN };
     let gain = gain * workgroups.div_ceil(slots);
     (128 * time(best) <= 128_u64.saturating_sub(gain) * usual).then_some(best)
@@ -77,13 +81,11 @@ fn time(workgroups: u64, slots: u64, total: u32, keys: u32, costs: &Costs) -> u6
     let longs_end = (full_waves + u64::from(in_last > 0)) * long;
     let end = if short > 0 {
         let short = short + costs.workgroup;
-        // What the last wave leaves free takes some while that runs, and all the others after it.
+        // What the last wave leaves free takes some of the short ones while that runs, and all cores the others after it.
         let (free, meanwhile) = if in_last > 0 { (slots - in_last, long / short) } else { (0, 0) };
         let beside = workgroups.min(free * meanwhile);
-        let begin = longs_end - if in_last > 0 { long } else { 0 };
-        let beside_end = begin + if free > 0 { beside.div_ceil(free) * short } else { 0 };
-        let after = (workgroups - beside).div_ceil(slots) * short;
-        longs_end.max(beside_end) + after
+        let rounds = if beside > 0 { beside.div_ceil(free) } else { 0 };
+        longs_end.max(longs_end.saturating_sub(long) + rounds * short) + (workgroups - beside).div_ceil(slots) * short
     } else {
         longs_end
     };
@@ -160,6 +162,9 @@ mod tests {
         assert_eq!(on(&AttentionProblem { causal: true, ..plain.clone() }, devices::h100()), None);
         assert_eq!(on(&plain, devices::lavapipe()), None);
         assert_eq!(on(&plain, devices::m4_max()), None);
-        assert_eq!(on(&AttentionProblem { kv_len: 0, ..plain }, devices::h100()), None);
+        assert_eq!(on(&AttentionProblem { kv_len: 0, ..plain.clone() }, devices::h100()), None);
+        // Lengths that overflow where they are rounded up.
+        assert_eq!(on(&AttentionProblem { kv_len: u32::MAX, q_len: 16 << 20, ..plain.clone() }, devices::h100()), None);
+        assert!(on(&AttentionProblem { kv_len: u32::MAX, ..plain }, devices::h100()).is_some_and(|keys| keys > 0));
     }
 }

@@ -74,6 +74,21 @@ fn there_are_lanes_rows_and_splits_to_choose() {
     assert_eq!(splits.count(), 2, "{for_step:?}");
 }
 
+/// The planner knows the cores of one GPU, by which it makes uneven splits: on others a measurement may find none the faster.
+#[test]
+fn equal_splits_are_a_choice_where_the_planner_makes_others() {
+    let waves = |heads, rows| problem(Shape { num_heads: heads, q_len: rows, kv_len: rows, ..Shape::default() });
+    let found = |problem| texts(&problem, &devices::h100());
+    for (problem, equal) in [
+        (waves(20, 1500), "rows 4 lanes x r4s4a2f8 keys 32 w256 splits 1"),
+        (waves(16, 577), "rows 4 lanes x r4s4a2f8 keys 16 w128 splits 3"),
+    ] {
+        let found = found(AttentionProblem { dtype: DType::F32, ..problem });
+        assert!(found.iter().any(|text| text == equal), "{equal}: {found:?}");
+    }
+    assert!(!found(waves(16, 4096)).iter().any(|text| text.starts_with("rows") && text.contains("splits")));
+}
+
 #[test]
 fn m1_tries_what_its_own_rows_leave_out() {
     let few = problem(Shape { q_len: 8, num_heads: 32, head_size: 72, v_head_size: 72, ..Shape::default() });
