@@ -41,7 +41,8 @@ fn query_matrix(at: u32) -> Left {
     );
 }
 
-// Where two parts are not enough high parts go where the loop begins, and what is left of them in two parts into the other half, where the second tile comes later.
+// Where two parts are not enough high parts go where the loop begins, and what is left of them in two parts into the other half, where
+// the second tile comes later.
 fn store_first_values(place: Place, first: Ahead) {
     if has_rest(place) {
         store_values(place, high_pieces(first), 0u);

@@ -200,7 +200,7 @@ Rows with f8 take eight keys a step and sum their values from zero before they a
 addition for every eight multiply-adds; steps of eight keys instead of four save more instructions than that. The sums begin with a
 zero that no compiler knows: to sums of four products Mesa's compiler adds O first where they begin with a product, and Metal's may to
 any, which makes one chain of all keys again. An accumulator of its own for each tile, added to O after it, would have smaller errors
-still, over 4,096 keys and tiles of 16 by an emulation 0.34 of one chain's where f8 has 0.39; with eight keys a step it spills or
+still, over 4,096 keys and tiles of 16 by an emulation that is not part of the project 0.34 of one chain's where f8 has 0.39; with eight keys a step it spills or
 leaves room for fewer than {THREADS} threads, but for heads of 16.
 
 ### apple, rows for M3 and later

@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn subgroups_of_apple_gpus_have_32_lanes_whatever_metal_says() {
-        // What wgpu 30 says of each.
+        // 4 to 64 is what wgpu 30 says of the first three; another API is believed.
         for (name, backend, want) in [
             ("Apple M1", wgpu::Backend::Metal, (32, 32)),
             ("Apple M4 Max", wgpu::Backend::Metal, (32, 32)),

@@ -129,8 +129,8 @@ fn masked(gpu: &Arc<Gpu>, dtype: DType) -> Result<(), String> {
     failures.done()
 }
 
-/// Two batch rows of three heads, by three splits of which the last has half the keys of the others, in either order of workgroups: causality
-/// that hides whole tiles changes it.
+/// Two batch rows of three heads, by three splits of which the last has half the keys of the others, in either order of workgroups:
+/// causality that hides whole tiles changes it.
 fn prefill(gpu: &Arc<Gpu>, dtype: DType) -> Result<(), String> {
     let mut failures = Failures::default();
     for lane in [Lane::Rows, Lane::Apple] {

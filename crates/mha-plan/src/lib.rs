@@ -14,8 +14,6 @@ mod fits;
 mod presents;
 mod select;
 mod steps;
-#[cfg(test)]
-mod test_problem;
 mod turns;
 mod views;
 mod waves;

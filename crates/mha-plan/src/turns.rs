@@ -56,16 +56,15 @@ fn tile_turns(choice: &Choice, problem: &AttentionProblem) -> (u32, u32) {
 
 #[cfg(test)]
 mod tests {
-    use mha_spec::AttentionProblem;
+    use mha_testkit::plain;
 
     use super::*;
     use crate::devices;
     use crate::plan::Plan;
     use crate::select::{PlanOptions, plan};
-    use crate::test_problem::problem;
 
     fn planned(caps: &DeviceCaps, lane: Lane, q_len: u32, kv_len: u32, head_size: u32) -> Result<Plan, Refusal> {
-        let problem = AttentionProblem { q_len, kv_len, head_size, v_head_size: head_size, ..problem() };
+        let problem = plain(1, 1, q_len, kv_len, head_size);
         plan(&problem, caps, &PlanOptions { lane: Some(lane), ..PlanOptions::default() })
     }
 
@@ -82,7 +81,7 @@ mod tests {
         ] {
             let plan = planned(&software, lane, q_len, kv_len, head_size).unwrap();
             let keys: u32 = plan.steps[0].params.keys_per_split;
-            let problem = AttentionProblem { q_len, kv_len, head_size, v_head_size: head_size, ..problem() };
+            let problem = plain(1, 1, q_len, kv_len, head_size);
             let choice =
                 crate::select::choose(&problem, &software, &PlanOptions { lane: Some(lane), ..PlanOptions::default() });
             let (tile, each) = tile_turns(&choice.unwrap(), &problem);

@@ -95,21 +95,14 @@ fn time(workgroups: u64, slots: u64, total: u32, keys: u32, costs: &Costs) -> u6
 
 #[cfg(test)]
 mod tests {
+    use mha_testkit::plain;
+
     use super::*;
     use crate::devices;
     use crate::profile::parse;
-    use crate::test_problem::problem;
 
     fn keys(lane: Lane, [batch, heads, rows, keys]: [u32; 4], row: &str, equal: u32) -> Option<u32> {
-        let asked = AttentionProblem {
-            batch,
-            num_heads: heads,
-            q_len: rows,
-            kv_len: keys,
-            head_size: 64,
-            v_head_size: 64,
-            ..problem()
-        };
+        let asked = plain(batch, heads, rows, keys, 64);
         keys_per_range(&asked, lane, &parse(row).unwrap()[0], &devices::h100(), equal)
     }
 
@@ -155,8 +148,7 @@ mod tests {
     fn others_keep_equal_ranges() {
         const LARGE: &str = "| f16 | 64 | 4 | r4s4a2 | 32 | 256 |";
         let row = &parse(LARGE).unwrap()[0];
-        let plain =
-            AttentionProblem { num_heads: 20, q_len: 1500, kv_len: 1500, head_size: 64, v_head_size: 64, ..problem() };
+        let plain = plain(1, 20, 1500, 1500, 64);
         let on = |problem: &AttentionProblem, caps| keys_per_range(problem, Lane::Rows, row, &caps, 1);
         assert!(on(&plain, devices::h100()).is_some());
         assert_eq!(on(&AttentionProblem { causal: true, ..plain.clone() }, devices::h100()), None);

@@ -1,7 +1,8 @@
 //! Problems for planner tests.
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use mha_spec::{AttentionProblem, DType, Layout, PaddingMask, Past, PresentOutputs, ProjectionBias};
+use mha_spec::{AttentionProblem, PaddingMask, Past, PresentOutputs, ProjectionBias};
+use mha_testkit::plain;
 
 /// The sizes of a plain problem.
 #[derive(Clone, Copy, Debug)]
@@ -21,26 +22,8 @@ impl Default for Shape {
 }
 
 pub fn problem(shape: Shape) -> AttentionProblem {
-    AttentionProblem {
-        dtype: DType::F32,
-        layout: Layout::Plain,
-        batch: shape.batch,
-        num_heads: shape.num_heads,
-        q_len: shape.q_len,
-        kv_len: shape.kv_len,
-        head_size: shape.head_size,
-        v_head_size: shape.v_head_size,
-        past: Past::None,
-        beam_width: None,
-        projection_bias: ProjectionBias::None,
-        padding_mask: PaddingMask::None,
-        attention_bias: None,
-        causal: false,
-        scale: (shape.head_size as f32).sqrt().recip(),
-        mask_filter_value: -10000.0,
-        present: PresentOutputs::default(),
-        qk: None,
-    }
+    let Shape { batch, num_heads, q_len, kv_len, head_size, v_head_size } = shape;
+    AttentionProblem { v_head_size, ..plain(batch, num_heads, q_len, kv_len, head_size) }
 }
 
 /// Typical problems by name.
