@@ -37,13 +37,15 @@ def test_the_reference_is_attention(sizes):
     c = case(**sizes)
     x = cases.inputs(cases.normals(c), "f32", 2.0)
     right = attention(c, x)
-    assert cases.largest_error(c, x, right, rows=8) < 1e-12
+    assert max(cases.errors(c, x, right, rows=8)) < 1e-12
     for b, s in ((0, 0), (1, c.q_len - 1)):
         wrong = right.copy()
         wrong[b, s, -1] += 0.25
-        assert cases.largest_error(c, x, wrong, rows=8) == pytest.approx(0.25)
+        largest, rms = cases.errors(c, x, wrong, rows=8)
+        assert largest == pytest.approx(0.25)
+        assert rms == pytest.approx(0.25 / wrong.size**0.5)
         wrong[b, s, -1] = np.nan
-        assert cases.largest_error(c, x, wrong, rows=8) == np.inf
+        assert cases.errors(c, x, wrong, rows=8) == (np.inf, np.inf)
 
 
 def test_scores_have_the_deviation_that_is_asked_for():
@@ -78,7 +80,7 @@ def test_an_error_that_is_not_finite_is_no_blank():
     found = results()
     found["rows"] = [row | {"largest_error": None} for row in found["rows"]]
     lines = tables.markdown("name", found).splitlines()
-    assert next(line for line in lines if line.startswith("| s | baseline")).endswith("| not finite |")
+    assert next(line for line in lines if line.startswith("| s | baseline")).endswith("| not finite |  |")
     assert "| s | f32 | 9 | not finite |  |  |" in lines
 
 
@@ -96,14 +98,15 @@ def test_a_peer_that_fails_a_case_goes_on(tmp_path):
     rows = json.loads(file.read_text())
     assert [row.get("refused") for row in rows] == ["no f16 here", "no f16 here", None, None]
     assert rows[2]["tflops"] == pytest.approx(4 * 16 * 128 * 128 * 64 / 2e-3 / 1e12)
-    assert rows[2]["largest_error"] < 1e-6
-    assert "tflops" not in rows[3] and rows[3]["largest_error"] is None, "JSON has no infinity"
+    assert 0 < rows[2]["rms_error"] < rows[2]["largest_error"] < 1e-6
+    assert "tflops" not in rows[3]
+    assert rows[3]["largest_error"] is rows[3]["rms_error"] is None, "JSON has no infinity"
 
 
 def results():
     own = {"shape": "s", "dtype": "f32", "score_deviation": 1.0, "subject": "baseline", "gpu_ms": 2.0, "gpu_ms_spread": [1.9, 2.1],
-           "call_ms": 5.0, "tflops": 30.0, "gigabytes": 12.0, "scratch_bytes": 1 << 20, "largest_error": 3e-7}
-    peer = {"shape": "s", "dtype": "f32", "score_deviation": 1.0, "call_ms": 20.0, "largest_error": 1e-6}
+           "call_ms": 5.0, "tflops": 30.0, "gigabytes": 12.0, "scratch_bytes": 1 << 20, "largest_error": 3e-7, "rms_error": 5e-8}
+    peer = {"shape": "s", "dtype": "f32", "score_deviation": 1.0, "call_ms": 20.0, "largest_error": 1e-6, "rms_error": 2e-7}
     return {
         "device": "a GPU", "date": "a day", "host": "a CPU", "command": "a command", "note": "", "refused": [],
         "peak_tflops": {"f16": 90.0, "f32": 60.0}, "first_calls": [], "swept": ["sweep-128"], "peers_absent": {"torch": "not installed"},
@@ -120,11 +123,20 @@ def test_ratios_are_to_the_faster_package():
     lines = tables.markdown("name", results()).splitlines()
     ours = next(line for line in lines if line.startswith("| s | baseline"))
     cells = [cell.strip() for cell in ours.strip("|").split("|")]
-    # GPU time, TFLOP/s, share of the peak, GB/s, 5 ms over 2 ms, no torch, call, 20 ms over 5 ms, error.
-    assert cells[2:] == ["2.000 (1.900 to 2.100)", "30.0", "50 %", "12", "2.50", "", "5.00", "4.00", "3.0e-07"]
+    # GPU time, TFLOP/s, share of the peak, GB/s, 5 ms over 2 ms, no torch, call, 20 ms over 5 ms, errors.
+    assert cells[2:] == ["2.000 (1.900 to 2.100)", "30.0", "50 %", "12", "2.50", "", "5.00", "4.00", "3.0e-07", "5.0e-08"]
     assert "torch (not installed)" in "\n".join(lines)
-    assert "| s | f32 | 9 | 4.0e-06 |  |  |" in lines
+    assert "| s | f32 | 9 | 4.0e-06, 5.0e-08 |  |  |" in lines
     assert "| 128 | 30.0 | 1.50 |  | 12.0 | 1.0 |" in lines
+
+
+def test_files_from_before_have_no_rms():
+    found = results()
+    for row in found["rows"] + found["peers"]:
+        del row["rms_error"]
+    text = tables.markdown("name", found)
+    assert "rms" not in text
+    assert "| s | f32 | 9 | 4.0e-06 |  |  |" in text.splitlines()
 
 
 def test_a_time_below_noise_is_no_figure():

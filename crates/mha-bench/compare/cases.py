@@ -70,11 +70,12 @@ def inputs(values, dtype, score_deviation):
     return {name: (x * factors.get(name, np.float32(1))).astype(NUMPY_TYPES[dtype]) for name, x in values.items()}
 
 
-def largest_error(case, x, got, rows):
-    """Largest difference from float64 over `rows` rows of every head, the first and last among them."""
+def errors(case, x, got, rows):
+    """Differences from float64 over `rows` rows of every head, the first and last among them: the largest, and their root mean
+    square."""
     sampled = np.unique(np.linspace(0, case.q_len - 1, min(rows, case.q_len)).astype(int))
     split = lambda t: t.astype(np.float64).reshape(t.shape[0], -1, case.head_size).transpose(1, 0, 2)
-    worst = 0.0
+    largest, squares = 0.0, []
     for b in range(case.batch):
         parts = (x["q"][b, sampled], x["k"][b], x["v"][b], got[b, sampled])
         q, k, v, result = (split(part.reshape(len(part), case.heads, case.head_size)) for part in parts)
@@ -83,8 +84,10 @@ def largest_error(case, x, got, rows):
             scores[:, sampled[:, None] < np.arange(case.kv_len)] = -np.inf
         weights = np.exp(scores - scores.max(-1, keepdims=True))
         difference = np.abs(weights @ v / weights.sum(-1, keepdims=True) - result)
-        worst = max(worst, float("inf") if np.isnan(difference).any() else float(difference.max()))
-    return worst
+        difference[np.isnan(difference)] = np.inf
+        largest = max(largest, float(difference.max()))
+        squares.append(float(np.mean(difference**2)))
+    return largest, float(np.sqrt(np.mean(squares)))
 
 
 def measure_all(subject, measure, arguments):
@@ -101,8 +104,10 @@ def measure_all(subject, measure, arguments):
                 row = {"shape": case.name, "dtype": dtype, "score_deviation": deviation, "subject": subject}
                 try:
                     got, times = measure(case, x, index == 0)
-                    error = largest_error(case, x, got, arguments.checked_rows)
-                    row |= times | {"largest_error": error if np.isfinite(error) else None}
+                    found = errors(case, x, got, arguments.checked_rows)
+                    # JSON has no infinity.
+                    row |= times | {name: error if np.isfinite(error) else None
+                                    for name, error in zip(("largest_error", "rms_error"), found)}
                     if row.get("gpu_ms"):
                         row["tflops"] = case.flops / row["gpu_ms"] / 1e9
                 except Exception as error:  # a peer that refuses a case is a row of the table too

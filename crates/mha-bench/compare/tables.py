@@ -29,6 +29,8 @@ class Results:
         self.shapes = list(dict.fromkeys(row["shape"] for row in self.own))
         self.dtypes = list(dict.fromkeys(row["dtype"] for row in self.own))
         self.subjects = list(dict.fromkeys(row["subject"] for row in self.own))
+        # Files from before it was taken have none.
+        self.has_rms = any("rms_error" in row for row in self.own)
         self.peer_names = list(dict.fromkeys(row["peer"] for row in self.peers))
 
     def find(self, rows, **wanted):
@@ -51,6 +53,8 @@ def rates(found, dtype, deviation, shapes):
     """Every subject and peer on every shape."""
     rows = []
     peak = found.all["peak_tflops"]["f32"]
+    error_heads = ["largest error", "rms error"][: 1 + found.has_rms]
+    error_cells = lambda row: errors_of(row)[: len(error_heads)]
     for shape in shapes:
         times = {names: [found.best(shape, dtype, deviation, names, ms) for ms in ("gpu_ms", "call_ms")]
                  for names in (ORT, ("torch",))}
@@ -62,24 +66,31 @@ def rates(found, dtype, deviation, shapes):
                 number(ratio(times[ORT][0], row["gpu_ms"]), ".2f"),
                 number(ratio(times["torch",][0], row["gpu_ms"]), ".2f"),
                 number(row["call_ms"], ".2f"), number(ratio(times[ORT][1], row["call_ms"]), ".2f"),
-                number(row["largest_error"], ".1e") or "not finite",
+                *error_cells(row),
             ])
         for row in found.find(found.peers, shape=shape, dtype=dtype, score_deviation=deviation):
             if "refused" in row:
-                rows.append([shape, row["subject"], f"refused: {row['refused']}"] + [""] * 8)
+                rows.append([shape, row["subject"], f"refused: {row['refused']}"] + [""] * (7 + len(error_heads)))
                 continue
             tflops = row.get("tflops")
             rows.append([
                 shape, row["subject"], number(row["gpu_ms"], ".3f") or "not known", rate(tflops),
                 "" if tflops is None else f"{100 * tflops / peak:.0f} %", "", "", "", number(row["call_ms"], ".2f"), "",
-                number(row["largest_error"], ".1e") or "not finite",
+                *error_cells(row),
             ])
     return table(["shape", "subject", "GPU ms (10 % to 90 %)", "TFLOP/s", "of f32 peak", "GB/s", "× ORT WebGPU", "× torch",
-                  "call ms", "call × ORT WebGPU", "largest error"], rows)
+                  "call ms", "call × ORT WebGPU", *error_heads], rows)
+
+
+def errors_of(row):
+    """The largest error and the root mean square, which older files lack."""
+    if row.get("largest_error") is None:
+        return ["not finite", ""]
+    return [number(row["largest_error"], ".1e"), number(row.get("rms_error"), ".1e")]
 
 
 def errors(found, shapes):
-    """Largest error of each path and peer, by the deviation of the scores."""
+    """Largest error of each path and peer, and the root mean square, by the deviation of the scores."""
     paths = [subject for subject in found.subjects if ":" not in subject]
     names = {row["peer"]: row["subject"] for row in found.peers}
     rows = []
@@ -90,8 +101,7 @@ def errors(found, shapes):
                 cells = [found.one(found.own, **wanted, subject=path) for path in paths]
                 cells += [found.one(found.peers, **wanted, peer=peer) for peer in found.peer_names]
                 if any(cells):
-                    # JSON has null for what is not finite.
-                    figures = [cell and (number(cell.get("largest_error"), ".1e") or "not finite") or "" for cell in cells]
+                    figures = [", ".join(filter(None, errors_of(cell))) if cell else "" for cell in cells]
                     rows.append([shape, dtype, f"{deviation:g}", *figures])
     return table(["shape", "dtype", "score deviation", *paths, *(names[peer] for peer in found.peer_names)], rows)
 
@@ -127,6 +137,8 @@ def markdown(name, results):
     peaks = ", ".join(f"{rate(peak)} TFLOP/s in {dtype}" for dtype, peak in reversed(results["peak_tflops"].items()))
     absent = "".join(f"\n\nNot measured, or not wholly: {peer} ({why})." for peer, why in results["peers_absent"].items())
     first = found.deviations[0]
+    rms = ("" if not found.has_rms else "\nTheir root mean square (rms) says more where implementations are compared: inputs of "
+           "peers are of the same kind, but not\nthe same numbers, on which the largest of many differences depends.")
     parts = [f"""# {name}: {results['device']}
 
 {results['date']}, on {results['host']}. Every figure is in `{name}.json`. Made by
@@ -142,11 +154,12 @@ GPU times are by timestamp queries: the median of launches in a row at full cloc
 there is what one more costs in a chain of nodes whose tensors stay on the device, by wall clock. `call` is one call with
 tensors in host memory. Ratios are the peer's time over ours, of the faster where ONNX Runtime has two packages. Errors are
 the largest differences from float64 over a sample of rows, and scores have a standard deviation of {first:g} unless a table
-says otherwise.{absent}
+says otherwise.{rms}{absent}
 """]
     if plain:
         parts += [f"## {dtype}\n\n{rates(found, dtype, first, plain)}" for dtype in found.dtypes]
-        parts.append(f"## Largest errors\n\n{errors(found, plain)}")
+        heading = "Errors, largest and rms" if found.has_rms else "Largest errors"
+        parts.append(f"## {heading}\n\n{errors(found, plain)}")
     if swept:
         parts += [f"## TFLOP/s by sequence length, 16 heads of 64, {dtype}\n\n{sweep(found, swept, dtype)}"
                   for dtype in found.dtypes]

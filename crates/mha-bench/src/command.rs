@@ -166,7 +166,7 @@ fn compare(arguments: &Arguments, out: &mut impl Write) -> Result<Results, Bench
 }
 
 /// Columns of the table.
-const HEADS: [&str; 11] = [
+const HEADS: [&str; 12] = [
     "shape",
     "dtype",
     "score deviation",
@@ -177,6 +177,7 @@ const HEADS: [&str; 11] = [
     "GB/s",
     "call ms",
     "largest error",
+    "rms error",
     "kernel",
 ];
 
@@ -194,7 +195,7 @@ fn print_head(results: &Results, out: &mut impl Write) -> std::io::Result<()> {
 fn table_row(row: &Measurement, peak: f64) -> String {
     let [low, high] = row.gpu_ms_spread;
     format!(
-        "| {} | {} | {} | {} | {:.3} ({low:.3} to {high:.3}) | {} | {:.0} %{} | {} | {:.2} | {:.1e} | {} |",
+        "| {} | {} | {} | {} | {:.3} ({low:.3} to {high:.3}) | {} | {:.0} %{} | {} | {:.2} | {:.1e} | {} | {} |",
         row.shape,
         row.dtype,
         row.score_deviation,
@@ -206,6 +207,7 @@ fn table_row(row: &Measurement, peak: f64) -> String {
         rate(row.gigabytes),
         row.call_ms,
         row.largest_error,
+        row.rms_error.map_or("not finite".to_owned(), |rms| format!("{rms:.1e}")),
         kernel(row)
     )
 }

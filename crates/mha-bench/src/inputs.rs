@@ -71,17 +71,36 @@ impl Expected {
         Expected { dtype: inputs.dtype, rows: parts.into_iter().flatten().collect() }
     }
 
-    /// Largest difference of `output` from it. Infinite where a value is not a number.
-    pub fn largest_error(&self, output: &[u8]) -> f64 {
-        let mut worst = 0.0_f64;
+    /// How far `output` is from it.
+    pub fn errors(&self, output: &[u8]) -> Errors {
+        let (mut largest, mut squares, mut count) = (0.0_f64, 0.0, 0_usize);
         for (start, row) in &self.rows {
             for (column, want) in row.iter().enumerate() {
                 let difference = (want - element(self.dtype, output, start + column)).abs();
                 // NaN must not pass for small.
-                worst = if difference.is_nan() { f64::INFINITY } else { worst.max(difference) };
+                let difference = if difference.is_nan() { f64::INFINITY } else { difference };
+                largest = largest.max(difference);
+                squares += difference * difference;
+                count += 1;
             }
         }
-        worst
+        Errors { largest, rms: (squares / count.max(1) as f64).sqrt() }
+    }
+}
+
+/// Differences of an output from float64. Infinite where a value is not a number.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Errors {
+    /// The largest.
+    pub largest: f64,
+    /// Their root mean square, which other inputs of the same kind hardly change.
+    pub rms: f64,
+}
+
+impl Errors {
+    /// The larger of either's.
+    pub fn max(self, other: Errors) -> Errors {
+        Errors { largest: self.largest.max(other.largest), rms: self.rms.max(other.rms) }
     }
 }
 
@@ -151,9 +170,10 @@ mod tests {
         let shape = Shape { kv_len: 2, q_len: 1, heads: 1, head_size: 1, ..Shape::square("two keys", 1) };
         let normals = Normals([vec![1.0], vec![0.0, 3.0_f32.ln()], vec![4.0, 8.0]]);
         let expected = Expected::new(&shape, &Inputs::new(&normals, DType::F32, 1.0), 1);
-        assert!(expected.largest_error(&7.0_f32.to_ne_bytes()) < 1e-6);
-        assert!((expected.largest_error(&6.5_f32.to_ne_bytes()) - 0.5).abs() < 1e-6);
-        assert_eq!(expected.largest_error(&f32::NAN.to_ne_bytes()), f64::INFINITY);
+        assert!(expected.errors(&7.0_f32.to_ne_bytes()).largest < 1e-6);
+        assert!((expected.errors(&6.5_f32.to_ne_bytes()).largest - 0.5).abs() < 1e-6);
+        let not_a_number = Errors { largest: f64::INFINITY, rms: f64::INFINITY };
+        assert_eq!(expected.errors(&f32::NAN.to_ne_bytes()), not_a_number);
     }
 
     #[test]
@@ -162,7 +182,11 @@ mod tests {
         let normals = Normals([vec![0.0; 3], vec![0.0; 2], vec![4.0, 8.0]]);
         let expected = Expected::new(&shape, &Inputs::new(&normals, DType::F32, 1.0), 3);
         let right: Vec<u8> = [4.0_f32, 6.0, 6.0].into_iter().flat_map(f32::to_ne_bytes).collect();
-        assert_eq!(expected.largest_error(&right), 0.0);
+        assert_eq!(expected.errors(&right), Errors::default());
+        let wrong: Vec<u8> = [4.0_f32, 6.0, 9.0].into_iter().flat_map(f32::to_ne_bytes).collect();
+        let Errors { largest, rms } = expected.errors(&wrong);
+        assert_eq!(largest, 3.0);
+        assert!((rms - 3.0_f64.sqrt()).abs() < 1e-12, "{rms}");
     }
 
     #[test]

@@ -121,6 +121,7 @@ pub(crate) mod tests {
                         gigabytes: 1.0,
                         scratch_bytes: 0,
                         largest_error: 1e-6,
+                        rms_error: Some(1e-7),
                     });
                 }
             }

@@ -9,7 +9,7 @@ use mha_spec::DType;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::BenchError;
-use crate::inputs::{Expected, Inputs, Normals};
+use crate::inputs::{Errors, Expected, Inputs, Normals};
 use crate::shape::Shape;
 use crate::subject::Subject;
 
@@ -91,6 +91,9 @@ pub struct Measurement {
     /// Largest difference from float64. Infinite where a value is not a number, which JSON has as null.
     #[serde(deserialize_with = "infinite_if_null")]
     pub largest_error: f64,
+    /// Root mean square of the differences from float64. None where a value is not a number, and in files from before it was taken.
+    #[serde(default)]
+    pub rms_error: Option<f64>,
 }
 
 fn infinite_if_null<'de, D: Deserializer<'de>>(value: D) -> Result<f64, D::Error> {
@@ -137,12 +140,12 @@ struct Run {
     plan: Plan,
     gpu_ms: Vec<f64>,
     call_ms: Vec<f64>,
-    largest_error: f64,
+    errors: Errors,
 }
 
 impl Run {
     fn new(plan: Plan) -> Run {
-        Run { plan, gpu_ms: Vec::new(), call_ms: Vec::new(), largest_error: 0.0 }
+        Run { plan, gpu_ms: Vec::new(), call_ms: Vec::new(), errors: Errors::default() }
     }
 
     /// A round of launches. `was_idle`: whether the device has been, for longer than a moment.
@@ -160,7 +163,7 @@ impl Run {
         let discarded = DISCARDED[usize::from(gpu.caps().kind == DeviceKind::Software)];
         let launches = gpu.measure(&self.plan, &given, &mut [(Tensor::Output, output)], discarded + repeats)?;
         self.gpu_ms.extend(launches[discarded..].iter().filter_map(|launch| launch.gpu_time).map(milliseconds));
-        self.largest_error = self.largest_error.max(workload.expected.largest_error(output));
+        self.errors = self.errors.max(workload.expected.errors(output));
         Ok(())
     }
 
@@ -192,7 +195,8 @@ impl Run {
             tflops: shape.flops() / gpu_ms / 1e9,
             gigabytes: shape.bytes(*dtype) / gpu_ms / 1e6,
             scratch_bytes: self.plan.scratch.iter().sum::<u64>() + self.plan.exchange,
-            largest_error: self.largest_error,
+            largest_error: self.errors.largest,
+            rms_error: Some(self.errors.rms).filter(|rms| rms.is_finite()),
         }
     }
 }
