@@ -3,10 +3,6 @@
 // filled while the other is in use. Two things of different tiles are made between two barriers, neither of which waits for the
 // other: the products of a tile's keys, and the weights and weighted values of the tile before.
 
-// Weights are float16, of which 65504 is the largest: scores may exceed their row's reference by this, in units of log2 or of e.
-const LARGEST_LOG2: f32 = 15.0;
-const LARGEST_NATURAL: f32 = 10.0;
-
 const KEY_TILE: u32 = KEY_GROUPS * KEY_BLOCKS * SIDE;
 // Keys in workgroup memory.
 const HELD_KEYS: u32 = 2u * KEY_TILE;

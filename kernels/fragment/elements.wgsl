@@ -75,8 +75,13 @@ fn hidden(x: f32) -> f32 {
     return HIDDEN;
 }
 
+// The weight of a relative score, as an operand: of float16, of which 65504 is the largest.
+fn operand_weight(x: f32) -> f32 {
+    return weight(x) * WEIGHT_FACTOR;
+}
+
 fn each_weight(x: SumMatrix) -> SumMatrix {
-    return x * weight(0.0);
+    return x * operand_weight(0.0);
 }
 
 fn larger(x: f32, y: f32) -> f32 {

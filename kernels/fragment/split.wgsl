@@ -1,6 +1,11 @@
 // Left operands from sums, each number in two parts.
-// Small weights of a row whose largest are e^5 lose nothing that shows.
-const HEADROOM: f32 = 5.0;
+// How far a row's first largest score is above its reference: the nearer it is, the more digits are left of it.
+const HEADROOM: f32 = 2.0;
+// Weights are multiplied by it, as small ones lose digits to float16: a thousand equal ones beside the largest then lose nothing that shows.
+const WEIGHT_FACTOR: f32 = 8.0;
+// Scores may exceed their row's reference by this, in units of log2 or of e: 2^12 and e^9 times the factor are below 65504.
+const LARGEST_LOG2: f32 = 12.0;
+const LARGEST_NATURAL: f32 = 9.0;
 
 // As high_part.
 fn rounded(x: f32) -> f32 {

@@ -1,14 +1,10 @@
-// Scores as one chain of products, each of which waits for the one before.
-alias Chains = SumBlocks;
+// Scores as one chain of products over N blocks of columns, each of which waits for the one before.
 
-fn add_even(a: LeftBlocks, b: Right, sums: Chains) -> Chains {
-    return multiply(a, b, sums);
-}
-
-fn add_odd(a: LeftBlocks, b: Right, sums: Chains) -> Chains {
-    return multiply(a, b, sums);
-}
-
-fn whole_sums(sums: Chains) -> SumBlocks {
-    return sums;
+// Q times a block of keys.
+fn block_scores(q: Queries, key_block: u32) -> SumBlocks {
+    var s = SumBlocks();
+    //% for c in range(N)
+    s = multiply(q[${c}], key_matrix(key_block, ${c}u), s);
+    //% endfor
+    return s;
 }

@@ -4,15 +4,6 @@ const COLUMN_BLOCKS: u32 = ${N}u;
 alias Queries = array<LeftBlocks, ${N}>;
 alias Outputs = array<SumBlocks, ${N}>;
 
-// Q times a block of keys.
-fn block_scores(q: Queries, key_block: u32) -> SumBlocks {
-    var s = Chains();
-    //% for c in range(N)
-    s = ${"add_odd" if c is odd else "add_even"}(q[${c}], key_matrix(key_block, ${c}u), s);
-    //% endfor
-    return whole_sums(s);
-}
-
 // O plus weights times a block of values.
 fn add_block(before: Outputs, w: LeftBlocks, key_block: u32) -> Outputs {
     var o = before;

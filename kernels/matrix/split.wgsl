@@ -67,7 +67,7 @@ fn put_value_piece(at: u32, piece: Piece) {
 }
 
 // Whether a row may see few keys, so that two parts of the first tile's values are not enough: a row that copies one shows the bit they
-// lose of some. Not with natural scores, whose largest weight is e^5, which has no two parts that are all of it.
+// lose of some. Not with natural scores, whose largest weight is a power of e, of which no two parts are all.
 fn has_rest(place: Place) -> bool {
     return LOG2_SCORES && is_masked(place, place.t_begin);
 }
@@ -79,6 +79,11 @@ fn slow_score(row: Row, place: Place, t: u32) -> f32 {
         x += dot(source_query4(place.b, place.n, row.s, h), source_key4(place.b, place.n, t, h));
     }
     return masked_score(x * score_factor(), place.b, place.n, row.s, t);
+}
+
+// A weight as the loop makes it, whose results of other keys these are merged with.
+fn slow_weight(row: Row, place: Place, t: u32) -> f32 {
+    return WEIGHT_FACTOR * weight(slow_score(row, place, t) - row.reference);
 }
 
 // The answer of one row without matrices.
@@ -93,13 +98,13 @@ fn answer_slowly(row_before: Row, place: Place, t_begin: u32) {
         row.reference = max(row.reference, slow_score(row, place, t));
     }
     for (var t = t_begin; t < place.t_end; t++) {
-        row.sum += weight(slow_score(row, place, t) - row.reference);
+        row.sum += slow_weight(row, place, t);
     }
     store_stats(row, place);
     for (var h = place.part * 4u; h < params.v_head_size; h += LANES_A_ROW * 4u) {
         var x = vec4<f32>();
         for (var t = t_begin; t < place.t_end; t++) {
-            x += weight(slow_score(row, place, t) - row.reference) * source_value4(place.b, place.n, t, h);
+            x += slow_weight(row, place, t) * source_value4(place.b, place.n, t, h);
         }
         store_row4(row, place, h, x);
     }

@@ -1739,110 +1739,43 @@ void store_block(
     return;
 }
 
-SumBlocks add_even(
-    LeftBlocks a_4,
-    RightMatrix b_17,
-    SumBlocks sums_5
-) {
-    SumBlocks _e3 = multiply(a_4, b_17, sums_5);
-    return _e3;
-}
-
-SumBlocks add_odd(
-    LeftBlocks a_5,
-    RightMatrix b_18,
-    SumBlocks sums_6
-) {
-    SumBlocks _e3 = multiply(a_5, b_18, sums_6);
-    return _e3;
-}
-
-SumBlocks whole_sums(
-    SumBlocks sums_7
-) {
-    return sums_7;
-}
-
-SumBlocks block_scores(
-    Queries q,
-    uint key_block_6,
-    threadgroup type_17& keys
-) {
-    SumBlocks s_8 = SumBlocks {};
-    RightMatrix _e6 = key_matrix(key_block_6, 0u, keys);
-    SumBlocks _e7 = s_8;
-    SumBlocks _e8 = add_even(q.inner[0], _e6, _e7);
-    s_8 = _e8;
-    RightMatrix _e11 = key_matrix(key_block_6, 1u, keys);
-    SumBlocks _e12 = s_8;
-    SumBlocks _e13 = add_odd(q.inner[1], _e11, _e12);
-    s_8 = _e13;
-    RightMatrix _e16 = key_matrix(key_block_6, 2u, keys);
-    SumBlocks _e17 = s_8;
-    SumBlocks _e18 = add_even(q.inner[2], _e16, _e17);
-    s_8 = _e18;
-    RightMatrix _e21 = key_matrix(key_block_6, 3u, keys);
-    SumBlocks _e22 = s_8;
-    SumBlocks _e23 = add_odd(q.inner[3], _e21, _e22);
-    s_8 = _e23;
-    RightMatrix _e26 = key_matrix(key_block_6, 4u, keys);
-    SumBlocks _e27 = s_8;
-    SumBlocks _e28 = add_even(q.inner[4], _e26, _e27);
-    s_8 = _e28;
-    RightMatrix _e31 = key_matrix(key_block_6, 5u, keys);
-    SumBlocks _e32 = s_8;
-    SumBlocks _e33 = add_odd(q.inner[5], _e31, _e32);
-    s_8 = _e33;
-    RightMatrix _e36 = key_matrix(key_block_6, 6u, keys);
-    SumBlocks _e37 = s_8;
-    SumBlocks _e38 = add_even(q.inner[6], _e36, _e37);
-    s_8 = _e38;
-    RightMatrix _e41 = key_matrix(key_block_6, 7u, keys);
-    SumBlocks _e42 = s_8;
-    SumBlocks _e43 = add_odd(q.inner[7], _e41, _e42);
-    s_8 = _e43;
-    SumBlocks _e44 = s_8;
-    SumBlocks _e45 = whole_sums(_e44);
-    return _e45;
-}
-
 Outputs add_block(
     Outputs before_4,
     LeftBlocks w_3,
-    uint key_block_7,
+    uint key_block_6,
     threadgroup type_17& values_1
 ) {
     Outputs o_2 = {};
     o_2 = before_4;
-    RightMatrix _e6 = value_matrix(key_block_7, 0u, values_1);
+    RightMatrix _e6 = value_matrix(key_block_6, 0u, values_1);
     SumBlocks _e8 = o_2.inner[0];
     SumBlocks _e9 = add_weighted(w_3, _e6, _e8);
     o_2.inner[0] = _e9;
-    RightMatrix _e12 = value_matrix(key_block_7, 1u, values_1);
+    RightMatrix _e12 = value_matrix(key_block_6, 1u, values_1);
     SumBlocks _e14 = o_2.inner[1];
     SumBlocks _e15 = add_weighted(w_3, _e12, _e14);
     o_2.inner[1] = _e15;
-    RightMatrix _e18 = value_matrix(key_block_7, 2u, values_1);
+    RightMatrix _e18 = value_matrix(key_block_6, 2u, values_1);
     SumBlocks _e20 = o_2.inner[2];
     SumBlocks _e21 = add_weighted(w_3, _e18, _e20);
     o_2.inner[2] = _e21;
-    RightMatrix _e24 = value_matrix(key_block_7, 3u, values_1);
+    RightMatrix _e24 = value_matrix(key_block_6, 3u, values_1);
     SumBlocks _e26 = o_2.inner[3];
     SumBlocks _e27 = add_weighted(w_3, _e24, _e26);
     o_2.inner[3] = _e27;
-    RightMatrix _e30 = value_matrix(key_block_7, 4u, values_1);
+    RightMatrix _e30 = value_matrix(key_block_6, 4u, values_1);
     SumBlocks _e32 = o_2.inner[4];
     SumBlocks _e33 = add_weighted(w_3, _e30, _e32);
     o_2.inner[4] = _e33;
-    RightMatrix _e36 = value_matrix(key_block_7, 5u, values_1);
+    RightMatrix _e36 = value_matrix(key_block_6, 5u, values_1);
     SumBlocks _e38 = o_2.inner[5];
     SumBlocks _e39 = add_weighted(w_3, _e36, _e38);
     o_2.inner[5] = _e39;
-    RightMatrix _e42 = value_matrix(key_block_7, 6u, values_1);
+    RightMatrix _e42 = value_matrix(key_block_6, 6u, values_1);
     SumBlocks _e44 = o_2.inner[6];
     SumBlocks _e45 = add_weighted(w_3, _e42, _e44);
     o_2.inner[6] = _e45;
-    RightMatrix _e48 = value_matrix(key_block_7, 7u, values_1);
+    RightMatrix _e48 = value_matrix(key_block_6, 7u, values_1);
     SumBlocks _e50 = o_2.inner[7];
     SumBlocks _e51 = add_weighted(w_3, _e48, _e50);
     o_2.inner[7] = _e51;
@@ -1880,24 +1813,24 @@ Queries load_queries(
     threadgroup type_18& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    Queries q_1 = {};
+    Queries q = {};
     LeftBlocks _e5 = staged_query(rows_12, place_37, 0u, params, bias, query, weights, _buffer_sizes);
-    q_1.inner[0] = _e5;
+    q.inner[0] = _e5;
     LeftBlocks _e8 = staged_query(rows_12, place_37, 1u, params, bias, query, weights, _buffer_sizes);
-    q_1.inner[1] = _e8;
+    q.inner[1] = _e8;
     LeftBlocks _e11 = staged_query(rows_12, place_37, 2u, params, bias, query, weights, _buffer_sizes);
-    q_1.inner[2] = _e11;
+    q.inner[2] = _e11;
     LeftBlocks _e14 = staged_query(rows_12, place_37, 3u, params, bias, query, weights, _buffer_sizes);
-    q_1.inner[3] = _e14;
+    q.inner[3] = _e14;
     LeftBlocks _e17 = staged_query(rows_12, place_37, 4u, params, bias, query, weights, _buffer_sizes);
-    q_1.inner[4] = _e17;
+    q.inner[4] = _e17;
     LeftBlocks _e20 = staged_query(rows_12, place_37, 5u, params, bias, query, weights, _buffer_sizes);
-    q_1.inner[5] = _e20;
+    q.inner[5] = _e20;
     LeftBlocks _e23 = staged_query(rows_12, place_37, 6u, params, bias, query, weights, _buffer_sizes);
-    q_1.inner[6] = _e23;
+    q.inner[6] = _e23;
     LeftBlocks _e26 = staged_query(rows_12, place_37, 7u, params, bias, query, weights, _buffer_sizes);
-    q_1.inner[7] = _e26;
-    Queries _e27 = q_1;
+    q.inner[7] = _e26;
+    Queries _e27 = q;
     return _e27;
 }
 
@@ -1936,6 +1869,48 @@ Outputs scale_outputs(
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
     Outputs _e36 = o_4;
     return _e36;
+}
+
+SumBlocks block_scores(
+    Queries q_1,
+    uint key_block_7,
+    threadgroup type_17& keys
+) {
+    SumBlocks s_8 = SumBlocks {};
+    RightMatrix _e6 = key_matrix(key_block_7, 0u, keys);
+    SumBlocks _e7 = s_8;
+    SumBlocks _e8 = multiply(q_1.inner[0], _e6, _e7);
+    s_8 = _e8;
+    RightMatrix _e11 = key_matrix(key_block_7, 1u, keys);
+    SumBlocks _e12 = s_8;
+    SumBlocks _e13 = multiply(q_1.inner[1], _e11, _e12);
+    s_8 = _e13;
+    RightMatrix _e16 = key_matrix(key_block_7, 2u, keys);
+    SumBlocks _e17 = s_8;
+    SumBlocks _e18 = multiply(q_1.inner[2], _e16, _e17);
+    s_8 = _e18;
+    RightMatrix _e21 = key_matrix(key_block_7, 3u, keys);
+    SumBlocks _e22 = s_8;
+    SumBlocks _e23 = multiply(q_1.inner[3], _e21, _e22);
+    s_8 = _e23;
+    RightMatrix _e26 = key_matrix(key_block_7, 4u, keys);
+    SumBlocks _e27 = s_8;
+    SumBlocks _e28 = multiply(q_1.inner[4], _e26, _e27);
+    s_8 = _e28;
+    RightMatrix _e31 = key_matrix(key_block_7, 5u, keys);
+    SumBlocks _e32 = s_8;
+    SumBlocks _e33 = multiply(q_1.inner[5], _e31, _e32);
+    s_8 = _e33;
+    RightMatrix _e36 = key_matrix(key_block_7, 6u, keys);
+    SumBlocks _e37 = s_8;
+    SumBlocks _e38 = multiply(q_1.inner[6], _e36, _e37);
+    s_8 = _e38;
+    RightMatrix _e41 = key_matrix(key_block_7, 7u, keys);
+    SumBlocks _e42 = s_8;
+    SumBlocks _e43 = multiply(q_1.inner[7], _e41, _e42);
+    s_8 = _e43;
+    SumBlocks _e44 = s_8;
+    return _e44;
 }
 
 TileScores tile_scores(

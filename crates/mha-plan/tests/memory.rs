@@ -1,0 +1,48 @@
+//! Scratch memory is a bounded number of partial results for each query row, however many keys there are: it grows with rows, never with
+//! rows times keys.
+
+use mha_plan::{PlanOptions, devices, plan};
+use mha_spec::options::PathChoice;
+use mha_spec::{AttentionProblem, DType};
+use mha_testkit::plain;
+
+const HEADS: u32 = 8;
+/// Partial results of a row where rows fill a device, or come near it: ranges of its keys.
+const RANGES_OF_MANY_ROWS: u64 = 8;
+/// The same of a lone row, of which ranges are all that fills a device.
+const RANGES_OF_ONE_ROW: u64 = 64;
+/// What the workgroups of a call leave for each other besides, in bytes of a row and head: a counter and statistics of each range.
+const BESIDES: u64 = 4 * (1 + 2 * RANGES_OF_ONE_ROW);
+
+/// Bytes that a call needs besides its tensors, most of all devices, paths and types that take it.
+fn scratch(q_len: u32, kv_len: u32, head_size: u32) -> u64 {
+    let mut most = None;
+    for caps in devices::all() {
+        for path in PathChoice::ALL {
+            for dtype in [DType::F32, DType::F16] {
+                let problem = AttentionProblem { dtype, ..plain(1, HEADS, q_len, kv_len, head_size) };
+                if let Ok(plan) = plan(&problem, &caps, &PlanOptions { path, ..PlanOptions::default() }) {
+                    most = most.max(Some(plan.scratch.iter().sum::<u64>() + plan.exchange));
+                }
+            }
+        }
+    }
+    most.expect("some device takes the problem")
+}
+
+#[test]
+fn scratch_is_bounded_by_rows() {
+    let mut splits = 0;
+    for head_size in [40, 64, 128, 256] {
+        let row_bytes = u64::from(HEADS) * 4 * (u64::from(head_size) + 2);
+        for kv_len in (7..18).map(|power| 1_u32 << power) {
+            for (q_len, ranges) in [(kv_len, RANGES_OF_MANY_ROWS), (1, RANGES_OF_ONE_ROW)] {
+                let got = scratch(q_len, kv_len, head_size);
+                let allowed = u64::from(q_len) * (ranges * row_bytes + u64::from(HEADS) * BESIDES);
+                assert!(got <= allowed, "{q_len} rows, {kv_len} keys, heads of {head_size}: {got} bytes of {allowed}");
+                splits += u32::from(got > 0);
+            }
+        }
+    }
+    assert!(splits > 40, "most of these have ranges of keys on some device, got {splits}");
+}
