@@ -224,11 +224,11 @@ tables! {
     SHORT_M1 = "short_m1";
     /// The short-query lane on discrete GPUs.
     SHORT_DISCRETE = "short_discrete";
-    /// The Apple lane on M1 and M2, and on what is neither an Apple GPU nor a discrete one.
+    /// The Apple lane on M1 and M2, and on integrated GPUs that are not Apple's.
     APPLE_M1 = "apple_m1";
     /// The Apple lane on M3 and later.
     APPLE_M3 = "apple_m3";
-    /// The Apple lane on other makers' discrete GPUs.
+    /// The Apple lane on other makers' discrete GPUs and on software devices.
     APPLE_WIDE = "apple_wide";
     /// The lane on cooperative matrices whose elements can be reached.
     FRAGMENT = "fragment";
@@ -262,6 +262,10 @@ pub fn apple(caps: &DeviceCaps) -> (&'static Profile, String) {
         Some(generation) => (&APPLE_M1, format!("Apple M{generation} fixes registers at compile time")),
         None if caps.kind == DeviceKind::Discrete => {
             (&APPLE_WIDE, format!("`{}` is no Apple M-series GPU, and a discrete one: the widest rows", caps.name))
+        }
+        // What doesn't fit its registers lies in the same caches as everything else.
+        None if caps.kind == DeviceKind::Software => {
+            (&APPLE_WIDE, format!("`{}` is a software device: the widest rows", caps.name))
         }
         None => (&APPLE_M1, format!("`{}` is no Apple M-series GPU: the careful rows", caps.name)),
     }
