@@ -115,8 +115,11 @@ fn fits_matrices(lane: Lane, row: &TuningRow, caps: &DeviceCaps) -> Result<(), S
     }
     if caps.min_subgroup_size != row.lanes || caps.max_subgroup_size != row.lanes {
         return Err(format!(
-            "subgroups of {} lanes are needed, got {} to {}",
-            row.lanes, caps.min_subgroup_size, caps.max_subgroup_size
+            "{} on matrices of {side}x{side} needs subgroups of {} lanes, got {} to {}",
+            row.dtype.name(),
+            row.lanes,
+            caps.min_subgroup_size,
+            caps.max_subgroup_size
         ));
     }
     Ok(())

@@ -5,7 +5,7 @@ use mha_spec::options::PathChoice;
 use mha_spec::{AttentionProblem, DType, PaddingMask, ProjectionBias};
 
 use crate::candidates::Candidate;
-use crate::caps::{DeviceCaps, DeviceKind};
+use crate::caps::{CoopMatrix, DeviceCaps, DeviceKind};
 use crate::fits::fits;
 use crate::plan::Plan;
 use crate::profile::{self, Profile, TuningRow};
@@ -350,7 +350,14 @@ pub(crate) fn lane_choice(
                     None => format!("lane {} needs a row for {dtype}, got none", lane.name()),
                 }
             }
-            Some(row) => fits(lane, row, problem, caps).err().unwrap_or_default(),
+            Some(first) => {
+                // What a row for matrices that the device has would need says more than that it lacks others.
+                let listed = |row: &&TuningRow| {
+                    row.matrix().is_some_and(|tile| caps.coop_matrices.contains(&CoopMatrix::square(tile.side)))
+                };
+                let nearest = covering().find(listed).unwrap_or(first);
+                fits(lane, nearest, problem, caps).err().unwrap_or_default()
+            }
         };
         return Err(Refusal::new(refusal));
     };
