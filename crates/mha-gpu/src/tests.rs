@@ -7,6 +7,7 @@ use std::time::Duration;
 use mha_plan::{DeviceKind, Plan, PlanOptions, Presents, Tensor};
 use mha_spec::{AdapterChoice, AttentionProblem, DType, Layout, PaddingMask, Past, PresentOutputs, ProjectionBias};
 
+use crate::buffers::Pool;
 use crate::{Gpu, GpuError, GpuSettings, Source, Timestamps, list_adapters};
 
 const HEADS: usize = 2;
@@ -109,25 +110,33 @@ fn threads_share_a_device() {
 
 #[test]
 fn a_warm_call_allocates_no_buffer() {
-    // Settings of its own give it pools of its own.
-    let gpu = open(GpuSettings { staged_transfers: true, max_workgroups: Some(65_001), ..GpuSettings::default() });
-    let buffers = || {
+    for staged_transfers in [false, true] {
+        // Settings of its own give it pools of its own.
+        let gpu = open(GpuSettings { staged_transfers, max_workgroups: Some(65_001), ..GpuSettings::default() });
         let pools = &gpu.pools;
-        let pools = [&pools.inputs, &pools.params, &pools.upload, &pools.download];
-        let mut buffers: Vec<_> = pools.iter().flat_map(|pool| pool.idle_buffers()).collect();
-        buffers.sort();
-        buffers
-    };
-    check_mean(&gpu, 20, 33, 1).unwrap();
-    let warm = buffers();
-    assert!(!warm.is_empty());
-    for seed in 2..6 {
-        check_mean(&gpu, 20, 33, seed).unwrap();
-        assert_eq!(buffers(), warm);
+        let [staging, scratch] = [[&pools.upload, &pools.download], [&pools.scratch, &pools.exchange]];
+        let tensors = [&pools.inputs, &pools.outputs, &pools.params];
+        let buffers = || {
+            let all = tensors.into_iter().chain(staging).chain(scratch);
+            let mut buffers: Vec<_> = all.flat_map(|pool| pool.idle_buffers()).collect();
+            buffers.sort();
+            buffers
+        };
+        // A tile of rows, rows whose keys are split and merged by a dispatch, and one whose keys are by its workgroups.
+        let lengths = [(20, 33), (130, 3000), (1, 3000)];
+        lengths.iter().for_each(|&(q_len, kv_len)| check_mean(&gpu, q_len, kv_len, 1).unwrap());
+        let warm = buffers();
+        for seed in 2..6 {
+            lengths.iter().for_each(|&(q_len, kv_len)| check_mean(&gpu, q_len, kv_len, seed).unwrap());
+            assert_eq!(buffers(), warm, "staged {staged_transfers}");
+        }
+        let count = |pools: [&Arc<Pool>; 2]| pools.map(|pool| pool.idle_buffers().len());
+        assert_eq!(count(staging).map(|n| n > 0), [!pools.mapped_storage; 2], "staged {staged_transfers}");
+        assert!(count(scratch).iter().sum::<usize>() > 0, "keys are split");
+        gpu.release_idle_memory().unwrap();
+        assert!(buffers().is_empty());
+        check_mean(&gpu, 20, 33, 6).unwrap();
     }
-    gpu.release_idle_memory().unwrap();
-    assert!(buffers().is_empty());
-    check_mean(&gpu, 20, 33, 6).unwrap();
 }
 
 #[test]
