@@ -113,7 +113,7 @@ def results():
         "rows": [own, own | {"shape": "sweep-128"}, own | {"score_deviation": 9.0, "largest_error": 4e-6}],
         "peers": [
             peer | {"peer": "ort-builtin", "subject": "ORT A", "gpu_ms": 6.0, "tflops": 10.0},
-            peer | {"peer": "ort-plugin", "subject": "ORT B", "gpu_ms": 5.0, "tflops": 12.0},
+            peer | {"peer": "ort-plugin", "subject": "ORT B", "gpu_ms": 5.0, "gpu_ms_spread": [4.5, 5.25], "tflops": 12.0},
             peer | {"peer": "ort-plugin", "subject": "ORT B", "gpu_ms": 3.0, "tflops": 12.0, "shape": "sweep-128"},
         ],
     }
@@ -125,6 +125,8 @@ def test_ratios_are_to_the_faster_package():
     cells = [cell.strip() for cell in ours.strip("|").split("|")]
     # GPU time, TFLOP/s, share of the peak, GB/s, 5 ms over 2 ms, no torch, call, 20 ms over 5 ms, errors.
     assert cells[2:] == ["2.000 (1.900 to 2.100)", "30.0", "50 %", "12", "2.50", "", "5.00", "4.00", "3.0e-07", "5.0e-08"]
+    peers = [line.split("|")[3].strip() for line in lines if line.startswith("| s | ORT")]
+    assert peers == ["6.000", "5.000 (4.500 to 5.250)"]
     assert "torch (not installed)" in "\n".join(lines)
     assert "| s | f32 | 9 | 4.0e-06, 5.0e-08 |  |  |" in lines
     assert "| 128 | 30.0 | 1.50 |  | 12.0 | 1.0 |" in lines

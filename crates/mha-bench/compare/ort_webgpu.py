@@ -89,7 +89,8 @@ def median(values):
     return sorted(values)[len(values) // 2]
 
 
-def node_ms(make, case, x):
+def node_times(make, case, x):
+    """A node's `gpu_ms`, and `gpu_ms_spread`, the tenth and ninetieth percentile of what single pairs of runs say."""
     chains = [make(model(case, x, nodes, resident=True)) for nodes in (1, CHAINS[0])]
     nodes = CHAINS[0]
     # The first run compiles kernels and allocates.
@@ -104,7 +105,11 @@ def node_ms(make, case, x):
     pairs = [(run_ms(chains[1], {}), run_ms(chains[0], {})) for _ in range(RUNS)]
     many, one = (median(times) for times in zip(*pairs))
     # Where the difference drowns in noise there is no time.
-    return (many - one) / (nodes - 1) if many > one else None
+    if many <= one:
+        return {"gpu_ms": None}
+    single = sorted((many - one) / (nodes - 1) for many, one in pairs)
+    spread = [single[int(len(single) * part)] for part in (0.1, 0.9)]
+    return {"gpu_ms": (many - one) / (nodes - 1), "gpu_ms_spread": spread}
 
 
 def main():
@@ -118,7 +123,7 @@ def main():
         got = call.run(None, x)[0]
         if not timed:
             return got, {}
-        return got, {"call_ms": median([run_ms(call, x) for _ in range(RUNS)]), "gpu_ms": node_ms(make, case, x)}
+        return got, {"call_ms": median([run_ms(call, x) for _ in range(RUNS)]), **node_times(make, case, x)}
 
     cases.measure_all(subject, measure, arguments)
 

@@ -74,12 +74,20 @@ def rates(found, dtype, deviation, shapes):
                 continue
             tflops = row.get("tflops")
             rows.append([
-                shape, row["subject"], number(row["gpu_ms"], ".3f") or "not known", rate(tflops),
+                shape, row["subject"], milliseconds(row), rate(tflops),
                 "" if tflops is None else f"{100 * tflops / peak:.0f} %", "", "", "", number(row["call_ms"], ".2f"), "",
                 *error_cells(row),
             ])
     return table(["shape", "subject", "GPU ms (10 % to 90 %)", "TFLOP/s", "of f32 peak", "GB/s", "× ORT WebGPU", "× torch",
                   "call ms", "call × ORT WebGPU", *error_heads], rows)
+
+
+def milliseconds(row):
+    """A peer's time, with its spread where it is known."""
+    if row["gpu_ms"] is None:
+        return "not known"
+    spread = row.get("gpu_ms_spread")
+    return f"{row['gpu_ms']:.3f}" + (f" ({spread[0]:.3f} to {spread[1]:.3f})" if spread else "")
 
 
 def errors_of(row):
