@@ -26,18 +26,18 @@ fn stage_tile(b: u32, n: u32, t0: u32, t_end: u32, local_index: u32) {
     for (var i = local_index; i < TILE_LENGTH; i += WORKGROUP_SIZE) {
         let t = t0 + i / COLUMNS4;
         let h = i % COLUMNS4 * 4u;
-        var k = vec4<f32>();
-        var v = vec4<f32>();
+        var k = Tile4();
+        var v = Tile4();
         if t < t_end {
             if h < params.head_size {
-                k = source_key4(b, n, t, h);
+                k = staged_key4(b, n, t, h);
             }
             if h < params.v_head_size {
-                v = source_value4(b, n, t, h);
+                v = staged_value4(b, n, t, h);
             }
         }
-        key_tile[i] = Tile4(k);
-        value_tile[i] = Tile4(v);
+        key_tile[i] = k;
+        value_tile[i] = v;
     }
 }
 

@@ -109,7 +109,6 @@ constant uint COLUMNS4_ = 16u;
 constant float SLACK = 5.5;
 constant uint ROWS = 1u;
 constant bool PAST = false;
-constant bool KV_BIAS = false;
 constant bool QUERY_BIAS = false;
 constant bool CAUSAL = false;
 constant uint PADDING_MASK = 0u;
@@ -310,141 +309,55 @@ Elem4_ stored_value4_(
     return _e33;
 }
 
-metal::float4 with_key_bias(
-    metal::float4 x_1,
-    uint n_4,
-    uint t_3,
-    uint h_2,
-    constant AttentionParams& params,
-    device type_3 const& bias,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    bool local_2 = {};
-    if (KV_BIAS) {
-        uint _e9 = params.past_len;
-        local_2 = t_3 >= _e9;
-    } else {
-        local_2 = false;
-    }
-    bool _e12 = local_2;
-    if (_e12) {
-        uint _e15 = params.key_bias_offset;
-        uint _e18 = params.head_size;
-        uint _e24 = params.head_size;
-        metal::float4 _e26 = bias4_((_e15 + (n_4 * _e18)) + h_2, _e24 - h_2, bias, _buffer_sizes);
-        return x_1 + _e26;
-    }
-    return x_1;
-}
-
-metal::float4 with_value_bias(
-    metal::float4 x_2,
-    uint n_5,
-    uint t_4,
-    uint h_3,
-    constant AttentionParams& params,
-    device type_3 const& bias,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    bool local_3 = {};
-    if (KV_BIAS) {
-        uint _e9 = params.past_len;
-        local_3 = t_4 >= _e9;
-    } else {
-        local_3 = false;
-    }
-    bool _e12 = local_3;
-    if (_e12) {
-        uint _e15 = params.value_bias_offset;
-        uint _e18 = params.v_head_size;
-        uint _e24 = params.v_head_size;
-        metal::float4 _e26 = bias4_((_e15 + (n_5 * _e18)) + h_3, _e24 - h_3, bias, _buffer_sizes);
-        return x_2 + _e26;
-    }
-    return x_2;
-}
-
-metal::float4 source_key4_(
-    uint b_5,
-    uint n_6,
-    uint t_5,
-    uint h_4,
-    constant AttentionParams& params,
-    device type_3 const& key,
-    device type_3 const& bias,
-    device type_3 const& past_key,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    Elem4_ _e4 = stored_key4_(b_5, n_6, t_5, h_4, params, key, past_key, _buffer_sizes);
-    metal::float4 _e6 = with_key_bias(static_cast<metal::float4>(_e4), n_6, t_5, h_4, params, bias, _buffer_sizes);
-    return _e6;
-}
-
-metal::float4 source_value4_(
-    uint b_6,
-    uint n_7,
-    uint t_6,
-    uint h_5,
-    constant AttentionParams& params,
-    device type_3 const& value,
-    device type_3 const& bias,
-    device type_3 const& past_value,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    Elem4_ _e4 = stored_value4_(b_6, n_7, t_6, h_5, params, value, past_value, _buffer_sizes);
-    metal::float4 _e6 = with_value_bias(static_cast<metal::float4>(_e4), n_7, t_6, h_5, params, bias, _buffer_sizes);
-    return _e6;
-}
-
 metal::float4 source_query4_(
-    uint b_7,
-    uint n_8,
+    uint b_5,
+    uint n_4,
     uint s_1,
-    uint h_6,
+    uint h_2,
     constant AttentionParams& params,
     device type_3 const& query,
     device type_3 const& bias,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    metal::float4 x_3 = {};
+    metal::float4 x_1 = {};
     uint _e6 = params.head_size;
-    uint columns_9 = _e6 - h_6;
+    uint columns_9 = _e6 - h_2;
     Strides _e10 = params.query;
-    uint _e11 = element(_e10, b_7, n_8, s_1);
-    metal::float4 _e13 = query4_(_e11 + h_6, columns_9, query, _buffer_sizes);
-    x_3 = _e13;
+    uint _e11 = element(_e10, b_5, n_4, s_1);
+    metal::float4 _e13 = query4_(_e11 + h_2, columns_9, query, _buffer_sizes);
+    x_1 = _e13;
     if (QUERY_BIAS) {
-        metal::float4 _e16 = x_3;
+        metal::float4 _e16 = x_1;
         uint _e19 = params.query_bias_offset;
         uint _e22 = params.head_size;
-        metal::float4 _e26 = bias4_((_e19 + (n_8 * _e22)) + h_6, columns_9, bias, _buffer_sizes);
-        x_3 = _e16 + _e26;
+        metal::float4 _e26 = bias4_((_e19 + (n_4 * _e22)) + h_2, columns_9, bias, _buffer_sizes);
+        x_1 = _e16 + _e26;
     }
-    metal::float4 _e28 = x_3;
+    metal::float4 _e28 = x_1;
     return _e28;
 }
 
 bool is_padding(
-    uint b_8,
+    uint b_6,
     uint s_2,
-    uint t_7,
+    uint t_3,
     constant AttentionParams& params,
     device type_7 const& padding_mask,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Strides _e5 = params.padding_mask;
-    uint _e7 = element(_e5, b_8, 0u, s_2);
+    uint _e7 = element(_e5, b_6, 0u, s_2);
     switch(PADDING_MASK) {
         case 1u: {
             int _e12 = padding_mask[_e7];
-            return static_cast<int>(t_7) >= _e12;
+            return static_cast<int>(t_3) >= _e12;
         }
         case 2u: {
-            int _e17 = padding_mask[_e7 + t_7];
+            int _e17 = padding_mask[_e7 + t_3];
             return _e17 <= 0;
         }
         case 3u: {
-            int _e23 = padding_mask[_e7 + t_7];
+            int _e23 = padding_mask[_e7 + t_3];
             return _e23 == 0;
         }
         default: {
@@ -455,66 +368,66 @@ bool is_padding(
 
 bool is_causally_hidden(
     uint s_3,
-    uint t_8,
+    uint t_4,
     constant AttentionParams& params
 ) {
-    bool local_4 = {};
+    bool local_2 = {};
     uint _e4 = params.past_len;
-    if (t_8 > (s_3 + _e4)) {
+    if (t_4 > (s_3 + _e4)) {
         uint _e13 = params.q_len;
-        local_4 = (s_3 + 1u) < _e13;
+        local_2 = (s_3 + 1u) < _e13;
     } else {
-        local_4 = false;
+        local_2 = false;
     }
-    bool _e16 = local_4;
+    bool _e16 = local_2;
     return _e16;
 }
 
 float masked_score(
     float scaled,
-    uint b_9,
-    uint n_9,
+    uint b_7,
+    uint n_5,
     uint s_4,
-    uint t_9,
+    uint t_5,
     constant AttentionParams& params,
     device type_7 const& padding_mask,
     device type_8 const& attention_bias,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    float x_4 = {};
-    bool local_5 = {};
+    float x_2 = {};
+    bool local_3 = {};
     float term = 0.0;
-    x_4 = scaled;
+    x_2 = scaled;
     if (ATTENTION_BIAS) {
-        float _e7 = x_4;
+        float _e7 = x_2;
         Strides _e11 = params.attention_bias;
         uint _e14 = params.bias_batch_divisor;
-        uint _e16 = element(_e11, naga_div(b_9, _e14), n_9, s_4);
-        Elem _e19 = attention_bias[_e16 + t_9];
-        x_4 = _e7 + static_cast<float>(_e19);
+        uint _e16 = element(_e11, naga_div(b_7, _e14), n_5, s_4);
+        Elem _e19 = attention_bias[_e16 + t_5];
+        x_2 = _e7 + static_cast<float>(_e19);
     }
     if (true) {
-        local_5 = CAUSAL;
+        local_3 = CAUSAL;
     } else {
-        local_5 = true;
+        local_3 = true;
     }
-    bool _e31 = local_5;
+    bool _e31 = local_3;
     if (_e31) {
         if (false) {
             float _e40 = params.mask_filter_value;
-            bool _e41 = is_padding(b_9, s_4, t_9, params, padding_mask, _buffer_sizes);
+            bool _e41 = is_padding(b_7, s_4, t_5, params, padding_mask, _buffer_sizes);
             term = _e41 ? _e40 : 0.0;
         }
         if (CAUSAL) {
             float _e45 = term;
-            bool _e47 = is_causally_hidden(s_4, t_9, params);
+            bool _e47 = is_causally_hidden(s_4, t_5, params);
             term = _e47 ? LOWEST : _e45;
         }
-        float _e49 = x_4;
+        float _e49 = x_2;
         float _e50 = term;
-        x_4 = _e49 + _e50;
+        x_2 = _e49 + _e50;
     }
-    float _e52 = x_4;
+    float _e52 = x_2;
     return _e52;
 }
 
@@ -540,26 +453,26 @@ float weight(
 
 uint partial_index(
     uint split,
-    uint b_10,
-    uint n_10,
+    uint b_8,
+    uint n_6,
     uint s_5,
     constant AttentionParams& params
 ) {
     uint _e4 = partial_rows(params);
-    uint _e6 = partial_row(b_10, n_10, s_5, params);
+    uint _e6 = partial_row(b_8, n_6, s_5, params);
     return (split * _e4) + _e6;
 }
 
 void store_partial4_(
     uint index_7,
-    uint h_7,
-    metal::float4 x_5,
+    uint h_3,
+    metal::float4 x_3,
     constant AttentionParams& params,
     device type_9& partial_values,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e6 = params.v_head_size;
-    partial_values[(index_7 * naga_div(_e6 + 3u, 4u)) + naga_div(h_7, 4u)] = x_5;
+    partial_values[(index_7 * naga_div(_e6 + 3u, 4u)) + naga_div(h_3, 4u)] = x_3;
     return;
 }
 
@@ -603,15 +516,15 @@ TilePlace place_of(
 }
 
 uint existing_column(
-    uint h_8,
+    uint h_4,
     uint size
 ) {
-    return metal::min(h_8, naga_div(size - 1u, 4u) * 4u);
+    return metal::min(h_4, naga_div(size - 1u, 4u) * 4u);
 }
 
 metal::float4 query_part(
-    uint b_11,
-    uint n_11,
+    uint b_9,
+    uint n_7,
     uint s_6,
     uint part,
     uint lane,
@@ -620,23 +533,51 @@ metal::float4 query_part(
     device type_3 const& bias,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint h_9 = ((part * LANES) + lane) * 4u;
+    uint h_7 = ((part * LANES) + lane) * 4u;
     uint _e12 = params.head_size;
-    uint _e13 = existing_column(h_9, _e12);
-    metal::float4 _e14 = source_query4_(b_11, n_11, s_6, _e13, params, query, bias, _buffer_sizes);
+    uint _e13 = existing_column(h_7, _e12);
+    metal::float4 _e14 = source_query4_(b_9, n_7, s_6, _e13, params, query, bias, _buffer_sizes);
     uint _e18 = params.head_size;
-    return (h_9 < _e18) ? _e14 : metal::float4 {};
+    return (h_7 < _e18) ? _e14 : metal::float4 {};
+}
+
+Tile4_ staged_key4_(
+    uint b_10,
+    uint n_8,
+    uint t_6,
+    uint h_5,
+    constant AttentionParams& params,
+    device type_3 const& key,
+    device type_3 const& past_key,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Elem4_ _e4 = stored_key4_(b_10, n_8, t_6, h_5, params, key, past_key, _buffer_sizes);
+    return _e4;
+}
+
+Tile4_ staged_value4_(
+    uint b_11,
+    uint n_9,
+    uint t_7,
+    uint h_6,
+    constant AttentionParams& params,
+    device type_3 const& value,
+    device type_3 const& past_value,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Elem4_ _e4 = stored_value4_(b_11, n_9, t_7, h_6, params, value, past_value, _buffer_sizes);
+    return _e4;
 }
 
 RowNumbers same_numbers(
-    float x_6
+    float x_4
 ) {
-    return RowNumbers {x_6};
+    return RowNumbers {x_4};
 }
 
 RowVectors load_part(
     uint b_12,
-    uint n_12,
+    uint n_10,
     uint first,
     uint end,
     uint part_1,
@@ -647,7 +588,7 @@ RowVectors load_part(
     device type_3 const& bias,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    metal::float4 _e10 = query_part(b_12, n_12, metal::min(first, end - 1u), part_1, lane_1, params, query, bias, _buffer_sizes);
+    metal::float4 _e10 = query_part(b_12, n_10, metal::min(first, end - 1u), part_1, lane_1, params, query, bias, _buffer_sizes);
     return RowVectors {_e10 * factor};
 }
 
@@ -656,17 +597,17 @@ RowNumbers key_scores(
     RowVectors q,
     metal::float4 k
 ) {
-    RowNumbers x_7 = {};
-    x_7 = s_7;
-    float _e9 = x_7.r0_;
-    x_7.r0_ = metal::fma(q.r0_.x, k.x, _e9);
-    float _e16 = x_7.r0_;
-    x_7.r0_ = metal::fma(q.r0_.y, k.y, _e16);
-    float _e23 = x_7.r0_;
-    x_7.r0_ = metal::fma(q.r0_.z, k.z, _e23);
-    float _e30 = x_7.r0_;
-    x_7.r0_ = metal::fma(q.r0_.w, k.w, _e30);
-    RowNumbers _e32 = x_7;
+    RowNumbers x_5 = {};
+    x_5 = s_7;
+    float _e9 = x_5.r0_;
+    x_5.r0_ = metal::fma(q.r0_.x, k.x, _e9);
+    float _e16 = x_5.r0_;
+    x_5.r0_ = metal::fma(q.r0_.y, k.y, _e16);
+    float _e23 = x_5.r0_;
+    x_5.r0_ = metal::fma(q.r0_.z, k.z, _e23);
+    float _e30 = x_5.r0_;
+    x_5.r0_ = metal::fma(q.r0_.w, k.w, _e30);
+    RowNumbers _e32 = x_5;
     return _e32;
 }
 
@@ -679,9 +620,9 @@ metal::float4 tile_key(
 }
 
 KeyNumbers by_key(
-    RowVectors x_8
+    RowVectors x_6
 ) {
-    return KeyNumbers {RowNumbers {x_8.r0_.x}, RowNumbers {x_8.r0_.y}, RowNumbers {x_8.r0_.z}, RowNumbers {x_8.r0_.w}};
+    return KeyNumbers {RowNumbers {x_6.r0_.x}, RowNumbers {x_6.r0_.y}, RowNumbers {x_6.r0_.z}, RowNumbers {x_6.r0_.w}};
 }
 
 RowVectors part_scores(
@@ -707,12 +648,12 @@ Slice add_weighted(
     float w,
     Slice v
 ) {
-    Slice x_9 = {};
-    x_9.c0_ = metal::fma(metal::float4(w), v.c0_, o.c0_);
-    x_9.c1_ = metal::fma(metal::float4(w), v.c1_, o.c1_);
-    x_9.c2_ = metal::fma(metal::float4(w), v.c2_, o.c2_);
-    x_9.c3_ = metal::fma(metal::float4(w), v.c3_, o.c3_);
-    Slice _e24 = x_9;
+    Slice x_7 = {};
+    x_7.c0_ = metal::fma(metal::float4(w), v.c0_, o.c0_);
+    x_7.c1_ = metal::fma(metal::float4(w), v.c1_, o.c1_);
+    x_7.c2_ = metal::fma(metal::float4(w), v.c2_, o.c2_);
+    x_7.c3_ = metal::fma(metal::float4(w), v.c3_, o.c3_);
+    Slice _e24 = x_7;
     return _e24;
 }
 
@@ -756,26 +697,26 @@ Outputs add_values(
     metal::uint4 at_4,
     threadgroup type_13& value_tile
 ) {
-    Outputs x_10 = {};
+    Outputs x_8 = {};
     KeyNumbers _e3 = by_key(w_2);
-    x_10 = o_2;
-    Outputs _e5 = x_10;
+    x_8 = o_2;
+    Outputs _e5 = x_8;
     Slice _e8 = value_slice(at_4.x, value_tile);
     Outputs _e9 = add_value(_e5, _e3.k0_, _e8);
-    x_10 = _e9;
-    Outputs _e10 = x_10;
+    x_8 = _e9;
+    Outputs _e10 = x_8;
     Slice _e13 = value_slice(at_4.y, value_tile);
     Outputs _e14 = add_value(_e10, _e3.k1_, _e13);
-    x_10 = _e14;
-    Outputs _e15 = x_10;
+    x_8 = _e14;
+    Outputs _e15 = x_8;
     Slice _e18 = value_slice(at_4.z, value_tile);
     Outputs _e19 = add_value(_e15, _e3.k2_, _e18);
-    x_10 = _e19;
-    Outputs _e20 = x_10;
+    x_8 = _e19;
+    Outputs _e20 = x_8;
     Slice _e23 = value_slice(at_4.w, value_tile);
     Outputs _e24 = add_value(_e20, _e3.k3_, _e23);
-    x_10 = _e24;
-    Outputs _e25 = x_10;
+    x_8 = _e24;
+    Outputs _e25 = x_8;
     return _e25;
 }
 
@@ -783,12 +724,12 @@ Slice scaled_1(
     Slice o_3,
     float factor_1
 ) {
-    Slice x_11 = {};
-    x_11.c0_ = o_3.c0_ * factor_1;
-    x_11.c1_ = o_3.c1_ * factor_1;
-    x_11.c2_ = o_3.c2_ * factor_1;
-    x_11.c3_ = o_3.c3_ * factor_1;
-    Slice _e15 = x_11;
+    Slice x_9 = {};
+    x_9.c0_ = o_3.c0_ * factor_1;
+    x_9.c1_ = o_3.c1_ * factor_1;
+    x_9.c2_ = o_3.c2_ * factor_1;
+    x_9.c3_ = o_3.c3_ * factor_1;
+    Slice _e15 = x_9;
     return _e15;
 }
 
@@ -833,11 +774,11 @@ RowVectors gather_rows(
 }
 
 Owned owned_masked(
-    Owned x_12,
+    Owned x_10,
     uint b_13,
-    uint n_13,
+    uint n_11,
     uint s_11,
-    uint t_10,
+    uint t_8,
     uint lane_2,
     uint last,
     constant AttentionParams& params,
@@ -845,17 +786,17 @@ Owned owned_masked(
     device type_8 const& attention_bias,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    float _e9 = masked_score(x_12, b_13, n_13, s_11, metal::min(t_10 + lane_2, last), params, padding_mask, attention_bias, _buffer_sizes);
+    float _e9 = masked_score(x_10, b_13, n_11, s_11, metal::min(t_8 + lane_2, last), params, padding_mask, attention_bias, _buffer_sizes);
     return _e9;
 }
 
 OwnedRows mask_rows(
     OwnedRows p_2,
     uint b_14,
-    uint n_14,
+    uint n_12,
     uint first_1,
     uint end_1,
-    uint t_11,
+    uint t_9,
     uint last_1,
     uint lane_3,
     constant AttentionParams& params,
@@ -863,35 +804,35 @@ OwnedRows mask_rows(
     device type_8 const& attention_bias,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    Owned _e12 = owned_masked(p_2.r0_, b_14, n_14, metal::min(first_1, end_1 - 1u), t_11, lane_3, last_1, params, padding_mask, attention_bias, _buffer_sizes);
+    Owned _e12 = owned_masked(p_2.r0_, b_14, n_12, metal::min(first_1, end_1 - 1u), t_9, lane_3, last_1, params, padding_mask, attention_bias, _buffer_sizes);
     return OwnedRows {_e12};
 }
 
 Owned owned_below(
     uint end_2,
-    uint t_12,
+    uint t_10,
     uint lane_4,
     Owned inside,
     float outside
 ) {
-    return ((t_12 + lane_4) < end_2) ? inside : outside;
+    return ((t_10 + lane_4) < end_2) ? inside : outside;
 }
 
 OwnedRows rows_below(
     OwnedRows p_3,
     uint end_3,
-    uint t_13,
+    uint t_11,
     uint lane_5,
     float outside_1
 ) {
-    Owned _e6 = owned_below(end_3, t_13, lane_5, p_3.r0_, outside_1);
+    Owned _e6 = owned_below(end_3, t_11, lane_5, p_3.r0_, outside_1);
     return OwnedRows {_e6};
 }
 
 float owned_max(
-    Owned x_13
+    Owned x_11
 ) {
-    return x_13;
+    return x_11;
 }
 
 bool rows_grew(
@@ -903,10 +844,10 @@ bool rows_grew(
 }
 
 float group_max(
-    float x_14
+    float x_12
 ) {
-    float unnamed_5 = metal::quad_shuffle_xor(x_14, 1u);
-    float y = metal::max(x_14, unnamed_5);
+    float unnamed_5 = metal::quad_shuffle_xor(x_12, 1u);
+    float y = metal::max(x_12, unnamed_5);
     float unnamed_6 = metal::quad_shuffle_xor(y, 2u);
     return metal::max(y, unnamed_6);
 }
@@ -921,10 +862,10 @@ RowNumbers rows_max(
 }
 
 Owned owned_weight(
-    Owned x_15,
+    Owned x_13,
     float row_max
 ) {
-    float _e3 = weight(x_15 - row_max);
+    float _e3 = weight(x_13 - row_max);
     return _e3;
 }
 
@@ -945,16 +886,16 @@ RowNumbers shrink_factors(
 }
 
 RowNumbers scale_numbers(
-    RowNumbers x_16,
+    RowNumbers x_14,
     RowNumbers factor_3
 ) {
-    return RowNumbers {x_16.r0_ * factor_3.r0_};
+    return RowNumbers {x_14.r0_ * factor_3.r0_};
 }
 
 float owned_sum(
-    Owned x_17
+    Owned x_15
 ) {
-    return x_17;
+    return x_15;
 }
 
 RowNumbers add_weights(
@@ -966,10 +907,10 @@ RowNumbers add_weights(
 }
 
 float group_sum(
-    float x_18
+    float x_16
 ) {
-    float unnamed_7 = metal::quad_shuffle_xor(x_18, 1u);
-    float y_1 = x_18 + unnamed_7;
+    float unnamed_7 = metal::quad_shuffle_xor(x_16, 1u);
+    float y_1 = x_16 + unnamed_7;
     float unnamed_8 = metal::quad_shuffle_xor(y_1, 2u);
     return y_1 + unnamed_8;
 }
@@ -983,7 +924,7 @@ RowNumbers group_sums(
 
 void store_row_stats(
     uint b_15,
-    uint n_15,
+    uint n_13,
     uint s_12,
     uint end_4,
     uint split_1,
@@ -994,22 +935,22 @@ void store_row_stats(
     device type_11& partial_stats,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    bool local_6 = {};
-    bool local_7 = {};
+    bool local_4 = {};
+    bool local_5 = {};
     if (PARTIAL) {
-        local_6 = s_12 < end_4;
+        local_4 = s_12 < end_4;
     } else {
-        local_6 = false;
+        local_4 = false;
     }
-    bool _e13 = local_6;
+    bool _e13 = local_4;
     if (_e13) {
-        local_7 = lane_6 == 0u;
+        local_5 = lane_6 == 0u;
     } else {
-        local_7 = false;
+        local_5 = false;
     }
-    bool _e19 = local_7;
+    bool _e19 = local_5;
     if (_e19) {
-        uint _e21 = partial_index(split_1, b_15, n_15, s_12, params);
+        uint _e21 = partial_index(split_1, b_15, n_13, s_12, params);
         partial_stats[_e21] = metal::float2(reference_3, sum_2);
         return;
     } else {
@@ -1019,38 +960,38 @@ void store_row_stats(
 
 void store_row_part(
     uint b_16,
-    uint n_16,
+    uint n_14,
     uint s_13,
     uint end_5,
     uint split_2,
     uint part_2,
     uint lane_7,
-    metal::float4 x_19,
+    metal::float4 x_17,
     float sum_3,
     constant AttentionParams& params,
     device type_3& output,
     device type_9& partial_values,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    bool local_8 = {};
-    uint h_10 = ((part_2 * LANES) + lane_7) * 4u;
+    bool local_6 = {};
+    uint h_8 = ((part_2 * LANES) + lane_7) * 4u;
     if (s_13 < end_5) {
         uint _e19 = params.v_head_size;
-        local_8 = h_10 < _e19;
+        local_6 = h_8 < _e19;
     } else {
-        local_8 = false;
+        local_6 = false;
     }
-    bool _e22 = local_8;
+    bool _e22 = local_6;
     if (_e22) {
         if (PARTIAL) {
-            uint _e24 = partial_index(split_2, b_16, n_16, s_13, params);
-            store_partial4_(_e24, h_10, x_19, params, partial_values, _buffer_sizes);
+            uint _e24 = partial_index(split_2, b_16, n_14, s_13, params);
+            store_partial4_(_e24, h_8, x_17, params, partial_values, _buffer_sizes);
             return;
         } else {
             Strides _e27 = params.output;
-            uint _e28 = element(_e27, b_16, n_16, s_13);
+            uint _e28 = element(_e27, b_16, n_14, s_13);
             uint _e32 = params.v_head_size;
-            store_output4_(_e28 + h_10, _e32 - h_10, x_19 / metal::float4(sum_3), output, _buffer_sizes);
+            store_output4_(_e28 + h_8, _e32 - h_8, x_17 / metal::float4(sum_3), output, _buffer_sizes);
             return;
         }
     } else {
@@ -1060,7 +1001,7 @@ void store_row_part(
 
 void store_slice(
     uint b_17,
-    uint n_17,
+    uint n_15,
     uint s_14,
     uint end_6,
     uint split_3,
@@ -1072,16 +1013,16 @@ void store_slice(
     device type_9& partial_values,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    store_row_part(b_17, n_17, s_14, end_6, split_3, 0u, lane_8, o_5.c0_, sum_4, params, output, partial_values, _buffer_sizes);
-    store_row_part(b_17, n_17, s_14, end_6, split_3, 1u, lane_8, o_5.c1_, sum_4, params, output, partial_values, _buffer_sizes);
-    store_row_part(b_17, n_17, s_14, end_6, split_3, 2u, lane_8, o_5.c2_, sum_4, params, output, partial_values, _buffer_sizes);
-    store_row_part(b_17, n_17, s_14, end_6, split_3, 3u, lane_8, o_5.c3_, sum_4, params, output, partial_values, _buffer_sizes);
+    store_row_part(b_17, n_15, s_14, end_6, split_3, 0u, lane_8, o_5.c0_, sum_4, params, output, partial_values, _buffer_sizes);
+    store_row_part(b_17, n_15, s_14, end_6, split_3, 1u, lane_8, o_5.c1_, sum_4, params, output, partial_values, _buffer_sizes);
+    store_row_part(b_17, n_15, s_14, end_6, split_3, 2u, lane_8, o_5.c2_, sum_4, params, output, partial_values, _buffer_sizes);
+    store_row_part(b_17, n_15, s_14, end_6, split_3, 3u, lane_8, o_5.c3_, sum_4, params, output, partial_values, _buffer_sizes);
     return;
 }
 
 void store_rows(
     uint b_18,
-    uint n_18,
+    uint n_16,
     uint first_2,
     uint end_7,
     uint split_4,
@@ -1095,14 +1036,14 @@ void store_rows(
     device type_11& partial_stats,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    store_row_stats(b_18, n_18, first_2, end_7, split_4, lane_9, reference_4.r0_, sum_5.r0_, params, partial_stats, _buffer_sizes);
-    store_slice(b_18, n_18, first_2, end_7, split_4, lane_9, o_6.r0_, sum_5.r0_, params, output, partial_values, _buffer_sizes);
+    store_row_stats(b_18, n_16, first_2, end_7, split_4, lane_9, reference_4.r0_, sum_5.r0_, params, partial_stats, _buffer_sizes);
+    store_slice(b_18, n_16, first_2, end_7, split_4, lane_9, o_6.r0_, sum_5.r0_, params, output, partial_values, _buffer_sizes);
     return;
 }
 
 Queries load_queries(
     uint b_19,
-    uint n_19,
+    uint n_17,
     uint first_3,
     uint end_8,
     uint lane_10,
@@ -1113,13 +1054,13 @@ Queries load_queries(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Queries q_2 = {};
-    RowVectors _e9 = load_part(b_19, n_19, first_3, end_8, 0u, lane_10, factor_4, params, query, bias, _buffer_sizes);
+    RowVectors _e9 = load_part(b_19, n_17, first_3, end_8, 0u, lane_10, factor_4, params, query, bias, _buffer_sizes);
     q_2.c0_ = _e9;
-    RowVectors _e12 = load_part(b_19, n_19, first_3, end_8, 1u, lane_10, factor_4, params, query, bias, _buffer_sizes);
+    RowVectors _e12 = load_part(b_19, n_17, first_3, end_8, 1u, lane_10, factor_4, params, query, bias, _buffer_sizes);
     q_2.c1_ = _e12;
-    RowVectors _e15 = load_part(b_19, n_19, first_3, end_8, 2u, lane_10, factor_4, params, query, bias, _buffer_sizes);
+    RowVectors _e15 = load_part(b_19, n_17, first_3, end_8, 2u, lane_10, factor_4, params, query, bias, _buffer_sizes);
     q_2.c2_ = _e15;
-    RowVectors _e18 = load_part(b_19, n_19, first_3, end_8, 3u, lane_10, factor_4, params, query, bias, _buffer_sizes);
+    RowVectors _e18 = load_part(b_19, n_17, first_3, end_8, 3u, lane_10, factor_4, params, query, bias, _buffer_sizes);
     q_2.c3_ = _e18;
     Queries _e19 = q_2;
     return _e19;
@@ -1149,14 +1090,13 @@ RowVectors block_scores(
 
 void stage_tile(
     uint b_20,
-    uint n_20,
+    uint n_18,
     uint t0_,
     uint t_end,
     uint local_index_1,
     constant AttentionParams& params,
     device type_3 const& key,
     device type_3 const& value,
-    device type_3 const& bias,
     device type_3 const& past_key,
     device type_3 const& past_value,
     threadgroup type_13& key_tile,
@@ -1164,14 +1104,14 @@ void stage_tile(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint i = {};
-    metal::float4 k_1 = {};
-    metal::float4 v_3 = {};
+    Tile4_ k_1 = {};
+    Tile4_ v_3 = {};
     i = local_index_1;
     bool loop_init = true;
     while(true) {
         if (!loop_init) {
-            uint _e43 = i;
-            i = _e43 + WORKGROUP_SIZE;
+            uint _e41 = i;
+            i = _e41 + WORKGROUP_SIZE;
         }
         loop_init = false;
         uint _e6 = i;
@@ -1181,29 +1121,29 @@ void stage_tile(
         }
         {
             uint _e9 = i;
-            uint t_14 = t0_ + naga_div(_e9, COLUMNS4_);
+            uint t_12 = t0_ + naga_div(_e9, COLUMNS4_);
             uint _e13 = i;
-            uint h_11 = naga_mod(_e13, COLUMNS4_) * 4u;
-            k_1 = metal::float4 {};
-            v_3 = metal::float4 {};
-            if (t_14 < t_end) {
+            uint h_9 = naga_mod(_e13, COLUMNS4_) * 4u;
+            k_1 = Tile4_ {};
+            v_3 = Tile4_ {};
+            if (t_12 < t_end) {
                 uint _e25 = params.head_size;
-                if (h_11 < _e25) {
-                    metal::float4 _e27 = source_key4_(b_20, n_20, t_14, h_11, params, key, bias, past_key, _buffer_sizes);
+                if (h_9 < _e25) {
+                    Tile4_ _e27 = staged_key4_(b_20, n_18, t_12, h_9, params, key, past_key, _buffer_sizes);
                     k_1 = _e27;
                 }
                 uint _e30 = params.v_head_size;
-                if (h_11 < _e30) {
-                    metal::float4 _e32 = source_value4_(b_20, n_20, t_14, h_11, params, value, bias, past_value, _buffer_sizes);
+                if (h_9 < _e30) {
+                    Tile4_ _e32 = staged_value4_(b_20, n_18, t_12, h_9, params, value, past_value, _buffer_sizes);
                     v_3 = _e32;
                 }
             }
             uint _e34 = i;
-            metal::float4 _e36 = k_1;
-            key_tile.inner[_e34] = static_cast<metal::half4>(_e36);
-            uint _e39 = i;
-            metal::float4 _e41 = v_3;
-            value_tile.inner[_e39] = static_cast<metal::half4>(_e41);
+            Tile4_ _e36 = k_1;
+            key_tile.inner[_e34] = _e36;
+            uint _e38 = i;
+            Tile4_ _e40 = v_3;
+            value_tile.inner[_e38] = _e40;
         }
     }
     return;
@@ -1217,9 +1157,9 @@ uint rotated(
 }
 
 bool any_lane(
-    bool x_20
+    bool x_18
 ) {
-    bool unnamed_9 = metal::simd_any(x_20);
+    bool unnamed_9 = metal::simd_any(x_18);
     return unnamed_9;
 }
 
@@ -1245,21 +1185,21 @@ void attend(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint t_end_1 = {};
-    bool local_9 = {};
+    bool local_7 = {};
     Outputs o_7 = Outputs {};
     RowNumbers reference_5 = {};
     RowNumbers sum_6 = {};
     uint t0_1 = {};
     uint step = {};
     OwnedRows p0_ = {};
-    bool local_10 = {};
-    bool local_11 = {};
+    bool local_8 = {};
+    bool local_9 = {};
     uint _e15 = params.end.z;
     uint _e19 = params.origin.z;
     uint tiles_1 = naga_div(((_e15 - _e19) + 32u) - 1u, 32u);
     TilePlace _e26 = place_of(workgroup_2, tiles_1, CAUSAL_SKIP, params);
     uint row_tile_1 = _e26.row_tile;
-    uint n_21 = _e26.head;
+    uint n_19 = _e26.head;
     uint b_21 = _e26.batch_row;
     uint split_5 = _e26.split;
     uint _e34 = params.origin.z;
@@ -1274,11 +1214,11 @@ void attend(
     t_end_1 = metal::min(t_begin + _e54, _e59);
     if (CAUSAL_SKIP) {
         uint _e67 = params.q_len;
-        local_9 = rows_end < _e67;
+        local_7 = rows_end < _e67;
     } else {
-        local_9 = false;
+        local_7 = false;
     }
-    bool _e70 = local_9;
+    bool _e70 = local_7;
     if (_e70) {
         uint _e71 = t_end_1;
         uint _e74 = params.past_len;
@@ -1286,7 +1226,7 @@ void attend(
     }
     uint first_4 = rows_begin + (group * ROWS);
     float _e80 = score_factor(params);
-    Queries _e81 = load_queries(b_21, n_21, first_4, rows_end, lane_12, _e80, params, query, bias, _buffer_sizes);
+    Queries _e81 = load_queries(b_21, n_19, first_4, rows_end, lane_12, _e80, params, query, bias, _buffer_sizes);
     RowNumbers _e85 = same_numbers(LOWEST);
     reference_5 = _e85;
     RowNumbers _e88 = same_numbers(0.0);
@@ -1314,7 +1254,7 @@ void attend(
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
             uint _e107 = t0_1;
             uint _e108 = t_end_1;
-            stage_tile(b_21, n_21, _e107, _e108, local_index_2, params, key, value, bias, past_key, past_value, key_tile, value_tile, _buffer_sizes);
+            stage_tile(b_21, n_19, _e107, _e108, local_index_2, params, key, value, past_key, past_value, key_tile, value_tile, _buffer_sizes);
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
             uint _e110 = t_end_1;
             uint _e111 = t0_1;
@@ -1335,36 +1275,36 @@ void attend(
                 {
                     uint _e118 = t0_1;
                     uint _e119 = step;
-                    uint t_15 = _e118 + _e119;
+                    uint t_13 = _e118 + _e119;
                     uint _e121 = step;
                     metal::uint4 at0_ = block_at + metal::uint4(_e121 * COLUMNS4_);
                     RowVectors _e126 = block_scores(_e81, at0_, key_tile);
                     OwnedRows _e127 = scatter_rows(_e126);
                     p0_ = _e127;
                     if (true) {
-                        local_10 = ATTENTION_BIAS;
+                        local_8 = ATTENTION_BIAS;
                     } else {
-                        local_10 = true;
+                        local_8 = true;
                     }
-                    bool _e136 = local_10;
+                    bool _e136 = local_8;
                     if (!(_e136)) {
-                        local_11 = false;
+                        local_9 = false;
                     } else {
-                        local_11 = true;
+                        local_9 = true;
                     }
-                    bool _e145 = local_11;
+                    bool _e145 = local_9;
                     if (_e145) {
                         OwnedRows _e146 = p0_;
                         uint _e147 = t_end_1;
-                        OwnedRows _e150 = mask_rows(_e146, b_21, n_21, first_4, rows_end, t_15, _e147 - 1u, lane_12, params, padding_mask, attention_bias, _buffer_sizes);
+                        OwnedRows _e150 = mask_rows(_e146, b_21, n_19, first_4, rows_end, t_13, _e147 - 1u, lane_12, params, padding_mask, attention_bias, _buffer_sizes);
                         p0_ = _e150;
                     }
                     uint _e153 = t_end_1;
-                    bool is_tail = (t_15 + 4u) > _e153;
+                    bool is_tail = (t_13 + 4u) > _e153;
                     if (is_tail) {
                         OwnedRows _e155 = p0_;
                         uint _e156 = t_end_1;
-                        OwnedRows _e158 = rows_below(_e155, _e156, t_15, lane_12, LOWEST);
+                        OwnedRows _e158 = rows_below(_e155, _e156, t_13, lane_12, LOWEST);
                         p0_ = _e158;
                     }
                     OwnedRows _e159 = p0_;
@@ -1392,7 +1332,7 @@ void attend(
                     if (is_tail) {
                         OwnedRows _e175 = p0_;
                         uint _e176 = t_end_1;
-                        OwnedRows _e178 = rows_below(_e175, _e176, t_15, lane_12, 0.0);
+                        OwnedRows _e178 = rows_below(_e175, _e176, t_13, lane_12, 0.0);
                         p0_ = _e178;
                     }
                     RowNumbers _e179 = sum_6;
@@ -1413,7 +1353,7 @@ void attend(
     RowNumbers _e197 = reference_5;
     RowNumbers _e198 = sum_6;
     RowNumbers _e199 = group_sums(_e198);
-    store_rows(b_21, n_21, first_4, rows_end, _e194 + split_5, lane_12, _e196, _e197, _e199, params, output, partial_values, partial_stats, _buffer_sizes);
+    store_rows(b_21, n_19, first_4, rows_end, _e194 + split_5, lane_12, _e196, _e197, _e199, params, output, partial_values, partial_stats, _buffer_sizes);
     return;
 }
 

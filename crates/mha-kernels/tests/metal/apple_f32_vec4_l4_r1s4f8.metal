@@ -620,12 +620,42 @@ metal::float4 query_part(
     device type_3 const& bias,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint h_9 = ((part * LANES) + lane) * 4u;
+    uint h_11 = ((part * LANES) + lane) * 4u;
     uint _e12 = params.head_size;
-    uint _e13 = existing_column(h_9, _e12);
+    uint _e13 = existing_column(h_11, _e12);
     metal::float4 _e14 = source_query4_(b_11, n_11, s_6, _e13, params, query, bias, _buffer_sizes);
     uint _e18 = params.head_size;
-    return (h_9 < _e18) ? _e14 : metal::float4 {};
+    return (h_11 < _e18) ? _e14 : metal::float4 {};
+}
+
+Tile4_ staged_key4_(
+    uint b_12,
+    uint n_12,
+    uint t_10,
+    uint h_9,
+    constant AttentionParams& params,
+    device type_3 const& key,
+    device type_3 const& bias,
+    device type_3 const& past_key,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::float4 _e4 = source_key4_(b_12, n_12, t_10, h_9, params, key, bias, past_key, _buffer_sizes);
+    return _e4;
+}
+
+Tile4_ staged_value4_(
+    uint b_13,
+    uint n_13,
+    uint t_11,
+    uint h_10,
+    constant AttentionParams& params,
+    device type_3 const& value,
+    device type_3 const& bias,
+    device type_3 const& past_value,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::float4 _e4 = source_value4_(b_13, n_13, t_11, h_10, params, value, bias, past_value, _buffer_sizes);
+    return _e4;
 }
 
 RowNumbers same_numbers(
@@ -635,8 +665,8 @@ RowNumbers same_numbers(
 }
 
 RowVectors load_part(
-    uint b_12,
-    uint n_12,
+    uint b_14,
+    uint n_14,
     uint first,
     uint end,
     uint part_1,
@@ -647,7 +677,7 @@ RowVectors load_part(
     device type_3 const& bias,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    metal::float4 _e10 = query_part(b_12, n_12, metal::min(first, end - 1u), part_1, lane_1, params, query, bias, _buffer_sizes);
+    metal::float4 _e10 = query_part(b_14, n_14, metal::min(first, end - 1u), part_1, lane_1, params, query, bias, _buffer_sizes);
     return RowVectors {_e10 * factor};
 }
 
@@ -765,10 +795,10 @@ RowVectors gather_rows(
 
 Owned owned_masked(
     Owned x_10,
-    uint b_13,
-    uint n_13,
+    uint b_15,
+    uint n_15,
     uint s_11,
-    uint t_10,
+    uint t_12,
     uint lane_2,
     uint last,
     constant AttentionParams& params,
@@ -776,17 +806,17 @@ Owned owned_masked(
     device type_8 const& attention_bias,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    float _e9 = masked_score(x_10, b_13, n_13, s_11, metal::min(t_10 + lane_2, last), params, padding_mask, attention_bias, _buffer_sizes);
+    float _e9 = masked_score(x_10, b_15, n_15, s_11, metal::min(t_12 + lane_2, last), params, padding_mask, attention_bias, _buffer_sizes);
     return _e9;
 }
 
 OwnedRows mask_rows(
     OwnedRows p_2,
-    uint b_14,
-    uint n_14,
+    uint b_16,
+    uint n_16,
     uint first_1,
     uint end_1,
-    uint t_11,
+    uint t_13,
     uint last_1,
     uint lane_3,
     constant AttentionParams& params,
@@ -794,28 +824,28 @@ OwnedRows mask_rows(
     device type_8 const& attention_bias,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    Owned _e12 = owned_masked(p_2.r0_, b_14, n_14, metal::min(first_1, end_1 - 1u), t_11, lane_3, last_1, params, padding_mask, attention_bias, _buffer_sizes);
+    Owned _e12 = owned_masked(p_2.r0_, b_16, n_16, metal::min(first_1, end_1 - 1u), t_13, lane_3, last_1, params, padding_mask, attention_bias, _buffer_sizes);
     return OwnedRows {_e12};
 }
 
 Owned owned_below(
     uint end_2,
-    uint t_12,
+    uint t_14,
     uint lane_4,
     Owned inside,
     float outside
 ) {
-    return ((t_12 + lane_4) < end_2) ? inside : outside;
+    return ((t_14 + lane_4) < end_2) ? inside : outside;
 }
 
 OwnedRows rows_below(
     OwnedRows p_3,
     uint end_3,
-    uint t_13,
+    uint t_15,
     uint lane_5,
     float outside_1
 ) {
-    Owned _e6 = owned_below(end_3, t_13, lane_5, p_3.r0_, outside_1);
+    Owned _e6 = owned_below(end_3, t_15, lane_5, p_3.r0_, outside_1);
     return OwnedRows {_e6};
 }
 
@@ -915,8 +945,8 @@ RowNumbers group_sums(
 }
 
 void store_row_stats(
-    uint b_15,
-    uint n_15,
+    uint b_17,
+    uint n_17,
     uint s_12,
     uint end_4,
     uint split_1,
@@ -942,7 +972,7 @@ void store_row_stats(
     }
     bool _e19 = local_7;
     if (_e19) {
-        uint _e21 = partial_index(split_1, b_15, n_15, s_12, params);
+        uint _e21 = partial_index(split_1, b_17, n_17, s_12, params);
         partial_stats[_e21] = metal::float2(reference_3, sum_2);
         return;
     } else {
@@ -951,8 +981,8 @@ void store_row_stats(
 }
 
 void store_row_part(
-    uint b_16,
-    uint n_16,
+    uint b_18,
+    uint n_18,
     uint s_13,
     uint end_5,
     uint split_2,
@@ -966,24 +996,24 @@ void store_row_part(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     bool local_8 = {};
-    uint h_10 = ((part_2 * LANES) + lane_7) * 4u;
+    uint h_12 = ((part_2 * LANES) + lane_7) * 4u;
     if (s_13 < end_5) {
         uint _e19 = params.v_head_size;
-        local_8 = h_10 < _e19;
+        local_8 = h_12 < _e19;
     } else {
         local_8 = false;
     }
     bool _e22 = local_8;
     if (_e22) {
         if (PARTIAL) {
-            uint _e24 = partial_index(split_2, b_16, n_16, s_13, params);
-            store_partial4_(_e24, h_10, x_17, params, partial_values, _buffer_sizes);
+            uint _e24 = partial_index(split_2, b_18, n_18, s_13, params);
+            store_partial4_(_e24, h_12, x_17, params, partial_values, _buffer_sizes);
             return;
         } else {
             Strides _e27 = params.output;
-            uint _e28 = element(_e27, b_16, n_16, s_13);
+            uint _e28 = element(_e27, b_18, n_18, s_13);
             uint _e32 = params.v_head_size;
-            store_output4_(_e28 + h_10, _e32 - h_10, x_17 / metal::float4(sum_3), output, _buffer_sizes);
+            store_output4_(_e28 + h_12, _e32 - h_12, x_17 / metal::float4(sum_3), output, _buffer_sizes);
             return;
         }
     } else {
@@ -992,8 +1022,8 @@ void store_row_part(
 }
 
 void store_slice(
-    uint b_17,
-    uint n_17,
+    uint b_19,
+    uint n_19,
     uint s_14,
     uint end_6,
     uint split_3,
@@ -1005,16 +1035,16 @@ void store_slice(
     device type_9& partial_values,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    store_row_part(b_17, n_17, s_14, end_6, split_3, 0u, lane_8, o_2.c0_, sum_4, params, output, partial_values, _buffer_sizes);
-    store_row_part(b_17, n_17, s_14, end_6, split_3, 1u, lane_8, o_2.c1_, sum_4, params, output, partial_values, _buffer_sizes);
-    store_row_part(b_17, n_17, s_14, end_6, split_3, 2u, lane_8, o_2.c2_, sum_4, params, output, partial_values, _buffer_sizes);
-    store_row_part(b_17, n_17, s_14, end_6, split_3, 3u, lane_8, o_2.c3_, sum_4, params, output, partial_values, _buffer_sizes);
+    store_row_part(b_19, n_19, s_14, end_6, split_3, 0u, lane_8, o_2.c0_, sum_4, params, output, partial_values, _buffer_sizes);
+    store_row_part(b_19, n_19, s_14, end_6, split_3, 1u, lane_8, o_2.c1_, sum_4, params, output, partial_values, _buffer_sizes);
+    store_row_part(b_19, n_19, s_14, end_6, split_3, 2u, lane_8, o_2.c2_, sum_4, params, output, partial_values, _buffer_sizes);
+    store_row_part(b_19, n_19, s_14, end_6, split_3, 3u, lane_8, o_2.c3_, sum_4, params, output, partial_values, _buffer_sizes);
     return;
 }
 
 void store_rows(
-    uint b_18,
-    uint n_18,
+    uint b_20,
+    uint n_20,
     uint first_2,
     uint end_7,
     uint split_4,
@@ -1028,14 +1058,14 @@ void store_rows(
     device type_11& partial_stats,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    store_row_stats(b_18, n_18, first_2, end_7, split_4, lane_9, reference_4.r0_, sum_5.r0_, params, partial_stats, _buffer_sizes);
-    store_slice(b_18, n_18, first_2, end_7, split_4, lane_9, o_3.r0_, sum_5.r0_, params, output, partial_values, _buffer_sizes);
+    store_row_stats(b_20, n_20, first_2, end_7, split_4, lane_9, reference_4.r0_, sum_5.r0_, params, partial_stats, _buffer_sizes);
+    store_slice(b_20, n_20, first_2, end_7, split_4, lane_9, o_3.r0_, sum_5.r0_, params, output, partial_values, _buffer_sizes);
     return;
 }
 
 Queries load_queries(
-    uint b_19,
-    uint n_19,
+    uint b_21,
+    uint n_21,
     uint first_3,
     uint end_8,
     uint lane_10,
@@ -1046,13 +1076,13 @@ Queries load_queries(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Queries q_2 = {};
-    RowVectors _e9 = load_part(b_19, n_19, first_3, end_8, 0u, lane_10, factor_4, params, query, bias, _buffer_sizes);
+    RowVectors _e9 = load_part(b_21, n_21, first_3, end_8, 0u, lane_10, factor_4, params, query, bias, _buffer_sizes);
     q_2.c0_ = _e9;
-    RowVectors _e12 = load_part(b_19, n_19, first_3, end_8, 1u, lane_10, factor_4, params, query, bias, _buffer_sizes);
+    RowVectors _e12 = load_part(b_21, n_21, first_3, end_8, 1u, lane_10, factor_4, params, query, bias, _buffer_sizes);
     q_2.c1_ = _e12;
-    RowVectors _e15 = load_part(b_19, n_19, first_3, end_8, 2u, lane_10, factor_4, params, query, bias, _buffer_sizes);
+    RowVectors _e15 = load_part(b_21, n_21, first_3, end_8, 2u, lane_10, factor_4, params, query, bias, _buffer_sizes);
     q_2.c2_ = _e15;
-    RowVectors _e18 = load_part(b_19, n_19, first_3, end_8, 3u, lane_10, factor_4, params, query, bias, _buffer_sizes);
+    RowVectors _e18 = load_part(b_21, n_21, first_3, end_8, 3u, lane_10, factor_4, params, query, bias, _buffer_sizes);
     q_2.c3_ = _e18;
     Queries _e19 = q_2;
     return _e19;
@@ -1222,8 +1252,8 @@ Outputs add_turn(
 }
 
 void stage_tile(
-    uint b_20,
-    uint n_20,
+    uint b_22,
+    uint n_22,
     uint t0_4,
     uint t_end,
     uint local_index_1,
@@ -1238,14 +1268,14 @@ void stage_tile(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint i = {};
-    metal::float4 k_1 = {};
-    metal::float4 v = {};
+    Tile4_ k_1 = {};
+    Tile4_ v = {};
     i = local_index_1;
     bool loop_init = true;
     while(true) {
         if (!loop_init) {
-            uint _e43 = i;
-            i = _e43 + WORKGROUP_SIZE;
+            uint _e41 = i;
+            i = _e41 + WORKGROUP_SIZE;
         }
         loop_init = false;
         uint _e6 = i;
@@ -1255,29 +1285,29 @@ void stage_tile(
         }
         {
             uint _e9 = i;
-            uint t_14 = t0_4 + naga_div(_e9, COLUMNS4_);
+            uint t_16 = t0_4 + naga_div(_e9, COLUMNS4_);
             uint _e13 = i;
-            uint h_11 = naga_mod(_e13, COLUMNS4_) * 4u;
-            k_1 = metal::float4 {};
-            v = metal::float4 {};
-            if (t_14 < t_end) {
+            uint h_13 = naga_mod(_e13, COLUMNS4_) * 4u;
+            k_1 = Tile4_ {};
+            v = Tile4_ {};
+            if (t_16 < t_end) {
                 uint _e25 = params.head_size;
-                if (h_11 < _e25) {
-                    metal::float4 _e27 = source_key4_(b_20, n_20, t_14, h_11, params, key, bias, past_key, _buffer_sizes);
+                if (h_13 < _e25) {
+                    Tile4_ _e27 = staged_key4_(b_22, n_22, t_16, h_13, params, key, bias, past_key, _buffer_sizes);
                     k_1 = _e27;
                 }
                 uint _e30 = params.v_head_size;
-                if (h_11 < _e30) {
-                    metal::float4 _e32 = source_value4_(b_20, n_20, t_14, h_11, params, value, bias, past_value, _buffer_sizes);
+                if (h_13 < _e30) {
+                    Tile4_ _e32 = staged_value4_(b_22, n_22, t_16, h_13, params, value, bias, past_value, _buffer_sizes);
                     v = _e32;
                 }
             }
             uint _e34 = i;
-            metal::float4 _e36 = k_1;
-            key_tile.inner[_e34] = static_cast<metal::float4>(_e36);
-            uint _e39 = i;
-            metal::float4 _e41 = v;
-            value_tile.inner[_e39] = static_cast<metal::float4>(_e41);
+            Tile4_ _e36 = k_1;
+            key_tile.inner[_e34] = _e36;
+            uint _e38 = i;
+            Tile4_ _e40 = v;
+            value_tile.inner[_e38] = _e40;
         }
     }
     return;
@@ -1335,8 +1365,8 @@ void attend(
     uint tiles_1 = naga_div(((_e15 - _e19) + 32u) - 1u, 32u);
     TilePlace _e26 = place_of(workgroup_2, tiles_1, CAUSAL_SKIP, params);
     uint row_tile_1 = _e26.row_tile;
-    uint n_21 = _e26.head;
-    uint b_21 = _e26.batch_row;
+    uint n_23 = _e26.head;
+    uint b_23 = _e26.batch_row;
     uint split_5 = _e26.split;
     uint _e34 = params.origin.z;
     uint rows_begin = _e34 + (row_tile_1 * 32u);
@@ -1362,7 +1392,7 @@ void attend(
     }
     uint first_4 = rows_begin + (group * ROWS);
     float _e80 = score_factor(params);
-    Queries _e81 = load_queries(b_21, n_21, first_4, rows_end, lane_12, _e80, params, query, bias, _buffer_sizes);
+    Queries _e81 = load_queries(b_23, n_23, first_4, rows_end, lane_12, _e80, params, query, bias, _buffer_sizes);
     RowNumbers _e85 = same_numbers(LOWEST);
     reference_5 = _e85;
     RowNumbers _e88 = same_numbers(0.0);
@@ -1390,7 +1420,7 @@ void attend(
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
             uint _e107 = t0_5;
             uint _e108 = t_end_1;
-            stage_tile(b_21, n_21, _e107, _e108, local_index_2, params, key, value, bias, past_key, past_value, key_tile, value_tile, _buffer_sizes);
+            stage_tile(b_23, n_23, _e107, _e108, local_index_2, params, key, value, bias, past_key, past_value, key_tile, value_tile, _buffer_sizes);
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
             uint _e110 = t_end_1;
             uint _e111 = t0_5;
@@ -1411,7 +1441,7 @@ void attend(
                 {
                     uint _e118 = t0_5;
                     uint _e119 = step;
-                    uint t_15 = _e118 + _e119;
+                    uint t_17 = _e118 + _e119;
                     uint _e121 = step;
                     metal::uint4 at0_ = block_at + metal::uint4(_e121 * COLUMNS4_);
                     uint _e126 = step;
@@ -1437,23 +1467,23 @@ void attend(
                     if (_e155) {
                         OwnedRows _e156 = p0_;
                         uint _e157 = t_end_1;
-                        OwnedRows _e160 = mask_rows(_e156, b_21, n_21, first_4, rows_end, t_15, _e157 - 1u, lane_12, params, padding_mask, attention_bias, _buffer_sizes);
+                        OwnedRows _e160 = mask_rows(_e156, b_23, n_23, first_4, rows_end, t_17, _e157 - 1u, lane_12, params, padding_mask, attention_bias, _buffer_sizes);
                         p0_ = _e160;
                         OwnedRows _e161 = p1_;
                         uint _e164 = t_end_1;
-                        OwnedRows _e167 = mask_rows(_e161, b_21, n_21, first_4, rows_end, t_15 + 4u, _e164 - 1u, lane_12, params, padding_mask, attention_bias, _buffer_sizes);
+                        OwnedRows _e167 = mask_rows(_e161, b_23, n_23, first_4, rows_end, t_17 + 4u, _e164 - 1u, lane_12, params, padding_mask, attention_bias, _buffer_sizes);
                         p1_ = _e167;
                     }
                     uint _e170 = t_end_1;
-                    bool is_tail = (t_15 + 8u) > _e170;
+                    bool is_tail = (t_17 + 8u) > _e170;
                     if (is_tail) {
                         OwnedRows _e172 = p0_;
                         uint _e173 = t_end_1;
-                        OwnedRows _e175 = rows_below(_e172, _e173, t_15, lane_12, LOWEST);
+                        OwnedRows _e175 = rows_below(_e172, _e173, t_17, lane_12, LOWEST);
                         p0_ = _e175;
                         OwnedRows _e176 = p1_;
                         uint _e177 = t_end_1;
-                        OwnedRows _e181 = rows_below(_e176, _e177, t_15 + 4u, lane_12, LOWEST);
+                        OwnedRows _e181 = rows_below(_e176, _e177, t_17 + 4u, lane_12, LOWEST);
                         p1_ = _e181;
                     }
                     OwnedRows _e182 = p0_;
@@ -1496,11 +1526,11 @@ void attend(
                     if (is_tail) {
                         OwnedRows _e211 = p0_;
                         uint _e212 = t_end_1;
-                        OwnedRows _e214 = rows_below(_e211, _e212, t_15, lane_12, 0.0);
+                        OwnedRows _e214 = rows_below(_e211, _e212, t_17, lane_12, 0.0);
                         p0_ = _e214;
                         OwnedRows _e215 = p1_;
                         uint _e216 = t_end_1;
-                        OwnedRows _e220 = rows_below(_e215, _e216, t_15 + 4u, lane_12, 0.0);
+                        OwnedRows _e220 = rows_below(_e215, _e216, t_17 + 4u, lane_12, 0.0);
                         p1_ = _e220;
                     }
                     RowNumbers _e221 = sum_6;
@@ -1524,7 +1554,7 @@ void attend(
     RowNumbers _e242 = reference_5;
     RowNumbers _e243 = sum_6;
     RowNumbers _e244 = group_sums(_e243);
-    store_rows(b_21, n_21, first_4, rows_end, _e239 + split_5, lane_12, _e241, _e242, _e244, params, output, partial_values, partial_stats, _buffer_sizes);
+    store_rows(b_23, n_23, first_4, rows_end, _e239 + split_5, lane_12, _e241, _e242, _e244, params, output, partial_values, partial_stats, _buffer_sizes);
     return;
 }
 
