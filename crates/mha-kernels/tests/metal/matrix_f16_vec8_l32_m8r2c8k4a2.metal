@@ -56,7 +56,7 @@ struct AttentionParams {
     float mask_filter_value;
 };
 typedef metal::uint4 Piece;
-typedef metal::uint4 type_7[1];
+typedef metal::uint4 type_5[1];
 typedef Elem4_ type_8[1];
 typedef int type_10[1];
 typedef Elem type_11[1];
@@ -185,8 +185,8 @@ constant uint KEY_GROUPS = 1u;
 constant uint HELD_KEYS = 32u;
 constant uint LOST = 0u;
 constant uint BEYOND = 1u;
-constant bool KV_BIAS = false;
 constant bool PAST = false;
+constant bool KV_BIAS = false;
 constant bool QUERY_BIAS = false;
 constant bool CAUSAL = false;
 constant uint PADDING_MASK = 0u;
@@ -247,378 +247,198 @@ metal::half4 halves(
     return metal::half4(static_cast<metal::half2>(float2(as_type<half2>(words.x))), static_cast<metal::half2>(float2(as_type<half2>(words.y))));
 }
 
-Piece piece_of(
-    metal::float4 low,
-    metal::float4 high
-) {
-    return Piece(as_type<uint>(half2(low.xy)), as_type<uint>(half2(low.zw)), as_type<uint>(half2(high.xy)), as_type<uint>(half2(high.zw)));
-}
-
-Elem4_ half_piece(
+metal::uint2 half_piece(
     metal::uint4 piece,
     uint index
 ) {
-    metal::half4 _e9 = halves(((index & 4u) != 0u) ? piece.zw : piece.xy);
-    return _e9;
+    return ((index & 4u) != 0u) ? piece.zw : piece.xy;
+}
+
+metal::float4 unpacked(
+    metal::uint2 words_1
+) {
+    return metal::float4(float2(as_type<half2>(words_1.x)), float2(as_type<half2>(words_1.y)));
 }
 
 uint naga_div(uint lhs, uint rhs) {
     return lhs / metal::select(rhs, 1u, rhs == 0u);
 }
 
-metal::float4 bias4_(
+metal::float4 query4_(
     uint index_1,
     uint columns,
-    device type_7 const& bias,
+    device type_5 const& query,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    metal::uint4 _e6 = bias[naga_div(index_1, 8u)];
-    Elem4_ _e7 = half_piece(_e6, index_1);
-    return static_cast<metal::float4>(_e7);
+    metal::uint4 _e6 = query[naga_div(index_1, 8u)];
+    metal::uint2 _e7 = half_piece(_e6, index_1);
+    metal::float4 _e8 = unpacked(_e7);
+    return _e8;
 }
 
-metal::float4 with_key_bias(
-    metal::float4 x,
+metal::float4 bias4_(
+    uint index_2,
+    uint columns_1,
+    device type_5 const& bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::uint4 _e6 = bias[naga_div(index_2, 8u)];
+    metal::uint2 _e7 = half_piece(_e6, index_2);
+    metal::float4 _e8 = unpacked(_e7);
+    return _e8;
+}
+
+Piece key_piece(
+    uint index_3,
+    uint columns_2,
+    device type_5 const& key,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::uint4 _e6 = key[naga_div(index_3, 8u)];
+    return _e6;
+}
+
+Piece value_piece(
+    uint index_4,
+    uint columns_3,
+    device type_5 const& value,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::uint4 _e6 = value[naga_div(index_4, 8u)];
+    return _e6;
+}
+
+uint past_batch(
+    uint b_2,
+    uint t
+) {
+    return b_2;
+}
+
+Piece source_key_piece(
+    uint b_3,
     uint n_2,
-    uint t,
+    uint t_1,
     uint h,
     constant AttentionParams& params,
-    device type_7 const& bias,
+    device type_5 const& key,
+    device type_5 const& past_key,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     bool local = {};
-    if (KV_BIAS) {
+    if (PAST) {
         uint _e9 = params.past_len;
-        local = t >= _e9;
+        local = t_1 < _e9;
     } else {
         local = false;
     }
     bool _e12 = local;
     if (_e12) {
-        uint _e15 = params.key_bias_offset;
-        uint _e18 = params.head_size;
-        uint _e24 = params.head_size;
-        metal::float4 _e26 = bias4_((_e15 + (n_2 * _e18)) + h, _e24 - h, bias, _buffer_sizes);
-        return x + _e26;
+        Strides _e16 = params.past_key;
+        uint _e17 = past_batch(b_3, t_1);
+        uint _e18 = element(_e16, _e17, n_2, t_1);
+        metal::uint4 _e23 = past_key[naga_div(_e18 + h, 8u)];
+        return _e23;
     }
-    return x;
+    Strides _e27 = params.key;
+    uint _e30 = params.past_len;
+    uint _e32 = element(_e27, b_3, n_2, t_1 - _e30);
+    metal::uint4 _e37 = key[naga_div(_e32 + h, 8u)];
+    return _e37;
 }
 
-Elem4_ past_key4_(
-    uint index_2,
-    uint columns_1,
-    device type_7 const& past_key,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    metal::uint4 _e6 = past_key[naga_div(index_2, 8u)];
-    Elem4_ _e7 = half_piece(_e6, index_2);
-    return _e7;
-}
-
-uint past_batch(
-    uint b_2,
-    uint t_1
-) {
-    return b_2;
-}
-
-Elem4_ key4_(
-    uint index_3,
-    uint columns_2,
-    device type_7 const& key,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    metal::uint4 _e6 = key[naga_div(index_3, 8u)];
-    Elem4_ _e7 = half_piece(_e6, index_3);
-    return _e7;
-}
-
-Elem4_ stored_key4_(
-    uint b_3,
+Piece source_value_piece(
+    uint b_4,
     uint n_3,
     uint t_2,
     uint h_1,
     constant AttentionParams& params,
-    device type_7 const& past_key,
-    device type_7 const& key,
+    device type_5 const& value,
+    device type_5 const& past_value,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     bool local_1 = {};
-    uint _e6 = params.head_size;
-    uint columns_9 = _e6 - h_1;
     if (PAST) {
-        uint _e13 = params.past_len;
-        local_1 = t_2 < _e13;
+        uint _e9 = params.past_len;
+        local_1 = t_2 < _e9;
     } else {
         local_1 = false;
     }
-    bool _e16 = local_1;
-    if (_e16) {
-        Strides _e19 = params.past_key;
-        uint _e20 = past_batch(b_3, t_2);
-        uint _e21 = element(_e19, _e20, n_3, t_2);
-        Elem4_ _e23 = past_key4_(_e21 + h_1, columns_9, past_key, _buffer_sizes);
-        return _e23;
-    }
-    Strides _e26 = params.key;
-    uint _e29 = params.past_len;
-    uint _e31 = element(_e26, b_3, n_3, t_2 - _e29);
-    Elem4_ _e33 = key4_(_e31 + h_1, columns_9, key, _buffer_sizes);
-    return _e33;
-}
-
-metal::float4 source_key4_(
-    uint b_4,
-    uint n_4,
-    uint t_3,
-    uint h_2,
-    constant AttentionParams& params,
-    device type_7 const& bias,
-    device type_7 const& past_key,
-    device type_7 const& key,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    Elem4_ _e4 = stored_key4_(b_4, n_4, t_3, h_2, params, past_key, key, _buffer_sizes);
-    metal::float4 _e6 = with_key_bias(static_cast<metal::float4>(_e4), n_4, t_3, h_2, params, bias, _buffer_sizes);
-    return _e6;
-}
-
-Piece source_key_piece(
-    uint b_5,
-    uint n_5,
-    uint t_4,
-    uint h_3,
-    constant AttentionParams& params,
-    device type_7 const& bias,
-    device type_7 const& past_key,
-    device type_7 const& key,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    metal::float4 high_1 = metal::float4 {};
-    uint _e10 = params.head_size;
-    if ((h_3 + 4u) < _e10) {
-        metal::float4 _e14 = source_key4_(b_5, n_5, t_4, h_3 + 4u, params, bias, past_key, key, _buffer_sizes);
-        high_1 = _e14;
-    }
-    metal::float4 _e15 = source_key4_(b_5, n_5, t_4, h_3, params, bias, past_key, key, _buffer_sizes);
-    metal::float4 _e16 = high_1;
-    Piece _e17 = piece_of(_e15, _e16);
-    return _e17;
-}
-
-metal::float4 with_value_bias(
-    metal::float4 x_1,
-    uint n_6,
-    uint t_5,
-    uint h_4,
-    constant AttentionParams& params,
-    device type_7 const& bias,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    bool local_2 = {};
-    if (KV_BIAS) {
-        uint _e9 = params.past_len;
-        local_2 = t_5 >= _e9;
-    } else {
-        local_2 = false;
-    }
-    bool _e12 = local_2;
+    bool _e12 = local_1;
     if (_e12) {
-        uint _e15 = params.value_bias_offset;
-        uint _e18 = params.v_head_size;
-        uint _e24 = params.v_head_size;
-        metal::float4 _e26 = bias4_((_e15 + (n_6 * _e18)) + h_4, _e24 - h_4, bias, _buffer_sizes);
-        return x_1 + _e26;
-    }
-    return x_1;
-}
-
-Elem4_ past_value4_(
-    uint index_4,
-    uint columns_3,
-    device type_7 const& past_value,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    metal::uint4 _e6 = past_value[naga_div(index_4, 8u)];
-    Elem4_ _e7 = half_piece(_e6, index_4);
-    return _e7;
-}
-
-Elem4_ value4_(
-    uint index_5,
-    uint columns_4,
-    device type_7 const& value,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    metal::uint4 _e6 = value[naga_div(index_5, 8u)];
-    Elem4_ _e7 = half_piece(_e6, index_5);
-    return _e7;
-}
-
-Elem4_ stored_value4_(
-    uint b_6,
-    uint n_7,
-    uint t_6,
-    uint h_5,
-    constant AttentionParams& params,
-    device type_7 const& past_value,
-    device type_7 const& value,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    bool local_3 = {};
-    uint _e6 = params.v_head_size;
-    uint columns_10 = _e6 - h_5;
-    if (PAST) {
-        uint _e13 = params.past_len;
-        local_3 = t_6 < _e13;
-    } else {
-        local_3 = false;
-    }
-    bool _e16 = local_3;
-    if (_e16) {
-        Strides _e19 = params.past_value;
-        uint _e20 = past_batch(b_6, t_6);
-        uint _e21 = element(_e19, _e20, n_7, t_6);
-        Elem4_ _e23 = past_value4_(_e21 + h_5, columns_10, past_value, _buffer_sizes);
+        Strides _e16 = params.past_value;
+        uint _e17 = past_batch(b_4, t_2);
+        uint _e18 = element(_e16, _e17, n_3, t_2);
+        metal::uint4 _e23 = past_value[naga_div(_e18 + h_1, 8u)];
         return _e23;
     }
-    Strides _e26 = params.value;
-    uint _e29 = params.past_len;
-    uint _e31 = element(_e26, b_6, n_7, t_6 - _e29);
-    Elem4_ _e33 = value4_(_e31 + h_5, columns_10, value, _buffer_sizes);
-    return _e33;
-}
-
-metal::float4 source_value4_(
-    uint b_7,
-    uint n_8,
-    uint t_7,
-    uint h_6,
-    constant AttentionParams& params,
-    device type_7 const& bias,
-    device type_7 const& past_value,
-    device type_7 const& value,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    Elem4_ _e4 = stored_value4_(b_7, n_8, t_7, h_6, params, past_value, value, _buffer_sizes);
-    metal::float4 _e6 = with_value_bias(static_cast<metal::float4>(_e4), n_8, t_7, h_6, params, bias, _buffer_sizes);
-    return _e6;
-}
-
-Piece source_value_piece(
-    uint b_8,
-    uint n_9,
-    uint t_8,
-    uint h_7,
-    constant AttentionParams& params,
-    device type_7 const& bias,
-    device type_7 const& past_value,
-    device type_7 const& value,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    metal::float4 high_2 = metal::float4 {};
-    uint _e10 = params.v_head_size;
-    if ((h_7 + 4u) < _e10) {
-        metal::float4 _e14 = source_value4_(b_8, n_9, t_8, h_7 + 4u, params, bias, past_value, value, _buffer_sizes);
-        high_2 = _e14;
-    }
-    metal::float4 _e15 = source_value4_(b_8, n_9, t_8, h_7, params, bias, past_value, value, _buffer_sizes);
-    metal::float4 _e16 = high_2;
-    Piece _e17 = piece_of(_e15, _e16);
-    return _e17;
-}
-
-metal::float4 query4_(
-    uint index_6,
-    uint columns_5,
-    device type_7 const& query,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    metal::uint4 _e6 = query[naga_div(index_6, 8u)];
-    Elem4_ _e7 = half_piece(_e6, index_6);
-    return static_cast<metal::float4>(_e7);
-}
-
-Piece key_piece(
-    uint index_7,
-    uint columns_6,
-    device type_7 const& key,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    metal::uint4 _e6 = key[naga_div(index_7, 8u)];
-    return _e6;
-}
-
-Piece value_piece(
-    uint index_8,
-    uint columns_7,
-    device type_7 const& value,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    metal::uint4 _e6 = value[naga_div(index_8, 8u)];
-    return _e6;
+    Strides _e27 = params.value;
+    uint _e30 = params.past_len;
+    uint _e32 = element(_e27, b_4, n_3, t_2 - _e30);
+    metal::uint4 _e37 = value[naga_div(_e32 + h_1, 8u)];
+    return _e37;
 }
 
 void store_output4_(
-    uint index_9,
-    uint columns_8,
-    metal::float4 x_2,
+    uint index_5,
+    uint columns_4,
+    metal::float4 x,
     device type_8& output,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    output[naga_div(index_9, 4u)] = static_cast<metal::half4>(x_2);
+    output[naga_div(index_5, 4u)] = static_cast<metal::half4>(x);
     return;
 }
 
 metal::float4 source_query4_(
-    uint b_9,
-    uint n_10,
+    uint b_5,
+    uint n_4,
     uint s_1,
-    uint h_8,
+    uint h_2,
     constant AttentionParams& params,
-    device type_7 const& bias,
-    device type_7 const& query,
+    device type_5 const& query,
+    device type_5 const& bias,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    metal::float4 x_3 = {};
+    metal::float4 x_1 = {};
     uint _e6 = params.head_size;
-    uint columns_11 = _e6 - h_8;
+    uint columns_5 = _e6 - h_2;
     Strides _e10 = params.query;
-    uint _e11 = element(_e10, b_9, n_10, s_1);
-    metal::float4 _e13 = query4_(_e11 + h_8, columns_11, query, _buffer_sizes);
-    x_3 = _e13;
+    uint _e11 = element(_e10, b_5, n_4, s_1);
+    metal::float4 _e13 = query4_(_e11 + h_2, columns_5, query, _buffer_sizes);
+    x_1 = _e13;
     if (QUERY_BIAS) {
-        metal::float4 _e16 = x_3;
+        metal::float4 _e16 = x_1;
         uint _e19 = params.query_bias_offset;
         uint _e22 = params.head_size;
-        metal::float4 _e26 = bias4_((_e19 + (n_10 * _e22)) + h_8, columns_11, bias, _buffer_sizes);
-        x_3 = _e16 + _e26;
+        metal::float4 _e26 = bias4_((_e19 + (n_4 * _e22)) + h_2, columns_5, bias, _buffer_sizes);
+        x_1 = _e16 + _e26;
     }
-    metal::float4 _e28 = x_3;
+    metal::float4 _e28 = x_1;
     return _e28;
 }
 
 bool is_padding(
-    uint b_10,
+    uint b_6,
     uint s_2,
-    uint t_9,
+    uint t_3,
     constant AttentionParams& params,
     device type_10 const& padding_mask,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Strides _e5 = params.padding_mask;
-    uint _e7 = element(_e5, b_10, 0u, s_2);
+    uint _e7 = element(_e5, b_6, 0u, s_2);
     switch(PADDING_MASK) {
         case 1u: {
             int _e12 = padding_mask[_e7];
-            return static_cast<int>(t_9) >= _e12;
+            return static_cast<int>(t_3) >= _e12;
         }
         case 2u: {
-            int _e17 = padding_mask[_e7 + t_9];
+            int _e17 = padding_mask[_e7 + t_3];
             return _e17 <= 0;
         }
         case 3u: {
-            int _e23 = padding_mask[_e7 + t_9];
+            int _e23 = padding_mask[_e7 + t_3];
             return _e23 == 0;
         }
         default: {
@@ -629,66 +449,66 @@ bool is_padding(
 
 bool is_causally_hidden(
     uint s_3,
-    uint t_10,
+    uint t_4,
     constant AttentionParams& params
 ) {
-    bool local_4 = {};
+    bool local_2 = {};
     uint _e4 = params.past_len;
-    if (t_10 > (s_3 + _e4)) {
+    if (t_4 > (s_3 + _e4)) {
         uint _e13 = params.q_len;
-        local_4 = (s_3 + 1u) < _e13;
+        local_2 = (s_3 + 1u) < _e13;
     } else {
-        local_4 = false;
+        local_2 = false;
     }
-    bool _e16 = local_4;
+    bool _e16 = local_2;
     return _e16;
 }
 
 float masked_score(
     float scaled_1,
-    uint b_11,
-    uint n_11,
+    uint b_7,
+    uint n_5,
     uint s_4,
-    uint t_11,
+    uint t_5,
     constant AttentionParams& params,
     device type_10 const& padding_mask,
     device type_11 const& attention_bias,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    float x_4 = {};
-    bool local_5 = {};
+    float x_2 = {};
+    bool local_3 = {};
     float term = 0.0;
-    x_4 = scaled_1;
+    x_2 = scaled_1;
     if (ATTENTION_BIAS) {
-        float _e7 = x_4;
+        float _e7 = x_2;
         Strides _e11 = params.attention_bias;
         uint _e14 = params.bias_batch_divisor;
-        uint _e16 = element(_e11, naga_div(b_11, _e14), n_11, s_4);
-        Elem _e19 = attention_bias[_e16 + t_11];
-        x_4 = _e7 + static_cast<float>(_e19);
+        uint _e16 = element(_e11, naga_div(b_7, _e14), n_5, s_4);
+        Elem _e19 = attention_bias[_e16 + t_5];
+        x_2 = _e7 + static_cast<float>(_e19);
     }
     if (true) {
-        local_5 = CAUSAL;
+        local_3 = CAUSAL;
     } else {
-        local_5 = true;
+        local_3 = true;
     }
-    bool _e31 = local_5;
+    bool _e31 = local_3;
     if (_e31) {
         if (false) {
             float _e40 = params.mask_filter_value;
-            bool _e41 = is_padding(b_11, s_4, t_11, params, padding_mask, _buffer_sizes);
+            bool _e41 = is_padding(b_7, s_4, t_5, params, padding_mask, _buffer_sizes);
             term = _e41 ? _e40 : 0.0;
         }
         if (CAUSAL) {
             float _e45 = term;
-            bool _e47 = is_causally_hidden(s_4, t_11, params);
+            bool _e47 = is_causally_hidden(s_4, t_5, params);
             term = _e47 ? LOWEST : _e45;
         }
-        float _e49 = x_4;
+        float _e49 = x_2;
         float _e50 = term;
-        x_4 = _e49 + _e50;
+        x_2 = _e49 + _e50;
     }
-    float _e52 = x_4;
+    float _e52 = x_2;
     return _e52;
 }
 
@@ -714,26 +534,26 @@ float weight(
 
 uint partial_index(
     uint split,
-    uint b_12,
-    uint n_12,
+    uint b_8,
+    uint n_6,
     uint s_5,
     constant AttentionParams& params
 ) {
     uint _e4 = partial_rows(params);
-    uint _e6 = partial_row(b_12, n_12, s_5, params);
+    uint _e6 = partial_row(b_8, n_6, s_5, params);
     return (split * _e4) + _e6;
 }
 
 void store_partial4_(
-    uint index_10,
-    uint h_9,
-    metal::float4 x_5,
+    uint index_6,
+    uint h_3,
+    metal::float4 x_3,
     constant AttentionParams& params,
     device type_12& partial_values,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e6 = params.v_head_size;
-    partial_values[(index_10 * naga_div(_e6 + 3u, 4u)) + naga_div(h_9, 4u)] = x_5;
+    partial_values[(index_6 * naga_div(_e6 + 3u, 4u)) + naga_div(h_3, 4u)] = x_3;
     return;
 }
 
@@ -789,49 +609,49 @@ metal::float4 get_scores(
 
 void put_scores(
     uint at_1,
-    metal::float4 x_6,
+    metal::float4 x_4,
     threadgroup type_16& scores
 ) {
-    scores.inner[at_1] = x_6.x;
-    scores.inner[at_1 + 1u] = x_6.y;
-    scores.inner[at_1 + 2u] = x_6.z;
-    scores.inner[at_1 + 3u] = x_6.w;
+    scores.inner[at_1] = x_4.x;
+    scores.inner[at_1 + 1u] = x_4.y;
+    scores.inner[at_1 + 2u] = x_4.z;
+    scores.inner[at_1 + 3u] = x_4.w;
     return;
 }
 
 void put_keys(
     uint at_2,
-    metal::half4 x_7,
+    metal::half4 x_5,
     threadgroup type_17& keys
 ) {
-    keys.inner[at_2] = x_7.x;
-    keys.inner[at_2 + 1u] = x_7.y;
-    keys.inner[at_2 + 2u] = x_7.z;
-    keys.inner[at_2 + 3u] = x_7.w;
+    keys.inner[at_2] = x_5.x;
+    keys.inner[at_2 + 1u] = x_5.y;
+    keys.inner[at_2 + 2u] = x_5.z;
+    keys.inner[at_2 + 3u] = x_5.w;
     return;
 }
 
 void put_values(
     uint at_3,
-    metal::half4 x_8,
+    metal::half4 x_6,
     threadgroup type_17& values_1
 ) {
-    values_1.inner[at_3] = x_8.x;
-    values_1.inner[at_3 + 1u] = x_8.y;
-    values_1.inner[at_3 + 2u] = x_8.z;
-    values_1.inner[at_3 + 3u] = x_8.w;
+    values_1.inner[at_3] = x_6.x;
+    values_1.inner[at_3 + 1u] = x_6.y;
+    values_1.inner[at_3 + 2u] = x_6.z;
+    values_1.inner[at_3 + 3u] = x_6.w;
     return;
 }
 
 void put_weights(
     uint at_4,
-    metal::half4 x_9,
+    metal::half4 x_7,
     threadgroup type_18& weights
 ) {
-    weights.inner[at_4] = x_9.x;
-    weights.inner[at_4 + 1u] = x_9.y;
-    weights.inner[at_4 + 2u] = x_9.z;
-    weights.inner[at_4 + 3u] = x_9.w;
+    weights.inner[at_4] = x_7.x;
+    weights.inner[at_4 + 1u] = x_7.y;
+    weights.inner[at_4 + 2u] = x_7.z;
+    weights.inner[at_4 + 3u] = x_7.w;
     return;
 }
 
@@ -843,10 +663,10 @@ metal::simdgroup_float8x8 NagaCooperativeMultiplyAdd(const thread metal::simdgro
 
 SumMatrix product(
     LeftMatrix a,
-    RightMatrix b_13,
+    RightMatrix b_9,
     SumMatrix sum
 ) {
-    return NagaCooperativeMultiplyAdd(a, b_13, sum);
+    return NagaCooperativeMultiplyAdd(a, b_9, sum);
 }
 
 metal::simdgroup_half8x8 NagaCooperativeLoad(const threadgroup half* ptr, int stride, bool is_row_major) {
@@ -915,46 +735,46 @@ LeftMatrix left_matrix(
 
 void put_query4_(
     uint at_7,
-    metal::float4 x_10,
+    metal::float4 x_8,
     threadgroup type_18& weights
 ) {
-    put_weights(at_7, static_cast<metal::half4>(x_10), weights);
+    put_weights(at_7, static_cast<metal::half4>(x_8), weights);
     return;
 }
 
 void put_weights4_(
     uint at_8,
-    metal::float4 x_11,
+    metal::float4 x_9,
     threadgroup type_18& weights
 ) {
-    put_weights(at_8, static_cast<metal::half4>(x_11), weights);
+    put_weights(at_8, static_cast<metal::half4>(x_9), weights);
     return;
 }
 
 bool has_piece(
     Place place_3,
-    uint n_13
+    uint n_7
 ) {
-    bool local_6 = {};
+    bool local_4 = {};
     if (place_3.piece_row < ROUND) {
-        local_6 = (place_3.piece_row + (n_13 * ROUND)) < KEY_TILE;
+        local_4 = (place_3.piece_row + (n_7 * ROUND)) < KEY_TILE;
     } else {
-        local_6 = false;
+        local_4 = false;
     }
-    bool _e14 = local_6;
+    bool _e14 = local_4;
     return _e14;
 }
 
 void store_value(
     Place place_4,
-    uint n_14,
+    uint n_8,
     Piece piece_3,
     uint at_9,
     threadgroup type_17& values_1
 ) {
-    bool _e4 = has_piece(place_4, n_14);
+    bool _e4 = has_piece(place_4, n_8);
     if (_e4) {
-        put_value_piece((at_9 + place_4.piece_at) + ((n_14 * ROUND) * TILE_ROW), piece_3, values_1);
+        put_value_piece((at_9 + place_4.piece_at) + ((n_8 * ROUND) * TILE_ROW), piece_3, values_1);
         return;
     } else {
         return;
@@ -993,28 +813,27 @@ Outputs add_first_rest(
 Piece next_key(
     Place place_8,
     uint t0_,
-    uint n_15,
+    uint n_9,
     constant AttentionParams& params,
-    device type_7 const& bias,
-    device type_7 const& past_key,
-    device type_7 const& key,
+    device type_5 const& key,
+    device type_5 const& past_key,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    bool local_7 = {};
-    uint t_14 = metal::min((t0_ + place_8.piece_row) + (n_15 * ROUND), place_8.last);
+    bool local_5 = {};
+    uint t_8 = metal::min((t0_ + place_8.piece_row) + (n_9 * ROUND), place_8.last);
     if (true) {
-        local_7 = KV_BIAS;
+        local_5 = KV_BIAS;
     } else {
-        local_7 = true;
+        local_5 = true;
     }
-    bool _e17 = local_7;
+    bool _e17 = local_5;
     if (_e17) {
-        Piece _e21 = source_key_piece(place_8.b, place_8.n, t_14, place_8.key_column, params, bias, past_key, key, _buffer_sizes);
+        Piece _e21 = source_key_piece(place_8.b, place_8.n, t_8, place_8.key_column, params, key, past_key, _buffer_sizes);
         return _e21;
     }
     uint _e26 = params.key.row;
     uint _e31 = params.head_size;
-    Piece _e34 = key_piece(place_8.key_at + (t_14 * _e26), _e31 - place_8.key_column, key, _buffer_sizes);
+    Piece _e34 = key_piece(place_8.key_at + (t_8 * _e26), _e31 - place_8.key_column, key, _buffer_sizes);
     return _e34;
 }
 
@@ -1022,26 +841,25 @@ Ahead load_keys(
     Place place_9,
     uint t0_1,
     constant AttentionParams& params,
-    device type_7 const& bias,
-    device type_7 const& past_key,
-    device type_7 const& key,
+    device type_5 const& key,
+    device type_5 const& past_key,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    Piece _e3 = next_key(place_9, t0_1, 0u, params, bias, past_key, key, _buffer_sizes);
-    Piece _e5 = next_key(place_9, t0_1, 1u, params, bias, past_key, key, _buffer_sizes);
+    Piece _e3 = next_key(place_9, t0_1, 0u, params, key, past_key, _buffer_sizes);
+    Piece _e5 = next_key(place_9, t0_1, 1u, params, key, past_key, _buffer_sizes);
     return Ahead {_e3, _e5};
 }
 
 void store_key(
     Place place_10,
-    uint n_16,
+    uint n_10,
     Piece piece_4,
     uint at_11,
     threadgroup type_17& keys
 ) {
-    bool _e4 = has_piece(place_10, n_16);
+    bool _e4 = has_piece(place_10, n_10);
     if (_e4) {
-        put_key_piece((at_11 + place_10.piece_at) + ((n_16 * ROUND) * TILE_ROW), place_10.key_is_inside ? piece_4 : Piece {}, keys);
+        put_key_piece((at_11 + place_10.piece_at) + ((n_10 * ROUND) * TILE_ROW), place_10.key_is_inside ? piece_4 : Piece {}, keys);
         return;
     } else {
         return;
@@ -1062,28 +880,27 @@ void store_keys(
 Piece next_value(
     Place place_12,
     uint t0_2,
-    uint n_17,
+    uint n_11,
     constant AttentionParams& params,
-    device type_7 const& bias,
-    device type_7 const& past_value,
-    device type_7 const& value,
+    device type_5 const& value,
+    device type_5 const& past_value,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    bool local_8 = {};
-    uint t_15 = metal::min((t0_2 + place_12.piece_row) + (n_17 * ROUND), place_12.last);
+    bool local_6 = {};
+    uint t_9 = metal::min((t0_2 + place_12.piece_row) + (n_11 * ROUND), place_12.last);
     if (true) {
-        local_8 = KV_BIAS;
+        local_6 = KV_BIAS;
     } else {
-        local_8 = true;
+        local_6 = true;
     }
-    bool _e17 = local_8;
+    bool _e17 = local_6;
     if (_e17) {
-        Piece _e21 = source_value_piece(place_12.b, place_12.n, t_15, place_12.value_column, params, bias, past_value, value, _buffer_sizes);
+        Piece _e21 = source_value_piece(place_12.b, place_12.n, t_9, place_12.value_column, params, value, past_value, _buffer_sizes);
         return _e21;
     }
     uint _e26 = params.value.row;
     uint _e31 = params.v_head_size;
-    Piece _e34 = value_piece(place_12.value_at + (t_15 * _e26), _e31 - place_12.value_column, value, _buffer_sizes);
+    Piece _e34 = value_piece(place_12.value_at + (t_9 * _e26), _e31 - place_12.value_column, value, _buffer_sizes);
     return _e34;
 }
 
@@ -1091,13 +908,12 @@ Ahead load_values(
     Place place_13,
     uint t0_3,
     constant AttentionParams& params,
-    device type_7 const& bias,
-    device type_7 const& past_value,
-    device type_7 const& value,
+    device type_5 const& value,
+    device type_5 const& past_value,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    Piece _e3 = next_value(place_13, t0_3, 0u, params, bias, past_value, value, _buffer_sizes);
-    Piece _e5 = next_value(place_13, t0_3, 1u, params, bias, past_value, value, _buffer_sizes);
+    Piece _e3 = next_value(place_13, t0_3, 0u, params, value, past_value, _buffer_sizes);
+    Piece _e5 = next_value(place_13, t0_3, 1u, params, value, past_value, _buffer_sizes);
     return Ahead {_e3, _e5};
 }
 
@@ -1109,30 +925,30 @@ Rows first_rows(
 
 SumBlocks multiply(
     LeftBlocks a_1,
-    RightMatrix b_14,
+    RightMatrix b_10,
     SumBlocks sums
 ) {
-    SumMatrix _e5 = product(a_1.r0_, b_14, sums.r0_);
-    SumMatrix _e8 = product(a_1.r1_, b_14, sums.r1_);
+    SumMatrix _e5 = product(a_1.r0_, b_10, sums.r0_);
+    SumMatrix _e8 = product(a_1.r1_, b_10, sums.r1_);
     return SumBlocks {_e5, _e8};
 }
 
 SumMatrix weighted_sum(
     LeftMatrix a_2,
-    RightMatrix b_15,
+    RightMatrix b_11,
     SumMatrix sum_1
 ) {
-    SumMatrix _e3 = product(a_2, b_15, sum_1);
+    SumMatrix _e3 = product(a_2, b_11, sum_1);
     return _e3;
 }
 
 SumBlocks add_weighted(
     LeftBlocks a_3,
-    RightMatrix b_16,
+    RightMatrix b_12,
     SumBlocks sums_1
 ) {
-    SumMatrix _e5 = weighted_sum(a_3.r0_, b_16, sums_1.r0_);
-    SumMatrix _e8 = weighted_sum(a_3.r1_, b_16, sums_1.r1_);
+    SumMatrix _e5 = weighted_sum(a_3.r0_, b_12, sums_1.r0_);
+    SumMatrix _e8 = weighted_sum(a_3.r1_, b_12, sums_1.r1_);
     return SumBlocks {_e5, _e8};
 }
 
@@ -1181,25 +997,25 @@ LaneKeys lane_scores(
 }
 
 LaneKeys plain_weights(
-    LaneKeys x_12,
+    LaneKeys x_10,
     float reference,
     constant AttentionParams& params
 ) {
     float _e2 = score_factor(params);
     metal::float4 factor = metal::float4(_e2 * PRODUCT_FACTOR);
-    metal::float4 low_1 = metal::fma(x_12.low, factor, metal::float4(-(reference)));
-    metal::float4 high_3 = metal::fma(x_12.high, factor, metal::float4(-(reference)));
+    metal::float4 low = metal::fma(x_10.low, factor, metal::float4(-(reference)));
+    metal::float4 high = metal::fma(x_10.high, factor, metal::float4(-(reference)));
     if (LOG2_SCORES) {
-        return LaneKeys {metal::exp2(low_1), metal::exp2(high_3)};
+        return LaneKeys {metal::exp2(low), metal::exp2(high)};
     }
-    return LaneKeys {metal::exp2(low_1 * LOG2_E), metal::exp2(high_3 * LOG2_E)};
+    return LaneKeys {metal::exp2(low * LOG2_E), metal::exp2(high * LOG2_E)};
 }
 
 float lane_total(
     LaneKeys w_1
 ) {
-    metal::float4 x_19 = w_1.low + w_1.high;
-    return (x_19.x + x_19.y) + (x_19.z + x_19.w);
+    metal::float4 x_17 = w_1.low + w_1.high;
+    return (x_17.x + x_17.y) + (x_17.z + x_17.w);
 }
 
 void put_lane_weights(
@@ -1240,66 +1056,66 @@ Rows weigh(
 }
 
 metal::float4 score4_(
-    metal::float4 x_13,
+    metal::float4 x_11,
     Row row_1,
     Place place_20,
-    uint t_12,
+    uint t_6,
     constant AttentionParams& params,
     device type_10 const& padding_mask,
     device type_11 const& attention_bias,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     metal::float4 s_7 = {};
-    bool local_9 = {};
-    bool local_10 = {};
+    bool local_7 = {};
+    bool local_8 = {};
     float _e4 = score_factor(params);
-    s_7 = x_13 * (_e4 * PRODUCT_FACTOR);
+    s_7 = x_11 * (_e4 * PRODUCT_FACTOR);
     if (true) {
-        local_9 = false;
+        local_7 = false;
     } else {
-        local_9 = true;
+        local_7 = true;
     }
-    bool _e19 = local_9;
+    bool _e19 = local_7;
     if (!(_e19)) {
-        local_10 = CAUSAL;
+        local_8 = CAUSAL;
     } else {
-        local_10 = true;
+        local_8 = true;
     }
-    bool _e25 = local_10;
+    bool _e25 = local_8;
     if (_e25) {
         uint row_s = metal::min(row_1.s, place_20.rows_end - 1u);
         float _e32 = s_7.x;
-        float _e37 = masked_score(_e32, place_20.b, place_20.n, row_s, metal::min(t_12, place_20.last), params, padding_mask, attention_bias, _buffer_sizes);
+        float _e37 = masked_score(_e32, place_20.b, place_20.n, row_s, metal::min(t_6, place_20.last), params, padding_mask, attention_bias, _buffer_sizes);
         float _e39 = s_7.y;
-        float _e46 = masked_score(_e39, place_20.b, place_20.n, row_s, metal::min(t_12 + 1u, place_20.last), params, padding_mask, attention_bias, _buffer_sizes);
+        float _e46 = masked_score(_e39, place_20.b, place_20.n, row_s, metal::min(t_6 + 1u, place_20.last), params, padding_mask, attention_bias, _buffer_sizes);
         float _e48 = s_7.z;
-        float _e55 = masked_score(_e48, place_20.b, place_20.n, row_s, metal::min(t_12 + 2u, place_20.last), params, padding_mask, attention_bias, _buffer_sizes);
+        float _e55 = masked_score(_e48, place_20.b, place_20.n, row_s, metal::min(t_6 + 2u, place_20.last), params, padding_mask, attention_bias, _buffer_sizes);
         float _e57 = s_7.w;
-        float _e64 = masked_score(_e57, place_20.b, place_20.n, row_s, metal::min(t_12 + 3u, place_20.last), params, padding_mask, attention_bias, _buffer_sizes);
+        float _e64 = masked_score(_e57, place_20.b, place_20.n, row_s, metal::min(t_6 + 3u, place_20.last), params, padding_mask, attention_bias, _buffer_sizes);
         s_7 = metal::float4(_e37, _e46, _e55, _e64);
     }
     metal::float4 _e68 = s_7;
-    return metal::select(metal::float4(-340282350000000000000000000000000000000.0), _e68, metal::uint4(t_12, t_12 + 1u, t_12 + 2u, t_12 + 3u) < metal::uint4(place_20.t_end));
+    return metal::select(metal::float4(-340282350000000000000000000000000000000.0), _e68, metal::uint4(t_6, t_6 + 1u, t_6 + 2u, t_6 + 3u) < metal::uint4(place_20.t_end));
 }
 
 metal::float4 weight4_(
-    metal::float4 x_14,
+    metal::float4 x_12,
     Row row_2,
     Place place_21,
-    uint t_13,
+    uint t_7,
     constant AttentionParams& params,
     device type_10 const& padding_mask,
     device type_11 const& attention_bias,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    metal::float4 _e4 = score4_(x_14, row_2, place_21, t_13, params, padding_mask, attention_bias, _buffer_sizes);
+    metal::float4 _e4 = score4_(x_12, row_2, place_21, t_7, params, padding_mask, attention_bias, _buffer_sizes);
     metal::float4 s_10 = _e4 - metal::float4(row_2.reference);
     metal::float4 w_5 = metal::exp2(LOG2_SCORES ? s_10 : (s_10 * LOG2_E));
-    return metal::select(metal::float4 {}, w_5, metal::uint4(t_13, t_13 + 1u, t_13 + 2u, t_13 + 3u) < metal::uint4(place_21.t_end));
+    return metal::select(metal::float4 {}, w_5, metal::uint4(t_7, t_7 + 1u, t_7 + 2u, t_7 + 3u) < metal::uint4(place_21.t_end));
 }
 
 LaneKeys masked_weights(
-    LaneKeys x_15,
+    LaneKeys x_13,
     Row row_3,
     Place place_22,
     uint t0_4,
@@ -1308,9 +1124,9 @@ LaneKeys masked_weights(
     device type_11 const& attention_bias,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint t_16 = t0_4 + (place_22.part * 4u);
-    metal::float4 _e9 = weight4_(x_15.low, row_3, place_22, t_16, params, padding_mask, attention_bias, _buffer_sizes);
-    metal::float4 _e13 = weight4_(x_15.high, row_3, place_22, t_16 + 16u, params, padding_mask, attention_bias, _buffer_sizes);
+    uint t_10 = t0_4 + (place_22.part * 4u);
+    metal::float4 _e9 = weight4_(x_13.low, row_3, place_22, t_10, params, padding_mask, attention_bias, _buffer_sizes);
+    metal::float4 _e13 = weight4_(x_13.high, row_3, place_22, t_10 + 16u, params, padding_mask, attention_bias, _buffer_sizes);
     return LaneKeys {_e9, _e13};
 }
 
@@ -1439,11 +1255,11 @@ Rows with_totals(
 }
 
 float row_sum(
-    float x_16
+    float x_14
 ) {
     float sum_3 = {};
     uint i_1 = 1u;
-    sum_3 = x_16;
+    sum_3 = x_14;
     bool loop_init_1 = true;
     while(true) {
         if (!loop_init_1) {
@@ -1475,20 +1291,20 @@ void store_stats(
     device type_14& partial_stats,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    bool local_11 = {};
-    bool local_12 = {};
+    bool local_9 = {};
+    bool local_10 = {};
     if (PARTIAL) {
-        local_11 = place_26.part == 0u;
+        local_9 = place_26.part == 0u;
     } else {
-        local_11 = false;
+        local_9 = false;
     }
-    bool _e9 = local_11;
+    bool _e9 = local_9;
     if (_e9) {
-        local_12 = row_5.s < place_26.rows_end;
+        local_10 = row_5.s < place_26.rows_end;
     } else {
-        local_12 = false;
+        local_10 = false;
     }
-    bool _e16 = local_12;
+    bool _e16 = local_10;
     if (_e16) {
         uint _e22 = partial_index(place_26.split, place_26.b, place_26.n, row_5.s, params);
         partial_stats[_e22] = metal::float2(row_5.reference, row_5.sum);
@@ -1527,14 +1343,14 @@ void stage_query(
     uint row_block_5,
     uint column_block_2,
     constant AttentionParams& params,
-    device type_7 const& bias,
-    device type_7 const& query,
+    device type_5 const& query,
+    device type_5 const& bias,
     threadgroup type_18& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint c = {};
-    metal::float4 x_17 = {};
-    bool local_13 = {};
+    metal::float4 x_15 = {};
+    bool local_11 = {};
     c = place_28.part * 4u;
     bool loop_init_2 = true;
     while(true) {
@@ -1550,21 +1366,21 @@ void stage_query(
         }
         {
             uint _e13 = c;
-            uint h_11 = (column_block_2 * SIDE) + _e13;
-            x_17 = metal::float4 {};
+            uint h_5 = (column_block_2 * SIDE) + _e13;
+            x_15 = metal::float4 {};
             if (row_6.s < place_28.rows_end) {
                 uint _e24 = params.head_size;
-                local_13 = h_11 < _e24;
+                local_11 = h_5 < _e24;
             } else {
-                local_13 = false;
+                local_11 = false;
             }
-            bool _e27 = local_13;
+            bool _e27 = local_11;
             if (_e27) {
-                metal::float4 _e31 = source_query4_(place_28.b, place_28.n, row_6.s, h_11, params, bias, query, _buffer_sizes);
-                x_17 = _e31;
+                metal::float4 _e31 = source_query4_(place_28.b, place_28.n, row_6.s, h_5, params, query, bias, _buffer_sizes);
+                x_15 = _e31;
             }
             uint _e36 = c;
-            metal::float4 _e38 = x_17;
+            metal::float4 _e38 = x_15;
             put_query4_((place_28.row_area + (row_block_5 * KEY_TILE)) + _e36, _e38, weights);
         }
     }
@@ -1576,14 +1392,14 @@ LeftBlocks staged_query(
     Place place_29,
     uint column_block_3,
     constant AttentionParams& params,
-    device type_7 const& bias,
-    device type_7 const& query,
+    device type_5 const& query,
+    device type_5 const& bias,
     threadgroup type_18& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    stage_query(rows_8.r0_, place_29, 0u, column_block_3, params, bias, query, weights, _buffer_sizes);
-    stage_query(rows_8.r1_, place_29, 1u, column_block_3, params, bias, query, weights, _buffer_sizes);
+    stage_query(rows_8.r0_, place_29, 0u, column_block_3, params, query, bias, weights, _buffer_sizes);
+    stage_query(rows_8.r1_, place_29, 1u, column_block_3, params, query, bias, weights, _buffer_sizes);
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
     LeftBlocks _e8 = left_blocks(place_29, 0u, weights);
     return _e8;
@@ -1653,8 +1469,8 @@ SumBlocks scaled_2(
 void store_row4_(
     Row row_8,
     Place place_33,
-    uint h_10,
-    metal::float4 x_18,
+    uint h_4,
+    metal::float4 x_16,
     constant AttentionParams& params,
     device type_8& output,
     device type_12& partial_values,
@@ -1662,14 +1478,14 @@ void store_row4_(
 ) {
     if (PARTIAL) {
         uint _e9 = partial_index(place_33.split, place_33.b, place_33.n, row_8.s, params);
-        store_partial4_(_e9, h_10, x_18, params, partial_values, _buffer_sizes);
+        store_partial4_(_e9, h_4, x_16, params, partial_values, _buffer_sizes);
         return;
     } else {
         Strides _e12 = params.output;
         uint _e16 = element(_e12, place_33.b, place_33.n, row_8.s);
-        uint at_18 = _e16 + h_10;
+        uint at_18 = _e16 + h_4;
         uint _e20 = params.v_head_size;
-        store_output4_(at_18, _e20 - h_10, x_18 / metal::float4(row_8.sum), output, _buffer_sizes);
+        store_output4_(at_18, _e20 - h_4, x_16 / metal::float4(row_8.sum), output, _buffer_sizes);
         return;
     }
 }
@@ -1686,7 +1502,7 @@ void store_staged(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint c_2 = {};
-    bool local_14 = {};
+    bool local_12 = {};
     c_2 = place_34.part * 4u;
     bool loop_init_4 = true;
     while(true) {
@@ -1702,18 +1518,18 @@ void store_staged(
         }
         {
             uint _e13 = c_2;
-            uint h_12 = (column_block_4 * SIDE) + _e13;
+            uint h_6 = (column_block_4 * SIDE) + _e13;
             if (row_9.s < place_34.rows_end) {
                 uint _e22 = params.v_head_size;
-                local_14 = h_12 < _e22;
+                local_12 = h_6 < _e22;
             } else {
-                local_14 = false;
+                local_12 = false;
             }
-            bool _e25 = local_14;
+            bool _e25 = local_12;
             if (_e25) {
                 uint _e30 = c_2;
                 metal::float4 _e32 = get_scores((place_34.row_area + (row_block_8 * KEY_TILE)) + _e30, scores);
-                store_row4_(row_9, place_34, h_12, _e32 * OUTPUT_FACTOR, params, output, partial_values, _buffer_sizes);
+                store_row4_(row_9, place_34, h_6, _e32 * OUTPUT_FACTOR, params, output, partial_values, _buffer_sizes);
             }
         }
     }
@@ -1808,27 +1624,27 @@ Queries load_queries(
     Rows rows_12,
     Place place_37,
     constant AttentionParams& params,
-    device type_7 const& bias,
-    device type_7 const& query,
+    device type_5 const& query,
+    device type_5 const& bias,
     threadgroup type_18& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Queries q = {};
-    LeftBlocks _e5 = staged_query(rows_12, place_37, 0u, params, bias, query, weights, _buffer_sizes);
+    LeftBlocks _e5 = staged_query(rows_12, place_37, 0u, params, query, bias, weights, _buffer_sizes);
     q.inner[0] = _e5;
-    LeftBlocks _e8 = staged_query(rows_12, place_37, 1u, params, bias, query, weights, _buffer_sizes);
+    LeftBlocks _e8 = staged_query(rows_12, place_37, 1u, params, query, bias, weights, _buffer_sizes);
     q.inner[1] = _e8;
-    LeftBlocks _e11 = staged_query(rows_12, place_37, 2u, params, bias, query, weights, _buffer_sizes);
+    LeftBlocks _e11 = staged_query(rows_12, place_37, 2u, params, query, bias, weights, _buffer_sizes);
     q.inner[2] = _e11;
-    LeftBlocks _e14 = staged_query(rows_12, place_37, 3u, params, bias, query, weights, _buffer_sizes);
+    LeftBlocks _e14 = staged_query(rows_12, place_37, 3u, params, query, bias, weights, _buffer_sizes);
     q.inner[3] = _e14;
-    LeftBlocks _e17 = staged_query(rows_12, place_37, 4u, params, bias, query, weights, _buffer_sizes);
+    LeftBlocks _e17 = staged_query(rows_12, place_37, 4u, params, query, bias, weights, _buffer_sizes);
     q.inner[4] = _e17;
-    LeftBlocks _e20 = staged_query(rows_12, place_37, 5u, params, bias, query, weights, _buffer_sizes);
+    LeftBlocks _e20 = staged_query(rows_12, place_37, 5u, params, query, bias, weights, _buffer_sizes);
     q.inner[5] = _e20;
-    LeftBlocks _e23 = staged_query(rows_12, place_37, 6u, params, bias, query, weights, _buffer_sizes);
+    LeftBlocks _e23 = staged_query(rows_12, place_37, 6u, params, query, bias, weights, _buffer_sizes);
     q.inner[6] = _e23;
-    LeftBlocks _e26 = staged_query(rows_12, place_37, 7u, params, bias, query, weights, _buffer_sizes);
+    LeftBlocks _e26 = staged_query(rows_12, place_37, 7u, params, query, bias, weights, _buffer_sizes);
     q.inner[7] = _e26;
     Queries _e27 = q;
     return _e27;
@@ -1978,7 +1794,7 @@ Place place_of_lane(
     constant AttentionParams& params
 ) {
     Place place_41 = Place {};
-    bool local_15 = {};
+    bool local_13 = {};
     uint _e7 = params.end.z;
     uint _e11 = params.origin.z;
     uint tiles_of_rows = naga_div(((_e7 - _e11) + ROWS) - 1u, ROWS);
@@ -2000,11 +1816,11 @@ Place place_of_lane(
     if (CAUSAL_SKIP) {
         uint _e71 = place_41.rows_end;
         uint _e74 = params.q_len;
-        local_15 = _e71 < _e74;
+        local_13 = _e71 < _e74;
     } else {
-        local_15 = false;
+        local_13 = false;
     }
-    bool _e77 = local_15;
+    bool _e77 = local_13;
     if (_e77) {
         uint _e80 = place_41.t_end;
         uint _e82 = place_41.rows_end;
@@ -2048,31 +1864,31 @@ bool is_masked(
     uint t0_8,
     constant AttentionParams& params
 ) {
+    bool local_14 = {};
+    bool local_15 = {};
     bool local_16 = {};
-    bool local_17 = {};
-    bool local_18 = {};
     if (true) {
-        local_16 = false;
+        local_14 = false;
     } else {
-        local_16 = true;
+        local_14 = true;
     }
-    bool _e12 = local_16;
+    bool _e12 = local_14;
     if (!(_e12)) {
-        local_17 = (t0_8 + KEY_TILE) > place_42.t_end;
+        local_15 = (t0_8 + KEY_TILE) > place_42.t_end;
     } else {
-        local_17 = true;
+        local_15 = true;
     }
-    bool _e21 = local_17;
+    bool _e21 = local_15;
     if (_e21) {
         return true;
     }
     if (CAUSAL) {
         uint _e31 = params.past_len;
-        local_18 = (t0_8 + KEY_TILE) > ((place_42.rows_begin + _e31) + 1u);
+        local_16 = (t0_8 + KEY_TILE) > ((place_42.rows_begin + _e31) + 1u);
     } else {
-        local_18 = false;
+        local_16 = false;
     }
-    bool _e37 = local_18;
+    bool _e37 = local_16;
     return _e37;
 }
 
@@ -2129,12 +1945,12 @@ struct main_Input {
 , uint subgroup [[simdgroup_index_in_threadgroup]]
 , uint lane [[thread_index_in_simdgroup]]
 , constant AttentionParams& params [[user(fake0)]]
-, device type_7 const& bias [[user(fake0)]]
-, device type_7 const& past_key [[user(fake0)]]
-, device type_7 const& key [[user(fake0)]]
-, device type_7 const& past_value [[user(fake0)]]
-, device type_7 const& value [[user(fake0)]]
-, device type_7 const& query [[user(fake0)]]
+, device type_5 const& query [[user(fake0)]]
+, device type_5 const& key [[user(fake0)]]
+, device type_5 const& value [[user(fake0)]]
+, device type_5 const& bias [[user(fake0)]]
+, device type_5 const& past_key [[user(fake0)]]
+, device type_5 const& past_value [[user(fake0)]]
 , device type_8& output [[user(fake0)]]
 , device type_10 const& padding_mask [[user(fake0)]]
 , device type_11 const& attention_bias [[user(fake0)]]
@@ -2174,23 +1990,23 @@ struct main_Input {
     rows = _e46;
     Rows _e48 = rows;
     Place _e49 = place;
-    Queries _e50 = load_queries(_e48, _e49, params, bias, query, weights, _buffer_sizes);
+    Queries _e50 = load_queries(_e48, _e49, params, query, bias, weights, _buffer_sizes);
     Place _e51 = place;
     Place _e52 = place;
-    Ahead _e53 = load_keys(_e52, t_begin_2, params, bias, past_key, key, _buffer_sizes);
+    Ahead _e53 = load_keys(_e52, t_begin_2, params, key, past_key, _buffer_sizes);
     store_keys(_e51, _e53, 0u, keys);
     Place _e55 = place;
     Place _e56 = place;
-    Ahead _e57 = load_values(_e56, t_begin_2, params, bias, past_value, value, _buffer_sizes);
+    Ahead _e57 = load_values(_e56, t_begin_2, params, value, past_value, _buffer_sizes);
     store_first_values(_e55, _e57, values_1);
     Place _e58 = place;
-    Ahead _e61 = load_keys(_e58, t_begin_2 + KEY_TILE, params, bias, past_key, key, _buffer_sizes);
+    Ahead _e61 = load_keys(_e58, t_begin_2 + KEY_TILE, params, key, past_key, _buffer_sizes);
     first_keys = _e61;
     Place _e63 = place;
-    Ahead _e66 = load_keys(_e63, t_begin_2 + 64u, params, bias, past_key, key, _buffer_sizes);
+    Ahead _e66 = load_keys(_e63, t_begin_2 + 64u, params, key, past_key, _buffer_sizes);
     second_keys = _e66;
     Place _e68 = place;
-    Ahead _e71 = load_values(_e68, t_begin_2 + KEY_TILE, params, bias, past_value, value, _buffer_sizes);
+    Ahead _e71 = load_values(_e68, t_begin_2 + KEY_TILE, params, value, past_value, _buffer_sizes);
     first_values = _e71;
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
     TileScores _e78 = tile_scores(_e50, keys);
@@ -2207,7 +2023,7 @@ struct main_Input {
     Ahead _e87 = second_keys;
     first_keys = _e87;
     Place _e88 = place;
-    Ahead _e91 = load_keys(_e88, t_begin_2 + 96u, params, bias, past_key, key, _buffer_sizes);
+    Ahead _e91 = load_keys(_e88, t_begin_2 + 96u, params, key, past_key, _buffer_sizes);
     second_keys = _e91;
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
     TileScores _e93 = tile_scores(_e50, keys);
@@ -2275,11 +2091,11 @@ struct main_Input {
                 store_keys(_e147, _e148, 0u, keys);
                 Place _e150 = place;
                 uint _e151 = i;
-                Ahead _e157 = load_keys(_e150, t_begin_2 + ((_e151 + 4u) * KEY_TILE), params, bias, past_key, key, _buffer_sizes);
+                Ahead _e157 = load_keys(_e150, t_begin_2 + ((_e151 + 4u) * KEY_TILE), params, key, past_key, _buffer_sizes);
                 first_keys = _e157;
                 Place _e158 = place;
                 uint _e159 = i;
-                Ahead _e165 = load_values(_e158, t_begin_2 + ((_e159 + 2u) * KEY_TILE), params, bias, past_value, value, _buffer_sizes);
+                Ahead _e165 = load_values(_e158, t_begin_2 + ((_e159 + 2u) * KEY_TILE), params, value, past_value, _buffer_sizes);
                 second_values = _e165;
                 uint _e167 = i;
                 i = _e167 + 1u;
@@ -2318,11 +2134,11 @@ struct main_Input {
                 store_keys(_e196, _e197, 0u, keys);
                 Place _e199 = place;
                 uint _e200 = i;
-                Ahead _e206 = load_keys(_e199, t_begin_2 + ((_e200 + 4u) * KEY_TILE), params, bias, past_key, key, _buffer_sizes);
+                Ahead _e206 = load_keys(_e199, t_begin_2 + ((_e200 + 4u) * KEY_TILE), params, key, past_key, _buffer_sizes);
                 second_keys = _e206;
                 Place _e207 = place;
                 uint _e208 = i;
-                Ahead _e214 = load_values(_e207, t_begin_2 + ((_e208 + 2u) * KEY_TILE), params, bias, past_value, value, _buffer_sizes);
+                Ahead _e214 = load_values(_e207, t_begin_2 + ((_e208 + 2u) * KEY_TILE), params, value, past_value, _buffer_sizes);
                 first_values = _e214;
                 uint _e216 = i;
                 i = _e216 + 1u;
