@@ -25,9 +25,10 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     if PAST && !is_new {
         x = past_key[element(params.past_key, b, n, t) + h];
     } else {
-        x = key[element(params.key, b, n, t - params.past_len) + h];
+        let entry = key[element(params.key, b, n, t - params.past_len) + h];
+        x = entry;
         if KV_BIAS {
-            x = Elem(f32(x) + f32(bias[params.key_bias_offset + n * params.head_size + h]));
+            x = Elem(f32(entry) + f32(bias[params.key_bias_offset + n * params.head_size + h]));
         }
     }
     output[element(params.output, b, n, t) + h] = x;

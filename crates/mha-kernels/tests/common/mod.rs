@@ -16,14 +16,19 @@ fn specialised(kernel: &KernelInfo, value: impl Fn(&str) -> f64) -> (Module, Mod
     (module.into_owned(), info.into_owned())
 }
 
-/// In the Metal shading language, without any feature.
-pub fn metal(kernel: &KernelInfo) -> String {
-    let (module, info) = specialised(kernel, |name| match name {
+/// As it is translated to Metal, without any feature.
+pub fn metal_module(kernel: &KernelInfo) -> (Module, ModuleInfo) {
+    specialised(kernel, |name| match name {
         "WORKGROUP_SIZE" => 128.0,
         "KEY_TILE" => 16.0,
         "PARTS" => 4.0,
         _ => 0.0,
-    });
+    })
+}
+
+/// In the Metal shading language, without any feature.
+pub fn metal(kernel: &KernelInfo) -> String {
+    let (module, info) = metal_module(kernel);
     let options = msl::Options {
         lang_version: (2, 4),
         fake_missing_bindings: true,

@@ -1,0 +1,1720 @@
+// language: metal2.4
+#include <metal_stdlib>
+#include <simd/simd.h>
+
+using metal::uint;
+
+struct _mslBufferSizes {
+    uint size1;
+    uint size2;
+    uint size3;
+    uint size4;
+    uint size5;
+    uint size6;
+    uint size7;
+    uint size8;
+    uint size9;
+    uint size10;
+    uint size11;
+};
+
+typedef half Elem;
+typedef metal::half4 Elem4_;
+struct Strides {
+    uint batch;
+    uint head;
+    uint row;
+    uint offset;
+};
+struct AttentionParams {
+    Strides query;
+    Strides key;
+    Strides value;
+    Strides past_key;
+    Strides past_value;
+    Strides output;
+    Strides attention_bias;
+    Strides padding_mask;
+    Strides cache_indirection;
+    metal::uint4 origin;
+    metal::uint4 end;
+    uint q_len;
+    uint past_len;
+    uint head_size;
+    uint v_head_size;
+    uint num_heads;
+    uint beam_width;
+    uint source_beam;
+    uint bias_batch_divisor;
+    uint query_bias_offset;
+    uint key_bias_offset;
+    uint value_bias_offset;
+    uint first_split;
+    uint keys_per_split;
+    uint splits;
+    float scale;
+    float mask_filter_value;
+};
+typedef Elem4_ type_3[1];
+typedef int type_7[1];
+typedef Elem type_8[1];
+typedef metal::float4 type_9[1];
+typedef metal::float2 type_11[1];
+struct TilePlace {
+    uint row_tile;
+    uint head;
+    uint batch_row;
+    uint split;
+};
+typedef metal::float4 Tile4_;
+struct RowVectors {
+    metal::float4 r0_;
+};
+typedef float Owned;
+struct OwnedRows {
+    Owned r0_;
+};
+struct RowNumbers {
+    float r0_;
+};
+struct type_13 {
+    Tile4_ inner[256];
+};
+struct KeyNumbers {
+    RowNumbers k0_;
+    RowNumbers k1_;
+    RowNumbers k2_;
+    RowNumbers k3_;
+};
+struct Slice {
+    metal::float4 c0_;
+    metal::float4 c1_;
+    metal::float4 c2_;
+    metal::float4 c3_;
+};
+struct Outputs {
+    Slice r0_;
+};
+struct Queries {
+    RowVectors c0_;
+    RowVectors c1_;
+    RowVectors c2_;
+    RowVectors c3_;
+};
+struct Ahead {
+    Elem4_ k0_;
+    Elem4_ k1_;
+    Elem4_ v0_;
+    Elem4_ v1_;
+};
+constant float LOWEST = -340282350000000000000000000000000000000.0;
+constant float LOG2_E = 1.442695;
+constant uint LANES = 4u;
+constant uint SLICE4_ = 4u;
+constant uint COLUMNS4_ = 16u;
+constant float SLACK = 5.5;
+constant uint ROWS = 1u;
+constant float LARGE_SUM = 256.0;
+constant float LOST_SUM = 18446744000000000000.0;
+constant float LARGEST_REFERENCE = 4194304.0;
+constant uint REFERENCE_KEYS = 8u;
+constant bool PAST = false;
+constant bool KV_BIAS = false;
+constant bool QUERY_BIAS = false;
+constant bool CAUSAL = false;
+constant uint PADDING_MASK = 0u;
+constant bool ATTENTION_BIAS = false;
+constant bool LOG2_SCORES = true;
+constant bool PARTIAL = false;
+constant uint KEY_TILE = 16u;
+constant uint TILE_LENGTH = 256u;
+constant uint WORKGROUP_SIZE = 128u;
+constant bool CAUSAL_SKIP = false;
+
+uint element(
+    Strides strides,
+    uint b,
+    uint n,
+    uint row
+) {
+    return ((strides.offset + (b * strides.batch)) + (n * strides.head)) + (row * strides.row);
+}
+
+uint partial_row(
+    uint b_1,
+    uint n_1,
+    uint s,
+    constant AttentionParams& params
+) {
+    uint _e6 = params.end.y;
+    uint _e10 = params.origin.y;
+    uint heads = _e6 - _e10;
+    uint _e15 = params.end.z;
+    uint _e19 = params.origin.z;
+    uint rows = _e15 - _e19;
+    uint _e24 = params.origin.x;
+    uint _e30 = params.origin.y;
+    uint _e37 = params.origin.z;
+    return ((((b_1 - _e24) * heads) + (n_1 - _e30)) * rows) + (s - _e37);
+}
+
+uint partial_rows(
+    constant AttentionParams& params
+) {
+    uint _e3 = params.end.x;
+    uint _e7 = params.origin.x;
+    uint _e12 = params.end.y;
+    uint _e16 = params.origin.y;
+    uint _e22 = params.end.z;
+    uint _e26 = params.origin.z;
+    return ((_e3 - _e7) * (_e12 - _e16)) * (_e22 - _e26);
+}
+
+uint naga_div(uint lhs, uint rhs) {
+    return lhs / metal::select(rhs, 1u, rhs == 0u);
+}
+
+metal::float4 query4_(
+    uint index,
+    uint columns,
+    device type_3 const& query,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Elem4_ _e6 = query[naga_div(index, 4u)];
+    return static_cast<metal::float4>(_e6);
+}
+
+Elem4_ key4_(
+    uint index_1,
+    uint columns_1,
+    device type_3 const& key,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Elem4_ _e6 = key[naga_div(index_1, 4u)];
+    return _e6;
+}
+
+Elem4_ value4_(
+    uint index_2,
+    uint columns_2,
+    device type_3 const& value,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Elem4_ _e6 = value[naga_div(index_2, 4u)];
+    return _e6;
+}
+
+metal::float4 bias4_(
+    uint index_3,
+    uint columns_3,
+    device type_3 const& bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Elem4_ _e6 = bias[naga_div(index_3, 4u)];
+    return static_cast<metal::float4>(_e6);
+}
+
+Elem4_ past_key4_(
+    uint index_4,
+    uint columns_4,
+    device type_3 const& past_key,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Elem4_ _e6 = past_key[naga_div(index_4, 4u)];
+    return _e6;
+}
+
+Elem4_ past_value4_(
+    uint index_5,
+    uint columns_5,
+    device type_3 const& past_value,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Elem4_ _e6 = past_value[naga_div(index_5, 4u)];
+    return _e6;
+}
+
+void store_output4_(
+    uint index_6,
+    uint columns_6,
+    metal::float4 x,
+    device type_3& output,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    output[naga_div(index_6, 4u)] = static_cast<metal::half4>(x);
+    return;
+}
+
+uint past_batch(
+    uint b_2,
+    uint t
+) {
+    return b_2;
+}
+
+Elem4_ stored_key4_(
+    uint b_3,
+    uint n_2,
+    uint t_1,
+    uint h,
+    constant AttentionParams& params,
+    device type_3 const& key,
+    device type_3 const& past_key,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    bool local = {};
+    uint _e6 = params.head_size;
+    uint columns_7 = _e6 - h;
+    if (PAST) {
+        uint _e13 = params.past_len;
+        local = t_1 < _e13;
+    } else {
+        local = false;
+    }
+    bool _e16 = local;
+    if (_e16) {
+        Strides _e19 = params.past_key;
+        uint _e20 = past_batch(b_3, t_1);
+        uint _e21 = element(_e19, _e20, n_2, t_1);
+        Elem4_ _e23 = past_key4_(_e21 + h, columns_7, past_key, _buffer_sizes);
+        return _e23;
+    }
+    Strides _e26 = params.key;
+    uint _e29 = params.past_len;
+    uint _e31 = element(_e26, b_3, n_2, t_1 - _e29);
+    Elem4_ _e33 = key4_(_e31 + h, columns_7, key, _buffer_sizes);
+    return _e33;
+}
+
+Elem4_ stored_value4_(
+    uint b_4,
+    uint n_3,
+    uint t_2,
+    uint h_1,
+    constant AttentionParams& params,
+    device type_3 const& value,
+    device type_3 const& past_value,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    bool local_1 = {};
+    uint _e6 = params.v_head_size;
+    uint columns_8 = _e6 - h_1;
+    if (PAST) {
+        uint _e13 = params.past_len;
+        local_1 = t_2 < _e13;
+    } else {
+        local_1 = false;
+    }
+    bool _e16 = local_1;
+    if (_e16) {
+        Strides _e19 = params.past_value;
+        uint _e20 = past_batch(b_4, t_2);
+        uint _e21 = element(_e19, _e20, n_3, t_2);
+        Elem4_ _e23 = past_value4_(_e21 + h_1, columns_8, past_value, _buffer_sizes);
+        return _e23;
+    }
+    Strides _e26 = params.value;
+    uint _e29 = params.past_len;
+    uint _e31 = element(_e26, b_4, n_3, t_2 - _e29);
+    Elem4_ _e33 = value4_(_e31 + h_1, columns_8, value, _buffer_sizes);
+    return _e33;
+}
+
+metal::float4 with_key_bias(
+    metal::float4 x_1,
+    uint n_4,
+    uint t_3,
+    uint h_2,
+    constant AttentionParams& params,
+    device type_3 const& bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    bool local_2 = {};
+    if (KV_BIAS) {
+        uint _e9 = params.past_len;
+        local_2 = t_3 >= _e9;
+    } else {
+        local_2 = false;
+    }
+    bool _e12 = local_2;
+    if (_e12) {
+        uint _e15 = params.key_bias_offset;
+        uint _e18 = params.head_size;
+        uint _e24 = params.head_size;
+        metal::float4 _e26 = bias4_((_e15 + (n_4 * _e18)) + h_2, _e24 - h_2, bias, _buffer_sizes);
+        return x_1 + _e26;
+    }
+    return x_1;
+}
+
+metal::float4 with_value_bias(
+    metal::float4 x_2,
+    uint n_5,
+    uint t_4,
+    uint h_3,
+    constant AttentionParams& params,
+    device type_3 const& bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    bool local_3 = {};
+    if (KV_BIAS) {
+        uint _e9 = params.past_len;
+        local_3 = t_4 >= _e9;
+    } else {
+        local_3 = false;
+    }
+    bool _e12 = local_3;
+    if (_e12) {
+        uint _e15 = params.value_bias_offset;
+        uint _e18 = params.v_head_size;
+        uint _e24 = params.v_head_size;
+        metal::float4 _e26 = bias4_((_e15 + (n_5 * _e18)) + h_3, _e24 - h_3, bias, _buffer_sizes);
+        return x_2 + _e26;
+    }
+    return x_2;
+}
+
+metal::float4 source_query4_(
+    uint b_5,
+    uint n_6,
+    uint s_1,
+    uint h_4,
+    constant AttentionParams& params,
+    device type_3 const& query,
+    device type_3 const& bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::float4 x_3 = {};
+    uint _e6 = params.head_size;
+    uint columns_9 = _e6 - h_4;
+    Strides _e10 = params.query;
+    uint _e11 = element(_e10, b_5, n_6, s_1);
+    metal::float4 _e13 = query4_(_e11 + h_4, columns_9, query, _buffer_sizes);
+    x_3 = _e13;
+    if (QUERY_BIAS) {
+        metal::float4 _e16 = x_3;
+        uint _e19 = params.query_bias_offset;
+        uint _e22 = params.head_size;
+        metal::float4 _e26 = bias4_((_e19 + (n_6 * _e22)) + h_4, columns_9, bias, _buffer_sizes);
+        x_3 = _e16 + _e26;
+    }
+    metal::float4 _e28 = x_3;
+    return _e28;
+}
+
+bool is_padding(
+    uint b_6,
+    uint s_2,
+    uint t_5,
+    constant AttentionParams& params,
+    device type_7 const& padding_mask,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Strides _e5 = params.padding_mask;
+    uint _e7 = element(_e5, b_6, 0u, s_2);
+    switch(PADDING_MASK) {
+        case 1u: {
+            int _e12 = padding_mask[_e7];
+            return static_cast<int>(t_5) >= _e12;
+        }
+        case 2u: {
+            int _e17 = padding_mask[_e7 + t_5];
+            return _e17 <= 0;
+        }
+        case 3u: {
+            int _e23 = padding_mask[_e7 + t_5];
+            return _e23 == 0;
+        }
+        default: {
+            return false;
+        }
+    }
+}
+
+bool is_causally_hidden(
+    uint s_3,
+    uint t_6,
+    constant AttentionParams& params
+) {
+    bool local_4 = {};
+    uint _e4 = params.past_len;
+    if (t_6 > (s_3 + _e4)) {
+        uint _e13 = params.q_len;
+        local_4 = (s_3 + 1u) < _e13;
+    } else {
+        local_4 = false;
+    }
+    bool _e16 = local_4;
+    return _e16;
+}
+
+float masked_score(
+    float scaled,
+    uint b_7,
+    uint n_7,
+    uint s_4,
+    uint t_7,
+    constant AttentionParams& params,
+    device type_7 const& padding_mask,
+    device type_8 const& attention_bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    float x_4 = {};
+    bool local_5 = {};
+    float term = 0.0;
+    x_4 = scaled;
+    if (ATTENTION_BIAS) {
+        float _e7 = x_4;
+        Strides _e11 = params.attention_bias;
+        uint _e14 = params.bias_batch_divisor;
+        uint _e16 = element(_e11, naga_div(b_7, _e14), n_7, s_4);
+        Elem _e19 = attention_bias[_e16 + t_7];
+        x_4 = _e7 + static_cast<float>(_e19);
+    }
+    if (true) {
+        local_5 = CAUSAL;
+    } else {
+        local_5 = true;
+    }
+    bool _e31 = local_5;
+    if (_e31) {
+        if (false) {
+            float _e40 = params.mask_filter_value;
+            bool _e41 = is_padding(b_7, s_4, t_7, params, padding_mask, _buffer_sizes);
+            term = _e41 ? _e40 : 0.0;
+        }
+        if (CAUSAL) {
+            float _e45 = term;
+            bool _e47 = is_causally_hidden(s_4, t_7, params);
+            term = _e47 ? LOWEST : _e45;
+        }
+        float _e49 = x_4;
+        float _e50 = term;
+        x_4 = _e49 + _e50;
+    }
+    float _e52 = x_4;
+    return _e52;
+}
+
+float score_factor(
+    constant AttentionParams& params
+) {
+    if (LOG2_SCORES) {
+        float _e3 = params.scale;
+        return _e3 * LOG2_E;
+    }
+    float _e8 = params.scale;
+    return _e8;
+}
+
+float weight(
+    float difference
+) {
+    if (LOG2_SCORES) {
+        return metal::exp2(difference);
+    }
+    return metal::exp2(difference * LOG2_E);
+}
+
+uint partial_index(
+    uint split,
+    uint b_8,
+    uint n_8,
+    uint s_5,
+    constant AttentionParams& params
+) {
+    uint _e4 = partial_rows(params);
+    uint _e6 = partial_row(b_8, n_8, s_5, params);
+    return (split * _e4) + _e6;
+}
+
+void store_partial4_(
+    uint index_7,
+    uint h_5,
+    metal::float4 x_5,
+    constant AttentionParams& params,
+    device type_9& partial_values,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e6 = params.v_head_size;
+    partial_values[(index_7 * naga_div(_e6 + 3u, 4u)) + naga_div(h_5, 4u)] = x_5;
+    return;
+}
+
+uint naga_mod(uint lhs, uint rhs) {
+    return lhs % metal::select(rhs, 1u, rhs == 0u);
+}
+
+TilePlace tile_place(
+    uint row_tile,
+    uint head,
+    uint slice,
+    uint batch_rows,
+    constant AttentionParams& params
+) {
+    uint _e7 = params.origin.y;
+    uint _e12 = params.origin.x;
+    return TilePlace {row_tile, _e7 + head, _e12 + naga_mod(slice, batch_rows), naga_div(slice, batch_rows)};
+}
+
+TilePlace place_of(
+    metal::uint3 workgroup_1,
+    uint tiles,
+    bool longest_first,
+    constant AttentionParams& params
+) {
+    uint _e6 = params.end.x;
+    uint _e10 = params.origin.x;
+    uint batch_rows_1 = _e6 - _e10;
+    if (!(longest_first)) {
+        TilePlace _e16 = tile_place(workgroup_1.x, workgroup_1.y, workgroup_1.z, batch_rows_1, params);
+        return _e16;
+    }
+    uint _e20 = params.end.y;
+    uint _e24 = params.origin.y;
+    uint heads_1 = _e20 - _e24;
+    uint _e29 = params.splits;
+    uint others = (heads_1 * batch_rows_1) * _e29;
+    uint i_3 = (((workgroup_1.z * heads_1) + workgroup_1.y) * tiles) + workgroup_1.x;
+    TilePlace _e46 = tile_place((tiles - 1u) - naga_div(i_3, others), naga_mod(naga_mod(i_3, others), heads_1), naga_div(naga_mod(i_3, others), heads_1), batch_rows_1, params);
+    return _e46;
+}
+
+uint existing_column(
+    uint h_6,
+    uint size
+) {
+    return metal::min(h_6, naga_div(size - 1u, 4u) * 4u);
+}
+
+metal::float4 query_part(
+    uint b_9,
+    uint n_9,
+    uint s_6,
+    uint part,
+    uint lane,
+    constant AttentionParams& params,
+    device type_3 const& query,
+    device type_3 const& bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint h_7 = ((part * LANES) + lane) * 4u;
+    uint _e12 = params.head_size;
+    uint _e13 = existing_column(h_7, _e12);
+    metal::float4 _e14 = source_query4_(b_9, n_9, s_6, _e13, params, query, bias, _buffer_sizes);
+    uint _e18 = params.head_size;
+    return (h_7 < _e18) ? _e14 : metal::float4 {};
+}
+
+RowNumbers same_numbers(
+    float x_6
+) {
+    return RowNumbers {x_6};
+}
+
+RowVectors load_part(
+    uint b_10,
+    uint n_10,
+    uint first,
+    uint end,
+    uint part_1,
+    uint lane_1,
+    float factor,
+    constant AttentionParams& params,
+    device type_3 const& query,
+    device type_3 const& bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::float4 _e10 = query_part(b_10, n_10, metal::min(first, end - 1u), part_1, lane_1, params, query, bias, _buffer_sizes);
+    return RowVectors {_e10 * factor};
+}
+
+RowNumbers key_scores(
+    RowNumbers s_7,
+    RowVectors q,
+    metal::float4 k
+) {
+    RowNumbers x_7 = {};
+    x_7 = s_7;
+    float _e9 = x_7.r0_;
+    x_7.r0_ = metal::fma(q.r0_.x, k.x, _e9);
+    float _e16 = x_7.r0_;
+    x_7.r0_ = metal::fma(q.r0_.y, k.y, _e16);
+    float _e23 = x_7.r0_;
+    x_7.r0_ = metal::fma(q.r0_.z, k.z, _e23);
+    float _e30 = x_7.r0_;
+    x_7.r0_ = metal::fma(q.r0_.w, k.w, _e30);
+    RowNumbers _e32 = x_7;
+    return _e32;
+}
+
+metal::float4 tile_key(
+    uint at,
+    threadgroup type_13& key_tile
+) {
+    Tile4_ _e3 = key_tile.inner[at];
+    return static_cast<metal::float4>(_e3);
+}
+
+KeyNumbers by_key(
+    RowVectors x_8
+) {
+    return KeyNumbers {RowNumbers {x_8.r0_.x}, RowNumbers {x_8.r0_.y}, RowNumbers {x_8.r0_.z}, RowNumbers {x_8.r0_.w}};
+}
+
+RowVectors part_scores(
+    RowVectors s_8,
+    RowVectors q_1,
+    metal::uint4 at_1,
+    threadgroup type_13& key_tile
+) {
+    metal::float4 _e4 = tile_key(at_1.x, key_tile);
+    metal::float4 _e6 = tile_key(at_1.y, key_tile);
+    metal::float4 _e8 = tile_key(at_1.z, key_tile);
+    metal::float4 _e10 = tile_key(at_1.w, key_tile);
+    KeyNumbers _e11 = by_key(s_8);
+    RowNumbers _e13 = key_scores(_e11.k0_, q_1, _e4);
+    RowNumbers _e15 = key_scores(_e11.k1_, q_1, _e6);
+    RowNumbers _e17 = key_scores(_e11.k2_, q_1, _e8);
+    RowNumbers _e19 = key_scores(_e11.k3_, q_1, _e10);
+    return RowVectors {metal::float4(_e13.r0_, _e15.r0_, _e17.r0_, _e19.r0_)};
+}
+
+Slice add_weighted(
+    Slice o,
+    float w,
+    Slice v
+) {
+    Slice x_9 = {};
+    x_9.c0_ = metal::fma(metal::float4(w), v.c0_, o.c0_);
+    x_9.c1_ = metal::fma(metal::float4(w), v.c1_, o.c1_);
+    x_9.c2_ = metal::fma(metal::float4(w), v.c2_, o.c2_);
+    x_9.c3_ = metal::fma(metal::float4(w), v.c3_, o.c3_);
+    Slice _e24 = x_9;
+    return _e24;
+}
+
+Outputs add_value(
+    Outputs o_1,
+    RowNumbers w_1,
+    Slice v_1
+) {
+    Slice _e5 = add_weighted(o_1.r0_, w_1.r0_, v_1);
+    return Outputs {_e5};
+}
+
+metal::float4 tile_value(
+    uint at_2,
+    threadgroup type_13& value_tile
+) {
+    Tile4_ _e3 = value_tile.inner[at_2];
+    return static_cast<metal::float4>(_e3);
+}
+
+Slice value_slice(
+    uint at_3,
+    threadgroup type_13& value_tile
+) {
+    Slice v_2 = {};
+    metal::float4 _e3 = tile_value(at_3, value_tile);
+    v_2.c0_ = _e3;
+    metal::float4 _e7 = tile_value(at_3 + LANES, value_tile);
+    v_2.c1_ = _e7;
+    metal::float4 _e11 = tile_value(at_3 + 8u, value_tile);
+    v_2.c2_ = _e11;
+    metal::float4 _e15 = tile_value(at_3 + 12u, value_tile);
+    v_2.c3_ = _e15;
+    Slice _e16 = v_2;
+    return _e16;
+}
+
+Outputs add_values(
+    Outputs o_2,
+    RowVectors w_2,
+    metal::uint4 at_4,
+    threadgroup type_13& value_tile
+) {
+    Outputs x_10 = {};
+    KeyNumbers _e3 = by_key(w_2);
+    x_10 = o_2;
+    Outputs _e5 = x_10;
+    Slice _e8 = value_slice(at_4.x, value_tile);
+    Outputs _e9 = add_value(_e5, _e3.k0_, _e8);
+    x_10 = _e9;
+    Outputs _e10 = x_10;
+    Slice _e13 = value_slice(at_4.y, value_tile);
+    Outputs _e14 = add_value(_e10, _e3.k1_, _e13);
+    x_10 = _e14;
+    Outputs _e15 = x_10;
+    Slice _e18 = value_slice(at_4.z, value_tile);
+    Outputs _e19 = add_value(_e15, _e3.k2_, _e18);
+    x_10 = _e19;
+    Outputs _e20 = x_10;
+    Slice _e23 = value_slice(at_4.w, value_tile);
+    Outputs _e24 = add_value(_e20, _e3.k3_, _e23);
+    x_10 = _e24;
+    Outputs _e25 = x_10;
+    return _e25;
+}
+
+Slice scaled_1(
+    Slice o_3,
+    float factor_1
+) {
+    Slice x_11 = {};
+    x_11.c0_ = o_3.c0_ * factor_1;
+    x_11.c1_ = o_3.c1_ * factor_1;
+    x_11.c2_ = o_3.c2_ * factor_1;
+    x_11.c3_ = o_3.c3_ * factor_1;
+    Slice _e15 = x_11;
+    return _e15;
+}
+
+Outputs scale_outputs(
+    Outputs o_4,
+    RowNumbers factor_2
+) {
+    Slice _e4 = scaled_1(o_4.r0_, factor_2.r0_);
+    return Outputs {_e4};
+}
+
+Owned scatter_rotated(
+    metal::float4 s_9
+) {
+    metal::float2 unnamed = metal::simd_shuffle_xor(s_9.zw, 2u);
+    metal::float2 pair = s_9.xy + unnamed;
+    float unnamed_1 = metal::simd_shuffle_xor(pair.y, 1u);
+    return pair.x + unnamed_1;
+}
+
+OwnedRows scatter_rows(
+    RowVectors s_10
+) {
+    Owned _e2 = scatter_rotated(s_10.r0_);
+    return OwnedRows {_e2};
+}
+
+metal::float4 gather_rotated(
+    Owned p
+) {
+    Owned unnamed_2 = metal::quad_shuffle_xor(p, 1u);
+    Owned unnamed_3 = metal::quad_shuffle_xor(p, 2u);
+    Owned unnamed_4 = metal::quad_shuffle_xor(p, 3u);
+    return metal::float4(p, unnamed_2, unnamed_3, unnamed_4);
+}
+
+RowVectors gather_rows(
+    OwnedRows p_1
+) {
+    metal::float4 _e2 = gather_rotated(p_1.r0_);
+    return RowVectors {_e2};
+}
+
+Owned owned_masked(
+    Owned x_12,
+    uint b_11,
+    uint n_11,
+    uint s_11,
+    uint t_8,
+    uint lane_2,
+    uint last,
+    constant AttentionParams& params,
+    device type_7 const& padding_mask,
+    device type_8 const& attention_bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    float _e9 = masked_score(x_12, b_11, n_11, s_11, metal::min(t_8 + lane_2, last), params, padding_mask, attention_bias, _buffer_sizes);
+    return _e9;
+}
+
+OwnedRows mask_rows(
+    OwnedRows p_2,
+    uint b_12,
+    uint n_12,
+    uint first_1,
+    uint end_1,
+    uint t_9,
+    uint last_1,
+    uint lane_3,
+    constant AttentionParams& params,
+    device type_7 const& padding_mask,
+    device type_8 const& attention_bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Owned _e12 = owned_masked(p_2.r0_, b_12, n_12, metal::min(first_1, end_1 - 1u), t_9, lane_3, last_1, params, padding_mask, attention_bias, _buffer_sizes);
+    return OwnedRows {_e12};
+}
+
+Owned owned_below(
+    uint end_2,
+    uint t_10,
+    uint lane_4,
+    Owned inside,
+    float outside
+) {
+    return ((t_10 + lane_4) < end_2) ? inside : outside;
+}
+
+OwnedRows rows_below(
+    OwnedRows p_3,
+    uint end_3,
+    uint t_11,
+    uint lane_5,
+    float outside_1
+) {
+    Owned _e6 = owned_below(end_3, t_11, lane_5, p_3.r0_, outside_1);
+    return OwnedRows {_e6};
+}
+
+float owned_max(
+    Owned x_13
+) {
+    return x_13;
+}
+
+bool rows_grew(
+    OwnedRows p_4,
+    RowNumbers reference
+) {
+    float _e3 = owned_max(p_4.r0_);
+    return _e3 > (reference.r0_ + SLACK);
+}
+
+bool any_above(
+    RowNumbers x_14,
+    float most
+) {
+    return x_14.r0_ > most;
+}
+
+float group_max(
+    float x_15
+) {
+    float unnamed_5 = metal::quad_shuffle_xor(x_15, 1u);
+    float y = metal::max(x_15, unnamed_5);
+    float unnamed_6 = metal::quad_shuffle_xor(y, 2u);
+    return metal::max(y, unnamed_6);
+}
+
+RowNumbers group_maxima(
+    RowNumbers x_16
+) {
+    float _e2 = group_max(x_16.r0_);
+    return RowNumbers {_e2};
+}
+
+bool any_beyond(
+    RowNumbers x_17,
+    float most_1
+) {
+    return metal::abs(x_17.r0_) > most_1;
+}
+
+RowNumbers logarithms(
+    RowNumbers x_18
+) {
+    return RowNumbers {metal::log2(metal::max(x_18.r0_, 1.0))};
+}
+
+RowNumbers rounded_down(
+    RowNumbers x_19
+) {
+    return RowNumbers {metal::floor(x_19.r0_)};
+}
+
+RowNumbers raised(
+    RowNumbers x_20,
+    RowNumbers by
+) {
+    return RowNumbers {x_20.r0_ + by.r0_};
+}
+
+RowNumbers rows_max(
+    OwnedRows p_5,
+    RowNumbers reference_1
+) {
+    float _e4 = owned_max(p_5.r0_);
+    float _e5 = group_max(_e4);
+    return RowNumbers {metal::max(reference_1.r0_, _e5)};
+}
+
+Owned owned_weight(
+    Owned x_21,
+    float row_max
+) {
+    float _e3 = weight(x_21 - row_max);
+    return _e3;
+}
+
+OwnedRows weigh_rows(
+    OwnedRows p_6,
+    RowNumbers reference_2
+) {
+    Owned _e4 = owned_weight(p_6.r0_, reference_2.r0_);
+    return OwnedRows {_e4};
+}
+
+RowNumbers shrink_factors(
+    RowNumbers before,
+    RowNumbers after
+) {
+    float _e5 = weight(before.r0_ - after.r0_);
+    return RowNumbers {_e5};
+}
+
+RowNumbers scale_numbers(
+    RowNumbers x_22,
+    RowNumbers factor_3
+) {
+    return RowNumbers {x_22.r0_ * factor_3.r0_};
+}
+
+float owned_sum(
+    Owned x_23
+) {
+    return x_23;
+}
+
+RowNumbers add_weights(
+    RowNumbers sum,
+    OwnedRows p_7
+) {
+    float _e4 = owned_sum(p_7.r0_);
+    return RowNumbers {sum.r0_ + _e4};
+}
+
+float group_sum(
+    float x_24
+) {
+    float unnamed_7 = metal::quad_shuffle_xor(x_24, 1u);
+    float y_1 = x_24 + unnamed_7;
+    float unnamed_8 = metal::quad_shuffle_xor(y_1, 2u);
+    return y_1 + unnamed_8;
+}
+
+RowNumbers group_sums(
+    RowNumbers sum_1
+) {
+    float _e2 = group_sum(sum_1.r0_);
+    return RowNumbers {_e2};
+}
+
+void store_row_stats(
+    uint b_13,
+    uint n_13,
+    uint s_12,
+    uint end_4,
+    uint split_1,
+    uint lane_6,
+    float reference_3,
+    float sum_2,
+    constant AttentionParams& params,
+    device type_11& partial_stats,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    bool local_6 = {};
+    bool local_7 = {};
+    if (PARTIAL) {
+        local_6 = s_12 < end_4;
+    } else {
+        local_6 = false;
+    }
+    bool _e13 = local_6;
+    if (_e13) {
+        local_7 = lane_6 == 0u;
+    } else {
+        local_7 = false;
+    }
+    bool _e19 = local_7;
+    if (_e19) {
+        uint _e21 = partial_index(split_1, b_13, n_13, s_12, params);
+        partial_stats[_e21] = metal::float2(reference_3, sum_2);
+        return;
+    } else {
+        return;
+    }
+}
+
+void store_row_part(
+    uint b_14,
+    uint n_14,
+    uint s_13,
+    uint end_5,
+    uint split_2,
+    uint part_2,
+    uint lane_7,
+    metal::float4 x_25,
+    float sum_3,
+    constant AttentionParams& params,
+    device type_3& output,
+    device type_9& partial_values,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    bool local_8 = {};
+    uint h_8 = ((part_2 * LANES) + lane_7) * 4u;
+    if (s_13 < end_5) {
+        uint _e19 = params.v_head_size;
+        local_8 = h_8 < _e19;
+    } else {
+        local_8 = false;
+    }
+    bool _e22 = local_8;
+    if (_e22) {
+        if (PARTIAL) {
+            uint _e24 = partial_index(split_2, b_14, n_14, s_13, params);
+            store_partial4_(_e24, h_8, x_25, params, partial_values, _buffer_sizes);
+            return;
+        } else {
+            Strides _e27 = params.output;
+            uint _e28 = element(_e27, b_14, n_14, s_13);
+            uint _e32 = params.v_head_size;
+            store_output4_(_e28 + h_8, _e32 - h_8, x_25 / metal::float4(sum_3), output, _buffer_sizes);
+            return;
+        }
+    } else {
+        return;
+    }
+}
+
+void store_slice(
+    uint b_15,
+    uint n_15,
+    uint s_14,
+    uint end_6,
+    uint split_3,
+    uint lane_8,
+    Slice o_5,
+    float sum_4,
+    constant AttentionParams& params,
+    device type_3& output,
+    device type_9& partial_values,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    store_row_part(b_15, n_15, s_14, end_6, split_3, 0u, lane_8, o_5.c0_, sum_4, params, output, partial_values, _buffer_sizes);
+    store_row_part(b_15, n_15, s_14, end_6, split_3, 1u, lane_8, o_5.c1_, sum_4, params, output, partial_values, _buffer_sizes);
+    store_row_part(b_15, n_15, s_14, end_6, split_3, 2u, lane_8, o_5.c2_, sum_4, params, output, partial_values, _buffer_sizes);
+    store_row_part(b_15, n_15, s_14, end_6, split_3, 3u, lane_8, o_5.c3_, sum_4, params, output, partial_values, _buffer_sizes);
+    return;
+}
+
+void store_rows(
+    uint b_16,
+    uint n_16,
+    uint first_2,
+    uint end_7,
+    uint split_4,
+    uint lane_9,
+    Outputs o_6,
+    RowNumbers reference_4,
+    RowNumbers sum_5,
+    constant AttentionParams& params,
+    device type_3& output,
+    device type_9& partial_values,
+    device type_11& partial_stats,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    store_row_stats(b_16, n_16, first_2, end_7, split_4, lane_9, reference_4.r0_, sum_5.r0_, params, partial_stats, _buffer_sizes);
+    store_slice(b_16, n_16, first_2, end_7, split_4, lane_9, o_6.r0_, sum_5.r0_, params, output, partial_values, _buffer_sizes);
+    return;
+}
+
+Queries load_queries(
+    uint b_17,
+    uint n_17,
+    uint first_3,
+    uint end_8,
+    uint lane_10,
+    float factor_4,
+    constant AttentionParams& params,
+    device type_3 const& query,
+    device type_3 const& bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Queries q_2 = {};
+    RowVectors _e9 = load_part(b_17, n_17, first_3, end_8, 0u, lane_10, factor_4, params, query, bias, _buffer_sizes);
+    q_2.c0_ = _e9;
+    RowVectors _e12 = load_part(b_17, n_17, first_3, end_8, 1u, lane_10, factor_4, params, query, bias, _buffer_sizes);
+    q_2.c1_ = _e12;
+    RowVectors _e15 = load_part(b_17, n_17, first_3, end_8, 2u, lane_10, factor_4, params, query, bias, _buffer_sizes);
+    q_2.c2_ = _e15;
+    RowVectors _e18 = load_part(b_17, n_17, first_3, end_8, 3u, lane_10, factor_4, params, query, bias, _buffer_sizes);
+    q_2.c3_ = _e18;
+    Queries _e19 = q_2;
+    return _e19;
+}
+
+RowVectors block_scores(
+    Queries q_3,
+    metal::uint4 at_5,
+    threadgroup type_13& key_tile
+) {
+    RowVectors s_15 = RowVectors {};
+    RowVectors _e4 = s_15;
+    RowVectors _e6 = part_scores(_e4, q_3.c0_, at_5, key_tile);
+    s_15 = _e6;
+    RowVectors _e7 = s_15;
+    RowVectors _e12 = part_scores(_e7, q_3.c1_, at_5 + metal::uint4(4u), key_tile);
+    s_15 = _e12;
+    RowVectors _e13 = s_15;
+    RowVectors _e18 = part_scores(_e13, q_3.c2_, at_5 + metal::uint4(8u), key_tile);
+    s_15 = _e18;
+    RowVectors _e19 = s_15;
+    RowVectors _e24 = part_scores(_e19, q_3.c3_, at_5 + metal::uint4(12u), key_tile);
+    s_15 = _e24;
+    RowVectors _e25 = s_15;
+    return _e25;
+}
+
+Outputs add_turn(
+    Outputs o_7,
+    RowVectors w_3,
+    RowVectors w_b,
+    metal::uint4 at_6,
+    metal::uint4 at_b,
+    threadgroup type_13& value_tile
+) {
+    Outputs _e5 = add_values(o_7, w_3, at_6, value_tile);
+    Outputs _e6 = add_values(_e5, w_b, at_b, value_tile);
+    return _e6;
+}
+
+Elem4_ entry_key(
+    uint b_18,
+    uint n_18,
+    uint t0_,
+    uint last_2,
+    uint i,
+    constant AttentionParams& params,
+    device type_3 const& key,
+    device type_3 const& past_key,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e15 = params.head_size;
+    uint _e16 = existing_column(naga_mod(i, COLUMNS4_) * 4u, _e15);
+    Elem4_ _e17 = stored_key4_(b_18, n_18, metal::min(t0_ + naga_div(i, COLUMNS4_), last_2), _e16, params, key, past_key, _buffer_sizes);
+    return _e17;
+}
+
+Elem4_ entry_value(
+    uint b_19,
+    uint n_19,
+    uint t0_1,
+    uint last_3,
+    uint i_1,
+    constant AttentionParams& params,
+    device type_3 const& value,
+    device type_3 const& past_value,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e15 = params.v_head_size;
+    uint _e16 = existing_column(naga_mod(i_1, COLUMNS4_) * 4u, _e15);
+    Elem4_ _e17 = stored_value4_(b_19, n_19, metal::min(t0_1 + naga_div(i_1, COLUMNS4_), last_3), _e16, params, value, past_value, _buffer_sizes);
+    return _e17;
+}
+
+Ahead load_ahead(
+    uint b_20,
+    uint n_20,
+    uint t0_2,
+    uint last_4,
+    uint local_index_1,
+    constant AttentionParams& params,
+    device type_3 const& key,
+    device type_3 const& value,
+    device type_3 const& past_key,
+    device type_3 const& past_value,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Elem4_ _e5 = entry_key(b_20, n_20, t0_2, last_4, local_index_1, params, key, past_key, _buffer_sizes);
+    Elem4_ _e8 = entry_key(b_20, n_20, t0_2, last_4, local_index_1 + WORKGROUP_SIZE, params, key, past_key, _buffer_sizes);
+    Elem4_ _e9 = entry_value(b_20, n_20, t0_2, last_4, local_index_1, params, value, past_value, _buffer_sizes);
+    Elem4_ _e12 = entry_value(b_20, n_20, t0_2, last_4, local_index_1 + WORKGROUP_SIZE, params, value, past_value, _buffer_sizes);
+    return Ahead {_e5, _e8, _e9, _e12};
+}
+
+void store_entry(
+    Elem4_ k_1,
+    Elem4_ v_3,
+    uint n_21,
+    uint t0_3,
+    uint last_5,
+    uint i_2,
+    constant AttentionParams& params,
+    device type_3 const& bias,
+    threadgroup type_13& key_tile,
+    threadgroup type_13& value_tile,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    if (i_2 < TILE_LENGTH) {
+        uint t_12 = metal::min(t0_3 + naga_div(i_2, COLUMNS4_), last_5);
+        uint h_9 = naga_mod(i_2, COLUMNS4_) * 4u;
+        uint _e19 = params.head_size;
+        uint _e20 = existing_column(h_9, _e19);
+        metal::float4 _e21 = with_key_bias(static_cast<metal::float4>(k_1), n_21, t_12, _e20, params, bias, _buffer_sizes);
+        uint _e27 = params.head_size;
+        key_tile.inner[i_2] = static_cast<metal::float4>((h_9 < _e27) ? _e21 : metal::float4 {});
+        uint _e36 = params.v_head_size;
+        uint _e37 = existing_column(h_9, _e36);
+        metal::float4 _e38 = with_value_bias(static_cast<metal::float4>(v_3), n_21, t_12, _e37, params, bias, _buffer_sizes);
+        value_tile.inner[i_2] = static_cast<metal::float4>(_e38);
+        return;
+    } else {
+        return;
+    }
+}
+
+void store_ahead(
+    Ahead x_26,
+    uint n_22,
+    uint t0_4,
+    uint last_6,
+    uint local_index_2,
+    constant AttentionParams& params,
+    device type_3 const& bias,
+    threadgroup type_13& key_tile,
+    threadgroup type_13& value_tile,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    store_entry(x_26.k0_, x_26.v0_, n_22, t0_4, last_6, local_index_2, params, bias, key_tile, value_tile, _buffer_sizes);
+    store_entry(x_26.k1_, x_26.v1_, n_22, t0_4, last_6, local_index_2 + WORKGROUP_SIZE, params, bias, key_tile, value_tile, _buffer_sizes);
+    return;
+}
+
+uint plain_keys_end(
+    uint rows_begin,
+    uint t_begin,
+    uint t_end,
+    constant AttentionParams& params
+) {
+    bool local_9 = {};
+    if (true) {
+        local_9 = false;
+    } else {
+        local_9 = true;
+    }
+    bool _e13 = local_9;
+    if (_e13) {
+        return t_begin;
+    }
+    uint _e16 = params.past_len;
+    uint end_9 = CAUSAL ? metal::min(t_end, (rows_begin + _e16) + 1u) : t_end;
+    return t_begin + (naga_div(metal::max(end_9, t_begin) - t_begin, KEY_TILE) * KEY_TILE);
+}
+
+uint rotated(
+    uint j,
+    uint lane_11
+) {
+    return j ^ (lane_11 & 3u);
+}
+
+bool any_lane(
+    bool x_27
+) {
+    bool unnamed_9 = metal::simd_any(x_27);
+    return unnamed_9;
+}
+
+void attend(
+    metal::uint3 workgroup_2,
+    uint local_index_3,
+    uint group,
+    uint lane_12,
+    constant AttentionParams& params,
+    device type_3 const& query,
+    device type_3 const& key,
+    device type_3 const& value,
+    device type_3 const& bias,
+    device type_3 const& past_key,
+    device type_3 const& past_value,
+    device type_3& output,
+    device type_7 const& padding_mask,
+    device type_8 const& attention_bias,
+    device type_9& partial_values,
+    device type_11& partial_stats,
+    threadgroup type_13& key_tile,
+    threadgroup type_13& value_tile,
+    threadgroup metal::atomic_uint& lost_bets,
+    threadgroup uint& is_lost,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint t_end_1 = {};
+    bool local_10 = {};
+    Outputs o_8 = Outputs {};
+    RowNumbers reference_5 = {};
+    RowNumbers sum_6 = {};
+    Ahead ahead = {};
+    uint t0_5 = {};
+    bool lost = false;
+    uint step = {};
+    uint step_1 = {};
+    OwnedRows p_8 = {};
+    OwnedRows p_b = {};
+    bool local_11 = {};
+    bool local_12 = {};
+    uint step_2 = {};
+    OwnedRows p_9 = {};
+    bool local_13 = {};
+    bool local_14 = {};
+    uint _e15 = params.end.z;
+    uint _e19 = params.origin.z;
+    uint tiles_1 = naga_div(((_e15 - _e19) + 32u) - 1u, 32u);
+    TilePlace _e26 = place_of(workgroup_2, tiles_1, CAUSAL_SKIP, params);
+    uint row_tile_1 = _e26.row_tile;
+    uint n_23 = _e26.head;
+    uint b_21 = _e26.batch_row;
+    uint split_5 = _e26.split;
+    uint _e34 = params.origin.z;
+    uint rows_begin_1 = _e34 + (row_tile_1 * 32u);
+    uint _e41 = params.end.z;
+    uint rows_end = metal::min(rows_begin_1 + 32u, _e41);
+    uint _e46 = params.origin.w;
+    uint _e49 = params.keys_per_split;
+    uint t_begin_1 = _e46 + (split_5 * _e49);
+    uint _e54 = params.keys_per_split;
+    uint _e59 = params.end.w;
+    t_end_1 = metal::min(t_begin_1 + _e54, _e59);
+    if (CAUSAL_SKIP) {
+        uint _e67 = params.q_len;
+        local_10 = rows_end < _e67;
+    } else {
+        local_10 = false;
+    }
+    bool _e70 = local_10;
+    if (_e70) {
+        uint _e71 = t_end_1;
+        uint _e74 = params.past_len;
+        t_end_1 = metal::min(_e71, rows_end + _e74);
+    }
+    uint first_4 = rows_begin_1 + (group * ROWS);
+    float _e80 = score_factor(params);
+    Queries _e81 = load_queries(b_21, n_23, first_4, rows_end, lane_12, _e80, params, query, bias, _buffer_sizes);
+    RowNumbers _e85 = same_numbers(LOWEST);
+    reference_5 = _e85;
+    RowNumbers _e88 = same_numbers(0.0);
+    sum_6 = _e88;
+    uint _e91 = rotated(0u, lane_12);
+    uint _e93 = rotated(1u, lane_12);
+    uint _e95 = rotated(2u, lane_12);
+    uint _e97 = rotated(3u, lane_12);
+    metal::uint4 block_at = (metal::uint4(_e91, _e93, _e95, _e97) * COLUMNS4_) + metal::uint4(lane_12);
+    uint _e103 = t_end_1;
+    uint last_7 = metal::max(_e103, t_begin_1 + 1u) - 1u;
+    Ahead _e109 = load_ahead(b_21, n_23, t_begin_1, last_7, local_index_3, params, key, value, past_key, past_value, _buffer_sizes);
+    ahead = _e109;
+    t0_5 = t_begin_1;
+    uint _e112 = t_end_1;
+    uint _e113 = plain_keys_end(rows_begin_1, t_begin_1, _e112, params);
+    if (t_begin_1 < _e113) {
+        if (local_index_3 == 0u) {
+            metal::atomic_store_explicit(&lost_bets, 0u, metal::memory_order_relaxed);
+        }
+        bool loop_init = true;
+        while(true) {
+            if (!loop_init) {
+                uint _e214 = t0_5;
+                t0_5 = _e214 + KEY_TILE;
+            }
+            loop_init = false;
+            uint _e121 = t0_5;
+            if (_e121 < _e113) {
+            } else {
+                break;
+            }
+            {
+                metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+                Ahead _e123 = ahead;
+                uint _e124 = t0_5;
+                store_ahead(_e123, n_23, _e124, last_7, local_index_3, params, bias, key_tile, value_tile, _buffer_sizes);
+                metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+                uint _e125 = t0_5;
+                Ahead _e128 = load_ahead(b_21, n_23, _e125 + KEY_TILE, last_7, local_index_3, params, key, value, past_key, past_value, _buffer_sizes);
+                ahead = _e128;
+                uint _e129 = t0_5;
+                if (_e129 == t_begin_1) {
+                    step = 0u;
+                    bool loop_init_1 = true;
+                    while(true) {
+                        if (!loop_init_1) {
+                            uint _e145 = step;
+                            step = _e145 + 4u;
+                        }
+                        loop_init_1 = false;
+                        uint _e133 = step;
+                        if (_e133 < REFERENCE_KEYS) {
+                        } else {
+                            break;
+                        }
+                        {
+                            uint _e136 = step;
+                            RowVectors _e141 = block_scores(_e81, block_at + metal::uint4(_e136 * COLUMNS4_), key_tile);
+                            OwnedRows _e142 = scatter_rows(_e141);
+                            RowNumbers _e143 = reference_5;
+                            RowNumbers _e144 = rows_max(_e142, _e143);
+                            reference_5 = _e144;
+                        }
+                    }
+                    RowNumbers _e148 = reference_5;
+                    RowNumbers _e149 = rounded_down(_e148);
+                    reference_5 = _e149;
+                }
+                step_1 = 0u;
+                bool loop_init_2 = true;
+                while(true) {
+                    if (!loop_init_2) {
+                        uint _e186 = step_1;
+                        step_1 = _e186 + 8u;
+                    }
+                    loop_init_2 = false;
+                    uint _e152 = step_1;
+                    if (_e152 < KEY_TILE) {
+                    } else {
+                        break;
+                    }
+                    {
+                        uint _e155 = step_1;
+                        metal::uint4 at_7 = block_at + metal::uint4(_e155 * COLUMNS4_);
+                        metal::uint4 at_b_1 = at_7 + metal::uint4(64u);
+                        RowVectors _e163 = block_scores(_e81, at_7, key_tile);
+                        OwnedRows _e164 = scatter_rows(_e163);
+                        p_8 = _e164;
+                        RowVectors _e166 = block_scores(_e81, at_b_1, key_tile);
+                        OwnedRows _e167 = scatter_rows(_e166);
+                        p_b = _e167;
+                        OwnedRows _e169 = p_8;
+                        RowNumbers _e170 = reference_5;
+                        OwnedRows _e171 = weigh_rows(_e169, _e170);
+                        p_8 = _e171;
+                        OwnedRows _e172 = p_b;
+                        RowNumbers _e173 = reference_5;
+                        OwnedRows _e174 = weigh_rows(_e172, _e173);
+                        p_b = _e174;
+                        RowNumbers _e175 = sum_6;
+                        OwnedRows _e176 = p_8;
+                        RowNumbers _e177 = add_weights(_e175, _e176);
+                        OwnedRows _e178 = p_b;
+                        RowNumbers _e179 = add_weights(_e177, _e178);
+                        sum_6 = _e179;
+                        Outputs _e180 = o_8;
+                        OwnedRows _e181 = p_8;
+                        RowVectors _e182 = gather_rows(_e181);
+                        OwnedRows _e183 = p_b;
+                        RowVectors _e184 = gather_rows(_e183);
+                        Outputs _e185 = add_turn(_e180, _e182, _e184, at_7, at_b_1, value_tile);
+                        o_8 = _e185;
+                    }
+                }
+                RowNumbers _e189 = sum_6;
+                bool _e191 = any_above(_e189, LARGE_SUM);
+                bool _e192 = any_lane(_e191);
+                if (_e192) {
+                    RowNumbers _e193 = sum_6;
+                    RowNumbers _e194 = group_maxima(_e193);
+                    bool _e195 = lost;
+                    if (!(_e195)) {
+                        bool _e200 = any_above(_e194, LOST_SUM);
+                        local_11 = _e200;
+                    } else {
+                        local_11 = true;
+                    }
+                    bool _e202 = local_11;
+                    lost = _e202;
+                    RowNumbers _e203 = logarithms(_e194);
+                    RowNumbers _e204 = rounded_down(_e203);
+                    RowNumbers _e205 = reference_5;
+                    RowNumbers _e206 = raised(_e205, _e204);
+                    reference_5 = _e206;
+                    RowNumbers _e208 = same_numbers(0.0);
+                    RowNumbers _e209 = shrink_factors(_e208, _e204);
+                    RowNumbers _e210 = sum_6;
+                    RowNumbers _e211 = scale_numbers(_e210, _e209);
+                    sum_6 = _e211;
+                    Outputs _e212 = o_8;
+                    Outputs _e213 = scale_outputs(_e212, _e209);
+                    o_8 = _e213;
+                }
+            }
+        }
+        bool _e217 = lost;
+        if (!(_e217)) {
+            RowNumbers _e221 = reference_5;
+            bool _e223 = any_beyond(_e221, LARGEST_REFERENCE);
+            local_12 = _e223;
+        } else {
+            local_12 = true;
+        }
+        bool _e225 = local_12;
+        if (_e225) {
+            metal::atomic_store_explicit(&lost_bets, 1u, metal::memory_order_relaxed);
+        }
+        metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+        if (local_index_3 == 0u) {
+            uint _e232 = metal::atomic_load_explicit(&lost_bets, metal::memory_order_relaxed);
+            is_lost = _e232;
+        }
+        metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+        uint unnamed_10 = is_lost;
+        metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+        if (unnamed_10 != 0u) {
+            o_8 = Outputs {};
+            RowNumbers _e239 = same_numbers(LOWEST);
+            reference_5 = _e239;
+            RowNumbers _e241 = same_numbers(0.0);
+            sum_6 = _e241;
+            t0_5 = t_begin_1;
+            uint _e242 = t0_5;
+            Ahead _e243 = load_ahead(b_21, n_23, _e242, last_7, local_index_3, params, key, value, past_key, past_value, _buffer_sizes);
+            ahead = _e243;
+        }
+    }
+    bool loop_init_3 = true;
+    while(true) {
+        if (!loop_init_3) {
+            uint _e330 = t0_5;
+            t0_5 = _e330 + KEY_TILE;
+        }
+        loop_init_3 = false;
+        uint _e244 = t0_5;
+        uint _e245 = t_end_1;
+        if (_e244 < _e245) {
+        } else {
+            break;
+        }
+        {
+            metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+            Ahead _e247 = ahead;
+            uint _e248 = t0_5;
+            store_ahead(_e247, n_23, _e248, last_7, local_index_3, params, bias, key_tile, value_tile, _buffer_sizes);
+            metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+            uint _e249 = t0_5;
+            Ahead _e252 = load_ahead(b_21, n_23, _e249 + KEY_TILE, last_7, local_index_3, params, key, value, past_key, past_value, _buffer_sizes);
+            ahead = _e252;
+            uint _e254 = t_end_1;
+            uint _e255 = t0_5;
+            uint step_end = metal::min(KEY_TILE, _e254 - _e255);
+            step_2 = 0u;
+            bool loop_init_4 = true;
+            while(true) {
+                if (!loop_init_4) {
+                    uint _e327 = step_2;
+                    step_2 = _e327 + 4u;
+                }
+                loop_init_4 = false;
+                uint _e260 = step_2;
+                if (_e260 < step_end) {
+                } else {
+                    break;
+                }
+                {
+                    uint _e262 = t0_5;
+                    uint _e263 = step_2;
+                    uint t_13 = _e262 + _e263;
+                    uint _e265 = step_2;
+                    metal::uint4 at_8 = block_at + metal::uint4(_e265 * COLUMNS4_);
+                    RowVectors _e270 = block_scores(_e81, at_8, key_tile);
+                    OwnedRows _e271 = scatter_rows(_e270);
+                    p_9 = _e271;
+                    if (true) {
+                        local_13 = ATTENTION_BIAS;
+                    } else {
+                        local_13 = true;
+                    }
+                    bool _e280 = local_13;
+                    if (!(_e280)) {
+                        local_14 = false;
+                    } else {
+                        local_14 = true;
+                    }
+                    bool _e289 = local_14;
+                    if (_e289) {
+                        OwnedRows _e290 = p_9;
+                        OwnedRows _e291 = mask_rows(_e290, b_21, n_23, first_4, rows_end, t_13, last_7, lane_12, params, padding_mask, attention_bias, _buffer_sizes);
+                        p_9 = _e291;
+                    }
+                    uint _e294 = t_end_1;
+                    bool is_tail = (t_13 + 4u) > _e294;
+                    if (is_tail) {
+                        OwnedRows _e296 = p_9;
+                        uint _e297 = t_end_1;
+                        OwnedRows _e299 = rows_below(_e296, _e297, t_13, lane_12, LOWEST);
+                        p_9 = _e299;
+                    }
+                    OwnedRows _e300 = p_9;
+                    RowNumbers _e301 = reference_5;
+                    bool _e302 = rows_grew(_e300, _e301);
+                    bool _e303 = any_lane(_e302);
+                    if (_e303) {
+                        OwnedRows _e304 = p_9;
+                        RowNumbers _e305 = reference_5;
+                        RowNumbers _e306 = rows_max(_e304, _e305);
+                        RowNumbers _e307 = reference_5;
+                        RowNumbers _e308 = shrink_factors(_e307, _e306);
+                        reference_5 = _e306;
+                        RowNumbers _e309 = sum_6;
+                        RowNumbers _e310 = scale_numbers(_e309, _e308);
+                        sum_6 = _e310;
+                        Outputs _e311 = o_8;
+                        Outputs _e312 = scale_outputs(_e311, _e308);
+                        o_8 = _e312;
+                    }
+                    OwnedRows _e313 = p_9;
+                    RowNumbers _e314 = reference_5;
+                    OwnedRows _e315 = weigh_rows(_e313, _e314);
+                    p_9 = _e315;
+                    if (is_tail) {
+                        OwnedRows _e316 = p_9;
+                        uint _e317 = t_end_1;
+                        OwnedRows _e319 = rows_below(_e316, _e317, t_13, lane_12, 0.0);
+                        p_9 = _e319;
+                    }
+                    RowNumbers _e320 = sum_6;
+                    OwnedRows _e321 = p_9;
+                    RowNumbers _e322 = add_weights(_e320, _e321);
+                    sum_6 = _e322;
+                    Outputs _e323 = o_8;
+                    OwnedRows _e324 = p_9;
+                    RowVectors _e325 = gather_rows(_e324);
+                    Outputs _e326 = add_values(_e323, _e325, at_8, value_tile);
+                    o_8 = _e326;
+                }
+            }
+        }
+    }
+    uint _e335 = params.first_split;
+    Outputs _e337 = o_8;
+    RowNumbers _e338 = reference_5;
+    RowNumbers _e339 = sum_6;
+    RowNumbers _e340 = group_sums(_e339);
+    store_rows(b_21, n_23, first_4, rows_end, _e335 + split_5, lane_12, _e337, _e338, _e340, params, output, partial_values, partial_stats, _buffer_sizes);
+    return;
+}
+
+struct main_Input {
+};
+[[max_total_threads_per_threadgroup(128)]] kernel void main_(
+  metal::uint3 workgroup [[threadgroup_position_in_grid]]
+, uint local_index [[thread_index_in_threadgroup]]
+, uint subgroup [[simdgroup_index_in_threadgroup]]
+, uint subgroup_size [[threads_per_simdgroup]]
+, uint subgroup_lane [[thread_index_in_simdgroup]]
+, constant AttentionParams& params [[user(fake0)]]
+, device type_3 const& query [[user(fake0)]]
+, device type_3 const& key [[user(fake0)]]
+, device type_3 const& value [[user(fake0)]]
+, device type_3 const& bias [[user(fake0)]]
+, device type_3 const& past_key [[user(fake0)]]
+, device type_3 const& past_value [[user(fake0)]]
+, device type_3& output [[user(fake0)]]
+, device type_7 const& padding_mask [[user(fake0)]]
+, device type_8 const& attention_bias [[user(fake0)]]
+, device type_9& partial_values [[user(fake0)]]
+, device type_11& partial_stats [[user(fake0)]]
+, threadgroup type_13& key_tile
+, threadgroup type_13& value_tile
+, threadgroup metal::atomic_uint& lost_bets
+, threadgroup uint& is_lost
+, constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
+) {
+    attend(workgroup, local_index, naga_div((subgroup * subgroup_size) + subgroup_lane, LANES), naga_mod(subgroup_lane, LANES), params, query, key, value, bias, past_key, past_value, output, padding_mask, attention_bias, partial_values, partial_stats, key_tile, value_tile, lost_bets, is_lost, _buffer_sizes);
+    return;
+}
