@@ -4,6 +4,7 @@ tuning rows, every row that an Apple GPU may get has figures, and what the page 
 import copy
 import json
 import pathlib
+import re
 import subprocess
 import sys
 from xml.etree import ElementTree
@@ -124,8 +125,16 @@ def test_the_argument_holds(rows):
         assert two.per_multiply_add("workgroup_loads") == pytest.approx(one.per_multiply_add("workgroup_loads") / 2, rel=0.05)
         assert two.registers > one.registers
         assert one.per_multiply_add("instructions") > seed("seed-after", "f32", head_size).per_multiply_add("instructions")
-    for row in figures.of(rows, "matrix"):
-        assert not row.compiled and row.held_registers() < 128 and row.workgroup_memory < figures.WORKGROUP_MEMORY
+    matrix, stand_ins = (figures.of(rows, "matrix", stand_in=stand_in) for stand_in in (False, True))
+    assert not any(row.compiled for row in matrix)
+    assert [row.kernel for row in stand_ins] == [f"stand-in:{row.kernel}" for row in matrix]
+    narrow, *wide = stand_ins
+    for row in stand_ins:
+        assert row.gets(figures.M1) == row.gets(figures.M4) and row.lanes == 32 and row.dtype == "f16"
+        assert row.spills and row.threads == 384 and row.workgroup_bytes < figures.WORKGROUP_MEMORY
+    assert narrow.held_registers() < 100 and narrow.loop["spill_moves"] == 0
+    assert all(row.held_registers() > 120 and row.loop["spill_moves"] > 100 and row.scratch_bytes > 4 * narrow.scratch_bytes
+               for row in wide)
     short = figures.of(rows, "short", "short_m1")
     asked = [row for row in short if row.misses(figures.M1) is not None]
     assert {row.max_head_size for row in asked} == {64, 80, 128} and not any(row.misses(figures.M1) for row in asked)
@@ -151,8 +160,20 @@ def test_what_a_row_misses():
 
 
 def test_registers_held_on_matrices():
-    # O 2 x 8 matrices of 2 registers, scores 2 x 4 of 2, Q 2 x 8 of 1, two times 2 pieces of 4.
-    assert figures.Row({"tile": "m8r2c8k4a2", "lanes": 32}, {}).held_registers() == 32 + 16 + 16 + 16
+    # O 2 x 8 matrices of 2 registers, scores 2 x 4 of 2, Q 2 x 8 of 1, four times 2 pieces of 4, and 2 x 13 of the softmax.
+    assert figures.Row({"tile": "m8r2c8k4a2", "lanes": 32}, {}).held_registers() == 32 + 16 + 16 + 32 + 26
+
+
+def test_nobody_takes_a_stand_in_for_the_kernel(entries, recorded):
+    stand_ins = [entry for entry in entries if entry["stand_in"]]
+    assert len(stand_ins) == 3
+    for entry in stand_ins:
+        assert entry["kernel"].startswith("stand-in:matrix_f16_") and "stand_in_multiply_add" in entry["source"]
+        # No matrix is left in it, and what it adds to the kernel is called in every turn.
+        assert not re.search(r"coop_mat|coop(Load|Store|Multiply)|wgpu_cooperative", entry["source"])
+        assert entry["source"].count("place = moved(place, ") == 2 and entry["source"].count("    move_matrices(t0);") == 2
+    assert {row["kernel"] for row in recorded["kernels"] if row.get("stand_in")} == {entry["kernel"] for entry in stand_ins}
+    assert not any(row["kernel"].startswith("stand-in:") for row in recorded["kernels"] if not row.get("stand_in"))
 
 
 def test_what_the_driver_prints():

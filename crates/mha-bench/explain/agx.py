@@ -100,6 +100,8 @@ def compiled(command, entry):
     if not adapter:
         raise Unusable(f"`{command[0]} ...` names an adapter before all else, got: {(run.stderr or run.stdout).strip()[:300]}")
     row = {"kernel": entry["kernel"], "constants": entry["constants"], "digest": digest(entry["source"])}
+    if entry["stand_in"]:
+        row["stand_in"] = True
     refused = re.search(r"^error: (.*)$", run.stderr, re.M)
     if run.returncode and refused:
         return adapter.groupdict(), row | {"refused": refused[1]}

@@ -69,12 +69,19 @@ class Row:
         return found
 
     def held_registers(self):
-        """32-bit registers of a lane in which a row on matrices holds Q, O, scores and what it loads ahead, counted: a matrix
-        of 8 x 8 takes two from each of 32 lanes in float32, one in float16."""
+        """32-bit registers of a lane that a row on matrices holds at once, by its source, where it holds most: while it makes
+        weights of a tile's scores. A matrix of 8 x 8 takes two from each of 32 lanes in float32, one in float16. Weights as
+        operands come when values of one set and the scores are no longer held, which is less. Without where a lane stands,
+        addresses and what arithmetic takes."""
         side, rows, columns, keys, ahead = (int(n) for n in re.fullmatch(r"m(\d+)r(\d+)c(\d+)k(\d+)a(\d+)", self.tile).groups())
         numbers = side * side / self.lanes
-        output_and_scores = (rows * columns + rows * keys) * numbers
-        return int(output_and_scores + rows * columns * numbers / 2 + 2 * ahead * 4)
+        output_and_next_scores = (rows * columns + rows * keys) * numbers
+        queries = rows * columns * numbers / 2
+        # Keys and values in two sets each, of so many pieces of four words.
+        loaded_ahead = 4 * ahead * 4
+        # Of each block of query rows a lane has five numbers of its row's softmax, and eight scores.
+        softmax = rows * (5 + 8)
+        return int(output_and_next_scores + queries + loaded_ahead + softmax)
 
 
 def listing():

@@ -100,8 +100,11 @@ def plot(rows):
 
 
 def matrix_table(rows):
-    lines = [[row.dtype, sizes(row, M1), name(row), str(row.held_registers()), kb(row.workgroup_memory)] for row in rows]
-    return table(["dtype", "head sizes", "row", "32-bit registers held, of 128", "workgroup KB"], lines)
+    """Of rows that no compiler at hand takes: what they hold by a count, and the figures of what stands in for them."""
+    lines = [[row.dtype, sizes(row, M1), name(row) + (" †" if row.has_changed else ""), str(row.held_registers()),
+              *figures_of(row)[:3], str(row.scratch_bytes), *figures_of(row)[3:6]] for row in rows]
+    stand_ins = [f"stand-in's {figure}" for figure in ("registers", "threads", "spills : fills", "spilled bytes", "loops KB", "code KB")]
+    return table(["dtype", "head sizes", "row", "held, of 128", *stand_ins, "workgroup KB"], lines)
 
 
 def change(before, after, figure, form):
@@ -127,7 +130,9 @@ def markdown(rows, recorded):
     one, two = at(rows, "apple", "apple_m1", "f32", 64, M1), at(rows, "apple", "apple_m3", "f32", 64, M4)
     moves = lambda row: row.spills + row.fills
     per = lambda kind: lambda row: row.per_multiply_add(kind)
-    matrix = of(rows, "matrix")
+    matrix = of(rows, "matrix", stand_in=False)
+    stand_ins = of(rows, "matrix", stand_in=True)
+    held = [str(row.held_registers()) for row in stand_ins]
     baseline = [row for row in of(rows, "rows") if row.gets(M1)]
     spilling = [row for row in baseline if moves(row)]
     m1 = of(rows, "apple", "apple_m1")
@@ -140,7 +145,7 @@ def markdown(rows, recorded):
     one_short, two_short = (of(short_m1, "short", dtype="f32", max_head_size=128, tile=tile)[0] for tile in ("r1s2", "r2s2"))
     largest_matrix = max(row.max_head_size for row in matrix)
     refusal = matrix[0].figures["refused"].partition(" needs ")[2]
-    changed = sorted({row.kernel for row in rows if row.has_changed})
+    changed = sorted({row.kernel for row in rows if row.compiled and row.has_changed})
     notes = (f"Kernels marked † have changed since these figures were recorded: {', '.join(changed)}. `ci/agx_figures` records them "
              "again.\n\n") if changed else ""
     return filled(f"""# Which kernel for which Apple GPU
@@ -159,6 +164,9 @@ The adapter's name tells the chips apart ("Apple M4 Max"), and path `apple` goes
 |---|---|---|---|
 | M1, M2 | lane matrix | lane apple, rows `apple_m1` | registers fixed when a kernel is compiled, an instruction cache of 12 KB |
 | M3 and later | lane matrix | lane apple, rows `apple_m3` | reads of threadgroup memory; registers are allocated as used |
+
+Whether lane matrix is right for M1 and M2 is open: its kernels are not compiled here, and [what stands in for them](#matrix-8-x-8)
+spills. If it does not prove faster there, lane apple's rows for float16 are what M1 and M2 should have.
 
 Neither kernel of the report is right for M1 and M2. At head size 64 in f32 both need more registers than there are, so that both
 spill ({before.spills} : {before.fills} and {after.spills} : {after.fills}), a core holds {before.threads} threads of either, the fewest there
@@ -220,12 +228,32 @@ reads once more. The figures are an M1's.
 
 ### matrix, 8 x 8
 
-The matrix units take operands without reads or shuffles for each multiply-add. Mesa's driver has no cooperative matrices
-(lane matrix "needs {refusal}"), so nothing is compiled. Counted instead: the registers in which a lane holds Q, O, scores and what it
-loads ahead, and workgroup memory. Both leave room. naga's Metal output of one kernel is kept in
-[mha-kernels/tests/metal](../../mha-kernels/tests/metal), and the lane runs and is right on 8 x 8 matrices of a software driver.
+On Metal the matrices are `simdgroup_matrix`, of which each of 32 lanes holds two elements; a multiply-add of them takes operands
+without reads or shuffles of its own. Mesa's driver has no cooperative matrices (lane matrix "needs {refusal}"), so **none of these
+kernels is compiled**. Two estimates take the place of figures.
 
-{matrix_table(matrix)}
+*Held* is a count by the kernel's source, in 32-bit registers of a lane, of what it has at once where it has most: O, Q, scores of the
+next tile, four sets of keys and values loaded ahead, and of a lane's rows the numbers of the softmax and the scores of which weights
+are being made. Where the lane stands, 21 numbers of which the loop needs some, addresses and arithmetic come on top.
+
+The *stand-in* is the same WGSL with each matrix as the two elements that one lane of 32 holds of it: two of float16 for operands, two
+of float32 for sums. A load or store of a matrix is one of two elements of workgroup memory at addresses of the lane's own, a
+multiply-add one of elements, without the exchange among lanes that the real one makes. Mesa's compiler says what holding all that
+costs, and **nothing of the schedule of real matrix instructions**: not how many they are, in which order they come or how long they
+take. Its code is longer than the real kernel's, as a multiply-add of matrices is two instructions and a load some four. Addresses in
+workgroup memory change in every turn by a zero that no compiler knows; Mesa's would else hold each of them through the loop, and
+spill more.
+
+{matrix_table(stand_ins)}
+Workgroup memory leaves room. Registers do not: {", ".join(held[:-1])} and {held[-1]} of 128 are held before anything comes on top, and all
+{len(stand_ins)} stand-ins spill and leave room for {stand_ins[0].threads} threads, the fewest there can be, where {THREADS} are asked. For head sizes to
+{stand_ins[0].max_head_size} they spill {stand_ins[0].scratch_bytes} bytes of a lane, outside the loop that multiplies; by the count {128 - stand_ins[0].held_registers()} registers are left there, so that Apple's
+compiler may do without. For larger heads they spill {" and ".join(str(row.scratch_bytes) for row in stand_ins[1:])} bytes, within that loop: on M1 and M2 the kernels
+likely spill too. M3 and later allocate registers as used.
+
+naga's Metal output of one kernel is kept in [mha-kernels/tests/metal](../../mha-kernels/tests/metal). None of these rows, of 32 lanes,
+ran on any device. The software driver that has 8 x 8 matrices has subgroups of 8: it runs, rightly, the smaller rows of 8 lanes that
+are made of the same source.
 
 ### short, queries of 16 rows and fewer
 
@@ -262,7 +290,7 @@ lane apple there, and `baseline` is no measure of what an Apple GPU can do.
 
 ## Measured, reasoned, and what would refute it
 
-Compiled and counted: every figure above. Measured by others on Apple GPUs: an instruction cache of 12 KB, a data cache of 8 KB and
+Compiled: every figure above but those of lane matrix, which are counted by its source or a stand-in's. Measured by others on Apple GPUs: an instruction cache of 12 KB, a data cache of 8 KB and
 threads a core that fall with registers on [M1](https://github.com/philipturner/metal-benchmarks); registers fixed at a shader's worst point
 until M2, allocated as used [from M3 on](https://developer.apple.com/videos/play/tech-talks/111375/); blocks that differ by generation in the
 same way in [metal-flash-attention](https://github.com/philipturner/metal-flash-attention). Reasoned: that these limits decide the times.
@@ -287,6 +315,7 @@ webgpu-attention bench --shapes lightonocr-4k --dtypes f32 --subjects lane:apple
 | on M3 or later, the first `--rows` is not faster than the second | two query rows to a group are not worth their registers: `apple_m1` for all |
 | on M3 or later, `seed-after` is faster than lane apple | instructions decide there: lane apple wants fewer, or one lane to a row |
 | lane matrix is slower than lane apple in f16 | the order of the path's lanes is wrong on that chip |
+| it is so on M1 and not on M3 or later | lane matrix wants more registers than M1 and M2 have, as its stand-ins do |
 
 A report of either table with the output of `webgpu-attention doctor` settles it.
 

@@ -2,7 +2,9 @@
 //!
 //! `apple-kernels` lists them as JSON: each tuning row as the planner uses it for plain attention, and which head sizes get it.
 //! `apple-kernels KERNEL NAME=VALUE...` compiles one with these constants on the adapter that the library would take, and runs
-//! nothing: for drivers that print what they compile.
+//! nothing: for drivers that print what they compile. `stand-in:KERNEL` is a kernel on cooperative matrices without them.
+
+mod stand_in;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -28,7 +30,7 @@ const KEYS: u32 = 4;
 const QUERY_LENGTHS: [u32; 4] = [1, 16, 100, 4096];
 
 /// A kernel with its constants, and where it comes from.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 struct Entry {
     lane: &'static str,
     /// Name of the tuning table; none where a lane has no rows.
@@ -39,14 +41,16 @@ struct Entry {
     tile: String,
     key_tile: u32,
     workgroup: u32,
-    kernel: &'static str,
+    /// Behind `stand-in:` where it is not the kernel itself.
+    kernel: String,
+    stand_in: bool,
     constants: BTreeMap<&'static str, u32>,
     /// What the planner counts with; none where it counts with a bound.
     workgroup_memory: Option<u32>,
     needs_matrices: bool,
     /// Smallest and largest head size that gets it where the lane answers, by device.
     head_sizes: BTreeMap<String, [u32; 2]>,
-    source: &'static str,
+    source: String,
 }
 
 fn shape(q_len: u32, head_size: u32) -> Shape {
@@ -116,16 +120,25 @@ fn entry(
         tile: row.map(|row| row.tile.clone()).unwrap_or_default(),
         key_tile: row.map_or(0, |row| row.key_tile),
         workgroup: constants.get("WORKGROUP_SIZE").copied().unwrap_or_default(),
-        kernel: info.name,
+        kernel: info.name.to_owned(),
+        stand_in: false,
         constants,
         workgroup_memory,
         needs_matrices: info.uses_coop,
         head_sizes,
-        source: info.source,
+        source: info.source.to_owned(),
     }
 }
 
-fn list() -> Vec<Entry> {
+/// What stands in for a row's kernel where a compiler has no cooperative matrices.
+fn stand_in_entry(row: &Entry) -> Result<Entry, String> {
+    let kernel = KernelId::named(&row.kernel).ok_or_else(|| format!("the catalogue has no {}", row.kernel))?;
+    let name = format!("{}{}", stand_in::PREFIX, row.kernel);
+    let source = stand_in::source(kernel.info())?;
+    Ok(Entry { kernel: name, stand_in: true, needs_matrices: false, source, ..row.clone() })
+}
+
+fn list() -> Result<Vec<Entry>, String> {
     let tables = [
         (Lane::Apple, &profile::APPLE_M1),
         (Lane::Apple, &profile::APPLE_M3),
@@ -139,6 +152,8 @@ fn list() -> Vec<Entry> {
         .into_iter()
         .flat_map(|(lane, table)| table.rows.iter().filter_map(move |row| row_entry(lane, table, row)))
         .collect();
+    let stand_ins = entries.iter().filter(|entry| entry.needs_matrices).map(stand_in_entry);
+    entries.extend(stand_ins.collect::<Result<Vec<_>, _>>()?);
     let unrowed = [DType::F32, DType::F16].into_iter().flat_map(|dtype| {
         let seeds = [Lane::SeedBefore, Lane::SeedAfter];
         let seeds = seeds.into_iter().flat_map(|lane| SEED_HEAD_SIZES.map(|head_size| (lane, head_size)));
@@ -150,11 +165,13 @@ fn list() -> Vec<Entry> {
             entries.push(entry(lane, None, dtype, None, head_size, &blueprint, None, BTreeMap::new()));
         }
     }
-    entries
+    Ok(entries)
 }
 
 fn compile(kernel: &str, constants: &[String]) -> Result<(), Box<dyn Error>> {
-    let id = KernelId::named(kernel).ok_or_else(|| format!("a kernel of the catalogue is expected, got `{kernel}`"))?;
+    let named = kernel.strip_prefix(stand_in::PREFIX);
+    let id = KernelId::named(named.unwrap_or(kernel))
+        .ok_or_else(|| format!("a kernel of the catalogue is expected, got `{kernel}`"))?;
     let given: BTreeMap<&str, u32> = constants
         .iter()
         .map(|constant| {
@@ -166,17 +183,22 @@ fn compile(kernel: &str, constants: &[String]) -> Result<(), Box<dyn Error>> {
         Some(value) => Ok((name, *value)),
         None => Err(format!("{kernel} needs a value of each of {:?}, got none of {name}", id.info().overrides)),
     };
-    let constants = id.info().overrides.iter().map(value).collect::<Result<_, _>>()?;
+    let constants: Vec<(&'static str, u32)> = id.info().overrides.iter().map(value).collect::<Result<_, _>>()?;
     let gpu = Gpu::open(&AdapterChoice::Auto, &GpuSettings::default())?;
     println!("adapter {}", gpu.describe());
-    gpu.prepare([&Blueprint { kernel: id, constants }])?;
-    Ok(())
+    if named.is_some() {
+        let constants: Vec<_> = constants.into_iter().map(|(name, value)| (name, f64::from(value))).collect();
+        return Ok(stand_in::compile(&gpu, id.info(), &constants)?);
+    }
+    Ok(gpu.prepare([&Blueprint { kernel: id, constants }])?)
 }
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let done = match arguments.split_first() {
-        None => serde_json::to_writer(std::io::stdout().lock(), &list()).map_err(Into::into),
+        None => list()
+            .map_err(Into::into)
+            .and_then(|entries| Ok(serde_json::to_writer(std::io::stdout().lock(), &entries)?)),
         Some((kernel, constants)) => compile(kernel, constants),
     };
     match done {
