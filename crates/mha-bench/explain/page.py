@@ -255,6 +255,11 @@ naga's Metal output of one kernel is kept in [mha-kernels/tests/metal](../../mha
 ran on any device. The software driver that has 8 x 8 matrices has subgroups of 8: it runs, rightly, the smaller rows of 8 lanes that
 are made of the same source.
 
+Float32 prefill takes lane apple although Metal lists 8 x 8 matrices of float32 too: there is no row for them. No driver at hand runs
+them (the software driver lists operands of float16 alone), so nothing could test one. Nor is it plain what one would gain: up to M4
+Apple's GPUs have no matrix units beside their ALUs (measured by others [on an M4 Max](https://arxiv.org/abs/2606.12765)), on which
+`simdgroup_matrix` runs like lane apple, so that it could save traffic of operands but no arithmetic. It was not tried.
+
 ### short, queries of 16 rows and fewer
 
 `r1` answers a decoding step, with the same rows on every chip. For more query rows M1 and M2 have rows of their own, `short_m1`: as
