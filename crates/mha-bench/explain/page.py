@@ -99,9 +99,9 @@ def plot(rows):
     return chart.chart([*SEEDS, "lane apple, M1 and M2", "lane apple, M3 and later (as an M1 would have it)"], panels)
 
 
-def matrix_table(rows):
+def matrix_table(rows, device):
     """Of rows that no compiler at hand takes: what they hold by a count, and the figures of what stands in for them."""
-    lines = [[row.dtype, sizes(row, M1), name(row) + (" †" if row.has_changed else ""), str(row.held_registers()),
+    lines = [[row.dtype, sizes(row, device), name(row) + (" †" if row.has_changed else ""), str(row.held_registers()),
               *figures_of(row)[:3], str(row.scratch_bytes), *figures_of(row)[3:6]] for row in rows]
     stand_ins = [f"stand-in's {figure}" for figure in ("registers", "threads", "spills : fills", "spilled bytes", "loops KB", "code KB")]
     return table(["dtype", "head sizes", "row", "held, of 128", *stand_ins, "workgroup KB"], lines)
@@ -131,8 +131,9 @@ def markdown(rows, recorded):
     moves = lambda row: row.spills + row.fills
     per = lambda kind: lambda row: row.per_multiply_add(kind)
     matrix = of(rows, "matrix", stand_in=False)
-    stand_ins = of(rows, "matrix", stand_in=True)
-    held = [str(row.held_registers()) for row in stand_ins]
+    one_block, two_blocks = (of(rows, "matrix", table, stand_in=True) for table in ("matrix_m1", "matrix"))
+    narrow, medium = one_block
+    wide_m1 = at(rows, "apple", "apple_m1", "f16", 128, M1)
     baseline = [row for row in of(rows, "rows") if row.gets(M1)]
     spilling = [row for row in baseline if moves(row)]
     m1 = of(rows, "apple", "apple_m1")
@@ -162,11 +163,11 @@ The adapter's name tells the chips apart ("Apple M4 Max"), and path `apple` goes
 
 | chip | prefill in float16, head sizes to {largest_matrix} | other prefill | what decides |
 |---|---|---|---|
-| M1, M2 | lane matrix | lane apple, rows `apple_m1` | registers fixed when a kernel is compiled, an instruction cache of 12 KB |
-| M3 and later | lane matrix | lane apple, rows `apple_m3` | reads of threadgroup memory; registers are allocated as used |
+| M1, M2 | lane matrix, rows `matrix_m1`, to {medium.max_head_size} | lane apple, rows `apple_m1` | registers fixed when a kernel is compiled, an instruction cache of 12 KB |
+| M3 and later | lane matrix, rows `matrix` | lane apple, rows `apple_m3` | reads of threadgroup memory; registers are allocated as used |
 
 Whether lane matrix is right for M1 and M2 is open: its kernels are not compiled here, and [what stands in for them](#matrix-8-x-8)
-spills. If it does not prove faster there, lane apple's rows for float16 are what M1 and M2 should have.
+spills for heads over {medium.max_head_size}, which take lane apple. If it does not prove faster there, lane apple's rows for float16 are what M1 and M2 should have.
 
 Neither kernel of the report is right for M1 and M2. At head size 64 in f32 both need more registers than there are, so that both
 spill ({before.spills} : {before.fills} and {after.spills} : {after.fills}), a core holds {before.threads} threads of either, the fewest there
@@ -244,12 +245,20 @@ take. Its code is longer than the real kernel's, as a multiply-add of matrices i
 workgroup memory change in every turn by a zero that no compiler knows; Mesa's would else hold each of them through the loop, and
 spill more.
 
-{matrix_table(stand_ins)}
-Workgroup memory leaves room. Registers do not: {", ".join(held[:-1])} and {held[-1]} of 128 are held before anything comes on top, and all
-{len(stand_ins)} stand-ins spill and leave room for {stand_ins[0].threads} threads, the fewest there can be, where {THREADS} are asked. For head sizes to
-{stand_ins[0].max_head_size} they spill {stand_ins[0].scratch_bytes} bytes of a lane, outside the loop that multiplies; by the count {128 - stand_ins[0].held_registers()} registers are left there, so that Apple's
-compiler may do without. For larger heads they spill {" and ".join(str(row.scratch_bytes) for row in stand_ins[1:])} bytes, within that loop: on M1 and M2 the kernels
-likely spill too. M3 and later allocate registers as used.
+M1 and M2 get one block of query rows to a simdgroup and few pieces loaded ahead, `matrix_m1`:
+
+{matrix_table(one_block, M1)}
+
+Workgroup memory leaves room. Up to head sizes of {medium.max_head_size} nothing is spilled, with {narrow.threads} and {medium.threads} threads of the
+{THREADS} that are asked; by the count {128 - medium.held_registers()} registers are left, so that Apple's compiler may leave room for more. Larger heads
+spilled in every form that was tried, 156 bytes of a lane at the least with 384 threads, the fewest there can be. They take lane apple,
+which for heads of 128 spills {"nothing" if not moves(wide_m1) else f"{wide_m1.spills} : {wide_m1.fills}"} and leaves room for {wide_m1.threads} threads.
+
+M3 and later, which allocate registers as used, get two blocks up to head sizes of {two_blocks[1].max_head_size}, so that each matrix of keys and values that is read
+is multiplied twice. The figures are what an M1 would make of them: with these it would spill {", ".join(str(row.scratch_bytes) for row in two_blocks[:-1])} and
+{two_blocks[-1].scratch_bytes} bytes, which is why it gets the others.
+
+{matrix_table(two_blocks, M4)}
 
 naga's Metal output of one kernel is kept in [mha-kernels/tests/metal](../../mha-kernels/tests/metal). None of these rows, of 32 lanes,
 ran on any device. The software driver that has 8 x 8 matrices has subgroups of 8: it runs, rightly, the smaller rows of 8 lanes that
@@ -320,7 +329,8 @@ webgpu-attention bench --shapes lightonocr-4k --dtypes f32 --subjects lane:apple
 | on M3 or later, the first `--rows` is not faster than the second | two query rows to a group are not worth their registers: `apple_m1` for all |
 | on M3 or later, `seed-after` is faster than lane apple | instructions decide there: lane apple wants fewer, or one lane to a row |
 | lane matrix is slower than lane apple in f16 | the order of the path's lanes is wrong on that chip |
-| it is so on M1 and not on M3 or later | lane matrix wants more registers than M1 and M2 have, as its stand-ins do |
+| it is so on M1 and not on M3 or later | lane matrix wants more registers than M1 and M2 have |
+| on M1, `--shapes llm-prefill --dtypes f16 --subjects lane:matrix --rows 'f16\\|128\\|32\\|m8r1c16k4a4\\|32\\|128'` is faster than lane apple | what stands in for it misleads, and heads over {medium.max_head_size} belong on matrices there too |
 
 A report of either table with the output of `webgpu-attention doctor` settles it.
 

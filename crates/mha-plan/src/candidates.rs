@@ -53,7 +53,7 @@ impl Candidate {
             Lane::Apple => &[&profile::APPLE_M1, &profile::APPLE_M3, &profile::APPLE_WIDE],
             Lane::Short => &[&profile::SHORT, &profile::SHORT_M1, &profile::SHORT_DISCRETE],
             Lane::Fragment => &[&profile::FRAGMENT],
-            Lane::Matrix => &[&profile::MATRIX],
+            Lane::Matrix => &[&profile::MATRIX, &profile::MATRIX_M1],
             Lane::Rows => &[&profile::ROWS, &profile::ROWS_SOFTWARE],
             _ => &[],
         };
@@ -133,6 +133,9 @@ fn rows(lane: Lane, problem: &AttentionProblem, caps: &DeviceCaps) -> Vec<Tuning
             [&*profile::APPLE_M1, &*profile::APPLE_M3, &*profile::APPLE_WIDE]
                 .map(|table| table.rows.as_slice())
                 .concat()
+        }
+        Lane::Matrix if profile::apple_generation(&caps.name).is_some() => {
+            [&*profile::MATRIX_M1, &*profile::MATRIX].map(|table| table.rows.as_slice()).concat()
         }
         // Which rows load keys ahead was timed on one GPU.
         Lane::Short => profile::SHORT.rows.clone(),

@@ -202,10 +202,9 @@ pub(crate) fn choose(problem: &AttentionProblem, caps: &DeviceCaps, options: &Pl
         why += &format!("; float32 heads of {head_size} stay off matrices below {least_keys} keys");
     }
     let matrices: &[Lane] = match path {
-        _ if !pays_on_matrices(problem) => &[],
+        _ if !pays_on_matrices(problem) || !has_matrix_units(caps) => &[],
         PathChoice::Apple => &[Lane::Matrix],
         _ if parts_cost_more => &[],
-        _ if !has_matrix_units(caps) => &[],
         // Where elements can't be reached, its refusal would say no more than that.
         _ if caps.element_sides.is_empty() => &[Lane::Matrix],
         _ => &[Lane::Fragment, Lane::Matrix],
@@ -404,7 +403,7 @@ pub(crate) fn table(lane: Lane, caps: &DeviceCaps) -> (&'static Profile, String)
         Lane::Apple => profile::apple(caps),
         Lane::Short => profile::short(caps),
         Lane::Fragment => (&*profile::FRAGMENT, String::new()),
-        Lane::Matrix => (&*profile::MATRIX, String::new()),
+        Lane::Matrix => profile::matrix(caps),
         _ if caps.kind == DeviceKind::Software => (&*profile::ROWS_SOFTWARE, String::new()),
         _ => (&*profile::ROWS, String::new()),
     }

@@ -143,6 +143,7 @@ fn list() -> Result<Vec<Entry>, String> {
         (Lane::Apple, &profile::APPLE_M1),
         (Lane::Apple, &profile::APPLE_M3),
         (Lane::Apple, &profile::APPLE_WIDE),
+        (Lane::Matrix, &profile::MATRIX_M1),
         (Lane::Matrix, &profile::MATRIX),
         (Lane::Short, &profile::SHORT_M1),
         (Lane::Short, &profile::SHORT),

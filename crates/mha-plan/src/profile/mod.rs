@@ -234,6 +234,8 @@ tables! {
     FRAGMENT = "fragment";
     /// The lane on cooperative matrices.
     MATRIX = "matrix";
+    /// The lane on cooperative matrices on M1 and M2.
+    MATRIX_M1 = "matrix_m1";
 }
 
 /// The generation of an Apple GPU from the adapter's name ("Apple M4 Max" is 4), or None for another GPU.
@@ -252,6 +254,16 @@ pub fn short(caps: &DeviceCaps) -> (&'static Profile, String) {
         }
         None if caps.kind == DeviceKind::Discrete => (&SHORT_DISCRETE, String::new()),
         _ => (&SHORT, String::new()),
+    }
+}
+
+/// The table of the lane on cooperative matrices for a device, and why.
+pub fn matrix(caps: &DeviceCaps) -> (&'static Profile, String) {
+    match apple_generation(&caps.name) {
+        Some(generation) if generation < 3 => {
+            (&MATRIX_M1, format!("Apple M{generation} fixes registers at compile time"))
+        }
+        _ => (&MATRIX, String::new()),
     }
 }
 
@@ -315,7 +327,13 @@ mod tests {
             let rows = parse(text).unwrap_or_else(|e| panic!("{name}.tbl:{}: {}", e.line, e.message));
             for dtype in [DType::F32, DType::F16] {
                 let sizes: Vec<u32> = rows.iter().filter(|r| r.dtype == dtype).map(|r| r.max_head_size).collect();
-                let wide_enough = sizes.last() >= Some(&128) || (*name == "matrix" && sizes.is_empty());
+                // M1 and M2 have lane apple for what is not among rows on matrices.
+                let (least, optional) = match *name {
+                    "matrix" => (128, true),
+                    "matrix_m1" => (64, true),
+                    _ => (128, false),
+                };
+                let wide_enough = sizes.last() >= Some(&least) || (optional && sizes.is_empty());
                 assert!(sizes.is_sorted() && wide_enough, "{name} {dtype:?}: {sizes:?}");
             }
             for row in &rows {
