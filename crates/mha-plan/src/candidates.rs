@@ -50,7 +50,7 @@ impl Candidate {
             }
         };
         let tables: &[&Profile] = match lane {
-            Lane::Apple => &[&profile::APPLE_M1, &profile::APPLE_M3, &profile::APPLE_WIDE],
+            Lane::Apple => &[&profile::APPLE_M1, &profile::APPLE_M3, &profile::APPLE_WIDE, &profile::APPLE_SOFTWARE],
             Lane::Short => &[&profile::SHORT, &profile::SHORT_M1, &profile::SHORT_DISCRETE],
             Lane::Fragment => &[&profile::FRAGMENT],
             Lane::Matrix => &[&profile::MATRIX, &profile::MATRIX_M1],

@@ -228,8 +228,10 @@ tables! {
     APPLE_M1 = "apple_m1";
     /// The Apple lane on M3 and later.
     APPLE_M3 = "apple_m3";
-    /// The Apple lane on other makers' discrete GPUs and on software devices.
+    /// The Apple lane on other makers' discrete GPUs.
     APPLE_WIDE = "apple_wide";
+    /// The Apple lane on software devices.
+    APPLE_SOFTWARE = "apple_software";
     /// The lane on cooperative matrices whose elements can be reached.
     FRAGMENT = "fragment";
     /// The lane on cooperative matrices.
@@ -275,10 +277,7 @@ pub fn apple(caps: &DeviceCaps) -> (&'static Profile, String) {
         None if caps.kind == DeviceKind::Discrete => {
             (&APPLE_WIDE, format!("`{}` is no Apple M-series GPU, and a discrete one: the widest rows", caps.name))
         }
-        // What doesn't fit its registers lies in the same caches as everything else.
-        None if caps.kind == DeviceKind::Software => {
-            (&APPLE_WIDE, format!("`{}` is a software device: the widest rows", caps.name))
-        }
+        None if caps.kind == DeviceKind::Software => (&APPLE_SOFTWARE, String::new()),
         None => (&APPLE_M1, format!("`{}` is no Apple M-series GPU: the careful rows", caps.name)),
     }
 }
