@@ -3,6 +3,10 @@
 // filled while the other is in use. Two things of different tiles are made between two barriers, neither of which waits for the
 // other: the products of a tile's keys, and the weights and weighted values of the tile before.
 
+// The largest weight is an operand, of float16.
+const_assert WEIGHT_FACTOR * exp2(LARGEST_LOG2) < 65504.0;
+const_assert WEIGHT_FACTOR * exp(LARGEST_NATURAL) < 65504.0;
+
 const KEY_TILE: u32 = KEY_GROUPS * KEY_BLOCKS * SIDE;
 // Keys in workgroup memory.
 const HELD_KEYS: u32 = 2u * KEY_TILE;

@@ -1,6 +1,7 @@
 // Queries and weights as operands in two parts, by way of workgroup memory. Low parts are in the second half of each area.
 // Small weights of a row whose largest are e^5 lose nothing that shows.
 const HEADROOM: f32 = 5.0;
+// For slow_weight: weights are of any size here.
 const WEIGHT_FACTOR: f32 = 1.0;
 
 fn left_matrix(place: Place, row_block: u32, key_block: u32) -> Left {

@@ -103,6 +103,23 @@ def test_a_peer_that_fails_a_case_goes_on(tmp_path):
     assert rows[3]["largest_error"] is rows[3]["rms_error"] is None, "JSON has no infinity"
 
 
+def test_a_node_takes_what_more_of_them_take():
+    pairs = [(30.0, 10.0), (31.0, 10.0), (29.0, 11.0), (32.0, 10.0), (30.0, 12.0), (30.0, 10.0), (50.0, 10.0)]
+    found = cases.times_of_more(pairs, 10)
+    assert found["gpu_ms"] == pytest.approx(2.0)
+    assert found["gpu_ms_spread"] == pytest.approx([1.8, 4.0])
+    assert cases.times_of_more([(10.0, 10.0), (9.0, 11.0), (11.0, 9.0)], 10) == {"gpu_ms": None}
+
+
+def test_a_refused_peer_fills_its_row():
+    found = results()
+    found["peers"][0] = {"peer": "ort-builtin", "subject": "ORT A", "shape": "s", "dtype": "f32", "score_deviation": 1.0, "refused": "no"}
+    lines = tables.markdown("name", found).splitlines()
+    head = next(line for line in lines if line.startswith("| shape | subject"))
+    refused = next(line for line in lines if "refused: no" in line)
+    assert refused.count("|") == head.count("|")
+
+
 def results():
     own = {"shape": "s", "dtype": "f32", "score_deviation": 1.0, "subject": "baseline", "gpu_ms": 2.0, "gpu_ms_spread": [1.9, 2.1],
            "call_ms": 5.0, "tflops": 30.0, "gigabytes": 12.0, "scratch_bytes": 1 << 20, "largest_error": 3e-7, "rms_error": 5e-8}

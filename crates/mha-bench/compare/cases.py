@@ -90,6 +90,21 @@ def errors(case, x, got, rows):
     return largest, float(np.sqrt(np.mean(squares)))
 
 
+def median(values):
+    return sorted(values)[len(values) // 2]
+
+
+def times_of_more(pairs, more):
+    """What one node takes by pairs of times, of runs with `more` nodes than the other and without: `gpu_ms`, the difference of medians, and
+    `gpu_ms_spread`, the tenth and ninetieth percentile of what each pair says, which noise can make negative. None where the
+    difference drowns in noise."""
+    many, one = (median(times) for times in zip(*pairs))
+    if many <= one:
+        return {"gpu_ms": None}
+    single = sorted((many - one) / more for many, one in pairs)
+    return {"gpu_ms": (many - one) / more, "gpu_ms_spread": [single[int(len(single) * part)] for part in (0.1, 0.9)]}
+
+
 def measure_all(subject, measure, arguments):
     """Calls `measure(case, x, timed)` for every case, type and deviation, and writes the rows as they come: a peer that
     ends badly keeps what it had. Times are taken at the first deviation, errors at all.

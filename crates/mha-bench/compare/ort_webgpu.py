@@ -85,12 +85,8 @@ def run_ms(runnable, x):
     return (time.perf_counter() - start) * 1e3
 
 
-def median(values):
-    return sorted(values)[len(values) // 2]
-
-
 def node_times(make, case, x):
-    """A node's `gpu_ms`, and `gpu_ms_spread`, the tenth and ninetieth percentile of what single pairs of runs say."""
+    """A node's `gpu_ms` and `gpu_ms_spread`."""
     chains = [make(model(case, x, nodes, resident=True)) for nodes in (1, CHAINS[0])]
     nodes = CHAINS[0]
     # The first run compiles kernels and allocates.
@@ -102,14 +98,7 @@ def node_times(make, case, x):
     busy = 0
     while busy < WARM_UP_MS:
         busy += run_ms(chains[1], {})
-    pairs = [(run_ms(chains[1], {}), run_ms(chains[0], {})) for _ in range(RUNS)]
-    many, one = (median(times) for times in zip(*pairs))
-    # Where the difference drowns in noise there is no time.
-    if many <= one:
-        return {"gpu_ms": None}
-    single = sorted((many - one) / (nodes - 1) for many, one in pairs)
-    spread = [single[int(len(single) * part)] for part in (0.1, 0.9)]
-    return {"gpu_ms": (many - one) / (nodes - 1), "gpu_ms_spread": spread}
+    return cases.times_of_more([(run_ms(chains[1], {}), run_ms(chains[0], {})) for _ in range(RUNS)], nodes - 1)
 
 
 def main():
@@ -123,7 +112,7 @@ def main():
         got = call.run(None, x)[0]
         if not timed:
             return got, {}
-        return got, {"call_ms": median([run_ms(call, x) for _ in range(RUNS)]), **node_times(make, case, x)}
+        return got, {"call_ms": cases.median([run_ms(call, x) for _ in range(RUNS)]), **node_times(make, case, x)}
 
     cases.measure_all(subject, measure, arguments)
 

@@ -250,8 +250,10 @@ M1 and M2 get one block of query rows to a simdgroup and few pieces loaded ahead
 {matrix_table(one_block, M1)}
 
 Workgroup memory leaves room. Up to head sizes of {medium.max_head_size} nothing is spilled, with {narrow.threads} and {medium.threads} threads of the
-{THREADS} that are asked; by the count {128 - medium.held_registers()} registers are left, so that Apple's compiler may leave room for more. Larger heads
-spilled in every form that was tried, 156 bytes of a lane at the least with 384 threads, the fewest there can be. They take lane apple,
+{THREADS} that are asked, of which workgroups of 256 use 256, and loops of {kb(narrow.loop_bytes)} and {kb(medium.loop_bytes)} KB, of which more is the stand-in's own than
+of an instruction cache of 12 KB; by the count {128 - medium.held_registers()} registers are left, so that Apple's compiler may leave room for more. Larger heads
+spilled in every form that was tried, 156 bytes of a lane at the least with 384 threads, the fewest there can be (one piece or two ahead,
+256 and 512 lanes; of these forms no figures are kept). They take lane apple,
 which for heads of 128 spills {"nothing" if not moves(wide_m1) else f"{wide_m1.spills} : {wide_m1.fills}"} and leaves room for {wide_m1.threads} threads.
 
 M3 and later, which allocate registers as used, get two blocks up to head sizes of {two_blocks[1].max_head_size}, so that each matrix of keys and values that is read

@@ -132,7 +132,10 @@ fn a_warm_call_allocates_no_buffer() {
         }
         let count = |pools: [&Arc<Pool>; 2]| pools.map(|pool| pool.idle_buffers().len());
         assert_eq!(count(staging).map(|n| n > 0), [!pools.mapped_storage; 2], "staged {staged_transfers}");
-        assert!(count(scratch).iter().sum::<usize>() > 0, "keys are split");
+        let [partial, exchanged] = count(scratch).map(|n| n > 0);
+        assert!(partial, "a dispatch merges results");
+        // Metal's drivers leave an aborted call's words in what workgroups exchange.
+        assert_eq!(exchanged, gpu.caps().backend != "metal", "workgroups merge their own");
         gpu.release_idle_memory().unwrap();
         assert!(buffers().is_empty());
         check_mean(&gpu, 20, 33, 6).unwrap();

@@ -213,7 +213,7 @@ pub(crate) fn choose(problem: &AttentionProblem, caps: &DeviceCaps, options: &Pl
     match path {
         PathChoice::Baseline => first_of(&[Lane::Rows, Lane::Wide], problem, caps, why),
         PathChoice::Apple => {
-            // Of matrices, only Apple's shape: this path is what an Apple GPU runs, wherever it runs.
+            // Of matrices, only Apple's shape: this path is what an Apple GPU runs, on other GPUs too.
             let mut apple = caps.clone();
             apple.coop_matrices.retain(|shape| shape.m == APPLE_SIDE);
             first_of(&lanes([Lane::Apple, Lane::Wide]), problem, &apple, why)

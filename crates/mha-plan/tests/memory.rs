@@ -9,6 +9,8 @@ use mha_testkit::plain;
 const HEADS: u32 = 8;
 /// Partial results of a row where rows fill a device, or come near it: ranges of its keys.
 const RANGES_OF_MANY_ROWS: u64 = 8;
+/// The same of some ten rows.
+const RANGES_OF_FEW_ROWS: u64 = 32;
 /// The same of a lone row, of which ranges are all that fills a device.
 const RANGES_OF_ONE_ROW: u64 = 64;
 /// What the workgroups of a call leave for each other besides, in bytes of a row and head: a counter and statistics of each range.
@@ -36,7 +38,8 @@ fn scratch_is_bounded_by_rows() {
     for head_size in [40, 64, 128, 256] {
         let row_bytes = u64::from(HEADS) * 4 * (u64::from(head_size) + 2);
         for kv_len in (7..18).map(|power| 1_u32 << power) {
-            for (q_len, ranges) in [(kv_len, RANGES_OF_MANY_ROWS), (1, RANGES_OF_ONE_ROW)] {
+            let few = [2, 8, 17, 64].map(|q_len| (q_len, RANGES_OF_FEW_ROWS));
+            for (q_len, ranges) in few.into_iter().chain([(kv_len, RANGES_OF_MANY_ROWS), (1, RANGES_OF_ONE_ROW)]) {
                 let got = scratch(q_len, kv_len, head_size);
                 let allowed = u64::from(q_len) * (ranges * row_bytes + u64::from(HEADS) * BESIDES);
                 assert!(got <= allowed, "{q_len} rows, {kv_len} keys, heads of {head_size}: {got} bytes of {allowed}");

@@ -194,7 +194,8 @@ impl<'a> Body<'a> {
     }
 }
 
-/// The way back from the source of a conversion to conversions the other way.
+/// The way back from the source of a conversion to conversions the other way. It ends at loads of what is not a function's own variable:
+/// of private and workgroup variables, and through pointers that a function is given.
 struct Trace<'c, 'a> {
     code: &'c Code<'a>,
     is_half: bool,

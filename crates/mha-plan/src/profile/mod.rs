@@ -277,7 +277,7 @@ pub fn apple(caps: &DeviceCaps) -> (&'static Profile, String) {
         None if caps.kind == DeviceKind::Discrete => {
             (&APPLE_WIDE, format!("`{}` is no Apple M-series GPU, and a discrete one: the widest rows", caps.name))
         }
-        None if caps.kind == DeviceKind::Software => (&APPLE_SOFTWARE, String::new()),
+        None if caps.kind == DeviceKind::Software => (&APPLE_SOFTWARE, format!("`{}` is a software device", caps.name)),
         None => (&APPLE_M1, format!("`{}` is no Apple M-series GPU: the careful rows", caps.name)),
     }
 }
