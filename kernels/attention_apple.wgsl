@@ -26,8 +26,8 @@ fn stage_tile(b: u32, n: u32, t0: u32, t_end: u32, local_index: u32) {
     for (var i = local_index; i < TILE_LENGTH; i += WORKGROUP_SIZE) {
         let t = t0 + i / COLUMNS4;
         let h = i % COLUMNS4 * 4u;
-        var k = Tile4();
-        var v = Tile4();
+        var k = Tile4(0.0);
+        var v = Tile4(0.0);
         if t < t_end {
             if h < params.head_size {
                 k = staged_key4(b, n, t, h);

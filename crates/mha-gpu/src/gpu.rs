@@ -154,6 +154,34 @@ impl Gpu {
         prepared
     }
 
+    /// Compiles WGSL that is no kernel of the catalogue, without run-time checks and for nothing to run: for who wants to see what a driver
+    /// makes of it.
+    ///
+    /// # Errors
+    /// [`GpuError::Refused`] with what the device says of it.
+    pub fn try_compile(&self, wgsl: &str, entry_point: &str, constants: &[(&str, f64)]) -> Result<(), GpuError> {
+        let device = &self.context.device;
+        let compile = || {
+            let source = wgpu::ShaderSource::Wgsl(wgsl.into());
+            let descriptor = wgpu::ShaderModuleDescriptor { label: Some(entry_point), source };
+            // SAFETY: nothing runs it.
+            let module =
+                unsafe { device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) };
+            device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some(entry_point),
+                layout: None,
+                module: &module,
+                entry_point: Some(entry_point),
+                compilation_options: wgpu::PipelineCompilationOptions {
+                    constants,
+                    zero_initialize_workgroup_memory: false,
+                },
+                cache: None,
+            })
+        };
+        self.using(|| self.context.scoped(|| format!("compile {entry_point}"), compile)).map(drop)
+    }
+
     /// Answers a plan, and returns when `outputs`, in host memory, are written.
     ///
     /// `inputs` holds every input of the plan, from the host or [resident](Gpu::keep); what lies beyond the plan's size of it is

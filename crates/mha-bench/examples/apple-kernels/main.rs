@@ -189,7 +189,7 @@ fn compile(kernel: &str, constants: &[String]) -> Result<(), Box<dyn Error>> {
     println!("adapter {}", gpu.describe());
     if named.is_some() {
         let constants: Vec<_> = constants.into_iter().map(|(name, value)| (name, f64::from(value))).collect();
-        return Ok(stand_in::compile(&gpu, id.info(), &constants)?);
+        return Ok(gpu.try_compile(&stand_in::source(id.info())?, id.info().entry_point, &constants)?);
     }
     Ok(gpu.prepare([&Blueprint { kernel: id, constants }])?)
 }

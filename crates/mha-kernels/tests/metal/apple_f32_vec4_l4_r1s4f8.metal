@@ -1268,14 +1268,14 @@ void stage_tile(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint i = {};
-    Tile4_ k_1 = {};
-    Tile4_ v = {};
+    metal::float4 k_1 = {};
+    metal::float4 v = {};
     i = local_index_1;
     bool loop_init = true;
     while(true) {
         if (!loop_init) {
-            uint _e41 = i;
-            i = _e41 + WORKGROUP_SIZE;
+            uint _e43 = i;
+            i = _e43 + WORKGROUP_SIZE;
         }
         loop_init = false;
         uint _e6 = i;
@@ -1288,26 +1288,26 @@ void stage_tile(
             uint t_16 = t0_4 + naga_div(_e9, COLUMNS4_);
             uint _e13 = i;
             uint h_13 = naga_mod(_e13, COLUMNS4_) * 4u;
-            k_1 = Tile4_ {};
-            v = Tile4_ {};
+            k_1 = metal::float4(0.0);
+            v = metal::float4(0.0);
             if (t_16 < t_end) {
-                uint _e25 = params.head_size;
-                if (h_13 < _e25) {
-                    Tile4_ _e27 = staged_key4_(b_22, n_22, t_16, h_13, params, key, bias, past_key, _buffer_sizes);
-                    k_1 = _e27;
+                uint _e27 = params.head_size;
+                if (h_13 < _e27) {
+                    Tile4_ _e29 = staged_key4_(b_22, n_22, t_16, h_13, params, key, bias, past_key, _buffer_sizes);
+                    k_1 = _e29;
                 }
-                uint _e30 = params.v_head_size;
-                if (h_13 < _e30) {
-                    Tile4_ _e32 = staged_value4_(b_22, n_22, t_16, h_13, params, value, bias, past_value, _buffer_sizes);
-                    v = _e32;
+                uint _e32 = params.v_head_size;
+                if (h_13 < _e32) {
+                    Tile4_ _e34 = staged_value4_(b_22, n_22, t_16, h_13, params, value, bias, past_value, _buffer_sizes);
+                    v = _e34;
                 }
             }
-            uint _e34 = i;
-            Tile4_ _e36 = k_1;
-            key_tile.inner[_e34] = _e36;
-            uint _e38 = i;
-            Tile4_ _e40 = v;
-            value_tile.inner[_e38] = _e40;
+            uint _e36 = i;
+            metal::float4 _e38 = k_1;
+            key_tile.inner[_e36] = _e38;
+            uint _e40 = i;
+            metal::float4 _e42 = v;
+            value_tile.inner[_e40] = _e42;
         }
     }
     return;
