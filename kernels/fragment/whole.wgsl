@@ -1,7 +1,7 @@
 // Left operands from sums, in float16.
 // References are above a row's first scores by it, so that scores may grow by more before weights leave float16's range.
 const HEADROOM: f32 = -4.0;
-// For operand_weight: what float16 loses of small ones is less than of all.
+// None is needed: all weights are rounded to float16, by more than small ones lose besides.
 const WEIGHT_FACTOR: f32 = 1.0;
 // Scores may exceed their row's reference by this, in units of log2 or of e: 2^15 and e^10 are below 65504.
 const LARGEST_LOG2: f32 = 15.0;

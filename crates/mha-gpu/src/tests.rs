@@ -134,12 +134,25 @@ fn a_warm_call_allocates_no_buffer() {
         assert_eq!(count(staging).map(|n| n > 0), [!pools.mapped_storage; 2], "staged {staged_transfers}");
         let [partial, exchanged] = count(scratch).map(|n| n > 0);
         assert!(partial, "a dispatch merges results");
-        // Metal's drivers leave an aborted call's words in what workgroups exchange.
+        // On Metal a dispatch merges these, too.
         assert_eq!(exchanged, gpu.caps().backend != "metal", "workgroups merge their own");
         gpu.release_idle_memory().unwrap();
         assert!(buffers().is_empty());
         check_mean(&gpu, 20, 33, 6).unwrap();
     }
+}
+
+#[test]
+fn what_is_no_kernel_is_compiled_or_refused() {
+    let gpu = open(GpuSettings::default());
+    let source = "override SIZE: u32; @compute @workgroup_size(SIZE) fn main() {}";
+    gpu.try_compile(source, "main", &[("SIZE", 32.0)]).unwrap();
+    for (source, constants) in [(source, vec![]), ("fn main() -> bool {}", vec![("SIZE", 32.0)])] {
+        let refused = gpu.try_compile(source, "main", &constants).unwrap_err();
+        assert!(matches!(refused, GpuError::Refused { .. }), "{refused}");
+    }
+    // Nor does it harm what comes after.
+    check_mean(&gpu, 3, 5, 1).unwrap();
 }
 
 #[test]
