@@ -45,6 +45,27 @@ impl Tensor {
     pub const fn is_output(self) -> bool {
         matches!(self, Tensor::Output | Tensor::PresentKey | Tensor::PresentValue | Tensor::Qk)
     }
+
+    /// What messages call it: for an input or output, the operator's own name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Tensor::Query => "query",
+            Tensor::Key => "key",
+            Tensor::Value => "value",
+            Tensor::Bias => "bias",
+            Tensor::PaddingMask => "key_padding_mask",
+            Tensor::AttentionBias => "attention_bias",
+            Tensor::PastKey => "past_key",
+            Tensor::PastValue => "past_value",
+            Tensor::CacheIndirection => "cache_indirection",
+            Tensor::Output => "output",
+            Tensor::PresentKey => "present_key",
+            Tensor::PresentValue => "present_value",
+            Tensor::Qk => "qk",
+            Tensor::Scratch(_) => "scratch memory",
+            Tensor::Exchange => "exchanged memory",
+        }
+    }
 }
 
 /// A slice of a tensor bound to a slot of a kernel. Offset and size in bytes; the offset meets the device's alignment,

@@ -429,6 +429,8 @@ impl Builder<'_> {
     fn scores(&mut self) -> Result<(), Refusal> {
         let p = self.problem;
         let Some(qk) = p.qk else { return Ok(()) };
+        // The one tensor that is larger than what the caller holds already: its dispatches alone could fill memory.
+        self.fits_one_buffer(Tensor::Qk, tensor_bytes(p, Tensor::Qk))?;
         turns::check_scores(p, self.caps)?;
         let name = format!("scores_{}_{}_{}", p.dtype.name(), access(p), qk.name());
         let kernel = KernelId::named(&name)
@@ -519,6 +521,14 @@ impl Builder<'_> {
         Ok(())
     }
 
+    fn fits_one_buffer(&self, tensor: Tensor, bytes: u64) -> Result<(), Refusal> {
+        let most = self.caps.max_buffer_size;
+        if bytes <= most {
+            return Ok(());
+        }
+        Err(Refusal::new(format!("a tensor must fit one buffer of {most} bytes, got {bytes} of {}", tensor.name())))
+    }
+
     fn finish(self, choice: &Choice) -> Result<Plan, Refusal> {
         let p = self.problem;
         let mut tensors: Vec<(Tensor, u64)> = Vec::new();
@@ -529,11 +539,10 @@ impl Builder<'_> {
             }
         }
         tensors.sort_unstable();
-        let own = self.scratch.iter().copied().chain([self.exchange]);
-        let all = tensors.iter().map(|&(_, bytes)| bytes).chain(own);
-        if let Some(bytes) = all.max().filter(|&bytes| bytes > self.caps.max_buffer_size) {
-            let most = self.caps.max_buffer_size;
-            return Err(Refusal::new(format!("a tensor fits one buffer of {most} bytes, got one of {bytes}")));
+        let own =
+            (0..).map(Tensor::Scratch).zip(self.scratch.iter().copied()).chain([(Tensor::Exchange, self.exchange)]);
+        for (tensor, bytes) in tensors.iter().copied().chain(own) {
+            self.fits_one_buffer(tensor, bytes)?;
         }
         let no_keys = p.total_len() == 0 && p.batch > 0 && p.q_len > 0;
         let parts = self.steps.len();

@@ -49,3 +49,14 @@ fn scratch_is_bounded_by_rows() {
     }
     assert!(splits > 40, "most of these have ranges of keys on some device, got {splits}");
 }
+
+/// A plan for these scores would have millions of dispatches, of which none is made.
+#[test]
+fn scores_that_fit_no_buffer_are_refused_before_they_are_divided() {
+    let problem = AttentionProblem { qk: Some(DType::F32), ..plain(1, 1, 12_000_000, 12_000_000, 1) };
+    for caps in devices::all() {
+        let refusal = plan(&problem, &caps, &PlanOptions::default()).unwrap_err().to_string();
+        let rule = format!("must fit one buffer of {} bytes, got 576000000000000 of qk", caps.max_buffer_size);
+        assert!(refusal.contains(&rule), "{}: {refusal}", caps.name);
+    }
+}
