@@ -13,6 +13,8 @@ def pytest_addoption(parser):
     group = parser.getgroup("ort-webgpu-attention")
     group.addoption("--stock", action="store_true",
                     help="run against ONNX Runtime's own CPU kernel, to tell a defect of the suite from one of the library")
+    group.addoption("--paths", default=",".join(harness.PATHS),
+                    help="paths that tests of every path run on (default %(default)s)")
     group.addoption("--problems", type=int, default=240, help="random problems to run (default 240)")
     group.addoption("--first-seed", type=int, default=0, help="seed of the first random problem (default 0)")
 
@@ -43,6 +45,8 @@ def pytest_report_header(config):
 
 
 def pytest_generate_tests(metafunc):
+    if "path" in metafunc.fixturenames:
+        metafunc.parametrize("path", metafunc.config.getoption("--paths").split(","), indirect=True)
     if "problem_seed" in metafunc.fixturenames:
         first = metafunc.config.getoption("--first-seed")
         seeds = range(first, first + metafunc.config.getoption("--problems"))
@@ -60,10 +64,10 @@ def library(request):
     return found
 
 
-@pytest.fixture(params=harness.PATHS)
+@pytest.fixture
 def path(request):
-    """Each kernel path in turn; with --stock there is one kernel, so only the first is run."""
-    if request.config.getoption("--stock") and request.param != harness.PATHS[0]:
+    """Each path of --paths in turn; with --stock there is one kernel, so only the first is run."""
+    if request.config.getoption("--stock") and request.param != request.config.getoption("--paths").split(",")[0]:
         pytest.skip("--stock: the CPU kernel has one path")
     return request.param
 

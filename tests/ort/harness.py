@@ -14,7 +14,7 @@ from mha_reference import expected, mismatch
 TESTS = Path(__file__).resolve().parent
 REPOSITORY = TESTS.parent.parent
 OPTION_PREFIX = "custom_op.MultiHeadAttention."
-PATHS = ("baseline", "apple")
+PATHS = ("baseline", "apple", "auto")
 ERROR, WARNING, INFO, VERBOSE = 3, 2, 1, 0  # log levels of ONNX Runtime
 
 # Variables of the Vulkan loader; naming a file that does not exist leaves a process without any adapter.

@@ -1,6 +1,6 @@
 """Contract: every conformance case gives the reference's result through an ONNX Runtime session that loads the library.
 
-Each case runs on baseline and apple, in both float types, with symbolic and with static shapes, and is compared with the float64
+Each case runs on every path, in both float types, with symbolic and with static shapes, and is compared with the float64
 reference and with ONNX Runtime's own CPU kernel (on the unpacked inputs where that kernel refuses the layout).
 """
 

@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from harness import PATHS, STOCK, VERBOSE, differences, session
+from harness import STOCK, VERBOSE, differences, session
 from mha_cases import NODE_NAME, build_model, case_of, cases, for_cpu_kernel, make_inputs, qkv, tensor
 
 TENSORS = {
@@ -44,7 +44,6 @@ def test_constants_give_what_fed_inputs_give(case, library):
 
 
 @pytest.mark.plugin_only
-@pytest.mark.parametrize("path", PATHS)
 def test_constants_stay_on_the_device(path, library, capfd):
     inputs = qkv(2, 33, 21, 2, 24) | dict(bias=tensor(3 * 2 * 24), attention_bias=tensor(1, 2, 33, 21))
     case = case_of("constants", inputs, num_heads=2)

@@ -9,7 +9,7 @@ from pathlib import Path
 import onnxruntime
 import pytest
 
-from harness import PATHS, REPOSITORY
+from harness import REPOSITORY
 from mha_cases import ALL, build_model, case_of, qkv
 
 pytestmark = pytest.mark.plugin_only
@@ -25,7 +25,6 @@ def model(tmp_path):
     return file
 
 
-@pytest.mark.parametrize("path", PATHS)
 def test_python_session(path, model, library):
     finished = subprocess.run([sys.executable, EXAMPLES / "python_session.py", model, library, path],
                               capture_output=True, text=True, timeout=120)

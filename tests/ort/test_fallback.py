@@ -69,7 +69,6 @@ def warnings_in(finished):
     return [line for line in lines if re.search("MultiHeadAttention|adapter|webgpu", line, re.IGNORECASE)]
 
 
-@pytest.mark.parametrize("path", ["baseline", "apple"])
 def test_cpu_fallback_computes_everything(path, library):
     """All conformance cases in both types and random problems, packed layouts and float16 among them."""
     finished = run_python(CONFORMANCE, library, path, env=NO_ADAPTER)

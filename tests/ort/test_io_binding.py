@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness import PATHS, differences, session
+from harness import differences, session
 from mha_cases import KV, build_model, case_of, ints, make_inputs, qkv, tensor, with_dtype
 
 pytestmark = pytest.mark.plugin_only
@@ -38,7 +38,6 @@ def bound(library, case, feeds, path, over):
     {"present_key": ("past_key", 8), "present_value": ("past_value", 64)},
 ], ids=["in place", "swapped", "partly"])
 @pytest.mark.parametrize("dtype", ["f32", "f16"])
-@pytest.mark.parametrize("path", PATHS)
 def test_outputs_over_inputs(path, dtype, over, library):
     case = with_dtype(SHARED, dtype)
     feeds = make_inputs(case)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from harness import NO_ADAPTER, PATHS, run_python, said
+from harness import NO_ADAPTER, run_python, said
 from mha_cases import NODE_NAME
 
 pytestmark = pytest.mark.plugin_only
@@ -34,7 +34,6 @@ def rows(report):
     return [cells for cells in lines if len(cells) == 9]
 
 
-@pytest.mark.parametrize("path", PATHS)
 def test_summary(path, library):
     done = calls(library, path, "summary")
     assert done.returncode == 0, said(done)
