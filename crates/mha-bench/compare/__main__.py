@@ -10,6 +10,7 @@ of ONNX Runtime exclude each other. `--render` makes the tables of an existing N
 
 import argparse
 import datetime
+import itertools
 import json
 import os
 import pathlib
@@ -43,7 +44,7 @@ def arguments():
     options.add_argument("--peer-shapes", help="what the peers are measured on, if not --shapes; `sweep` is a long time")
     options.add_argument("--subjects", default="all", help="at the first score deviation; elsewhere paths only")
     options.add_argument("--score-deviations", default="1,9")
-    options.add_argument("--checked-rows", type=int, default=8)
+    options.add_argument("--checked-rows", type=int, default=64, help="of every head, against float64")
     options.add_argument("--repeats", type=int, default=20)
     options.add_argument("--rounds", type=int, default=4, help="over which launches are shared out, subjects in turn")
     options.add_argument("--peer-timeout", type=int, default=600, help="seconds; what a peer measured until then is kept")
@@ -107,16 +108,16 @@ def first_calls(options):
     latter, so they are off or in a new folder."""
     say("first calls")
     rows = []
-    for shape in options.first_calls.replace("none", "").split(","):
-        for dtype in options.dtypes.split(",") if shape else []:
-            with tempfile.TemporaryDirectory() as directory:
-                caches = {"MESA_SHADER_CACHE_DISABLE": "true", "__GL_SHADER_DISK_CACHE": "0"}
-                for cache in ("cold", "warm"):
-                    file = f"{directory}/{cache}.json"
-                    what = ["--shapes", shape, "--dtypes", dtype, "--subjects", "baseline", "--json", file]
-                    subprocess.run([options.bench, "--first-call", f"{directory}/pipelines", *what], check=True,
-                                   env=os.environ | caches)
-                    rows.append({"cache": cache} | json.loads(pathlib.Path(file).read_text()))
+    shapes = [] if options.first_calls == "none" else options.first_calls.split(",")
+    for shape, dtype, path in itertools.product(shapes, options.dtypes.split(","), ("baseline", "apple", "auto")):
+        with tempfile.TemporaryDirectory() as directory:
+            caches = {"MESA_SHADER_CACHE_DISABLE": "true", "__GL_SHADER_DISK_CACHE": "0"}
+            for cache in ("cold", "warm"):
+                file = f"{directory}/{cache}.json"
+                what = ["--shapes", shape, "--dtypes", dtype, "--subjects", path, "--json", file]
+                subprocess.run([options.bench, "--first-call", f"{directory}/pipelines", *what], check=True,
+                               env=os.environ | caches)
+                rows.append({"cache": cache} | json.loads(pathlib.Path(file).read_text()))
     return rows
 
 
