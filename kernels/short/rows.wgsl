@@ -60,7 +60,7 @@ fn add_values(o: RowSlices, w: RowScores, v: Block) -> RowSlices {
     let v3 = unpacked_value(v.k3, v.t.w);
     var x: RowSlices;
     //% for r in range(N)
-    x.r${r} = add_weighted_slice(add_weighted_slice(add_weighted_slice(add_weighted_slice(o.r${r}, w.r${r}.x, v0), w.r${r}.y, v1), w.r${r}.z, v2), w.r${r}.w, v3);
+    x.r${r} = add_weighted_block(o.r${r}, w.r${r}, v0, v1, v2, v3);
     //% endfor
     return x;
 }

@@ -71,6 +71,14 @@ fn scaled_slice(o: Slice, factor: f32) -> Slice {
     return x;
 }
 
+fn sum_slices(a: Slice, b: Slice) -> Slice {
+    var x: Slice;
+    //% for c in range(N)
+    x.c${c} = sum_pieces(a.c${c}, b.c${c});
+    //% endfor
+    return x;
+}
+
 fn add_weighted_slice(o: Slice, w: f32, v: Slice) -> Slice {
     var x: Slice;
     //% for c in range(N)

@@ -822,9 +822,24 @@ Slice add_weighted_slice(
     return _e8;
 }
 
+Slice add_weighted_block(
+    Slice o_3,
+    metal::float4 w_2,
+    Slice v0_,
+    Slice v1_,
+    Slice v2_,
+    Slice v3_
+) {
+    Slice _e7 = add_weighted_slice(o_3, w_2.x, v0_);
+    Slice _e9 = add_weighted_slice(_e7, w_2.y, v1_);
+    Slice _e11 = add_weighted_slice(_e9, w_2.z, v2_);
+    Slice _e13 = add_weighted_slice(_e11, w_2.w, v3_);
+    return _e13;
+}
+
 RowSlices add_values(
-    RowSlices o_3,
-    RowScores w_2,
+    RowSlices o_4,
+    RowScores w_3,
     Block v_3,
     constant AttentionParams& params,
     device type_5 const& bias,
@@ -837,21 +852,18 @@ RowSlices add_values(
     Slice _e10 = unpacked_value(v_3.k1_, v_3.t.y, params, bias, lane_of_group, head, _buffer_sizes);
     Slice _e14 = unpacked_value(v_3.k2_, v_3.t.z, params, bias, lane_of_group, head, _buffer_sizes);
     Slice _e18 = unpacked_value(v_3.k3_, v_3.t.w, params, bias, lane_of_group, head, _buffer_sizes);
-    Slice _e24 = add_weighted_slice(o_3.r0_, w_2.r0_.x, _e6);
-    Slice _e27 = add_weighted_slice(_e24, w_2.r0_.y, _e10);
-    Slice _e30 = add_weighted_slice(_e27, w_2.r0_.z, _e14);
-    Slice _e33 = add_weighted_slice(_e30, w_2.r0_.w, _e18);
-    x_20.r0_ = _e33;
-    RowSlices _e34 = x_20;
-    return _e34;
+    Slice _e23 = add_weighted_block(o_4.r0_, w_3.r0_, _e6, _e10, _e14, _e18);
+    x_20.r0_ = _e23;
+    RowSlices _e24 = x_20;
+    return _e24;
 }
 
 RowSlices scale_rows(
-    RowSlices o_4,
+    RowSlices o_5,
     RowNumbers factor_3
 ) {
     RowSlices x_21 = {};
-    Slice _e6 = scaled_slice(o_4.r0_, factor_3.r0_);
+    Slice _e6 = scaled_slice(o_5.r0_, factor_3.r0_);
     x_21.r0_ = _e6;
     RowSlices _e7 = x_21;
     return _e7;
@@ -970,12 +982,12 @@ RowNumbers add_numbers(
 
 void store_slice(
     uint row_1,
-    Slice o_5,
+    Slice o_6,
     threadgroup type_6& group_values,
     thread uint& lane_of_group
 ) {
     uint _e3 = piece_column4_(0u, lane_of_group);
-    store_piece(row_1 + _e3, o_5.c0_, group_values);
+    store_piece(row_1 + _e3, o_6.c0_, group_values);
     return;
 }
 
@@ -989,7 +1001,7 @@ uint group_row(
 void store_rows(
     uint group_1,
     uint lane_2,
-    RowSlices o_6,
+    RowSlices o_7,
     RowNumbers reference_3,
     RowNumbers sum_3,
     threadgroup type_6& group_values,
@@ -997,7 +1009,7 @@ void store_rows(
     threadgroup type_14& group_stats
 ) {
     uint _e6 = group_row(0u, group_1);
-    store_slice(_e6 * COLUMNS4_, o_6.r0_, group_values, lane_of_group);
+    store_slice(_e6 * COLUMNS4_, o_7.r0_, group_values, lane_of_group);
     float _e11 = quad_sum(sum_3.r0_);
     if (lane_2 == 0u) {
         uint _e16 = group_row(0u, group_1);
@@ -1589,7 +1601,7 @@ void attend(
 ) {
     uint t_end_2 = {};
     bool local_14 = {};
-    RowSlices o_7 = RowSlices {};
+    RowSlices o_8 = RowSlices {};
     RowNumbers reference_4 = {};
     RowNumbers sum_5 = {};
     NextKeys next_2 = {};
@@ -1728,9 +1740,9 @@ void attend(
                 RowNumbers _e183 = sum_5;
                 RowNumbers _e184 = scale_numbers(_e183, _e182);
                 sum_5 = _e184;
-                RowSlices _e185 = o_7;
+                RowSlices _e185 = o_8;
                 RowSlices _e186 = scale_rows(_e185, _e182);
-                o_7 = _e186;
+                o_8 = _e186;
             }
             RowNumbers _e188 = p_7;
             RowNumbers _e189 = reference_4;
@@ -1741,14 +1753,14 @@ void attend(
             RowNumbers _e193 = p_7;
             RowNumbers _e194 = add_numbers(_e192, _e193);
             sum_5 = _e194;
-            RowSlices _e195 = o_7;
+            RowSlices _e195 = o_8;
             RowNumbers _e196 = p_7;
             RowScores _e197 = all_weights(_e196);
             RowSlices _e198 = add_values(_e195, _e197, v_4, params, bias, lane_of_group, head, _buffer_sizes);
-            o_7 = _e198;
+            o_8 = _e198;
         }
     }
-    RowSlices _e205 = o_7;
+    RowSlices _e205 = o_8;
     RowNumbers _e206 = reference_4;
     RowNumbers _e207 = sum_5;
     store_rows(group_4, lane_3, _e205, _e206, _e207, group_values, lane_of_group, group_stats);
