@@ -143,13 +143,15 @@ impl Gpu {
         self.context.is_lost()
     }
 
-    /// Compiles kernels ahead of their first use. Those compiled already cost nothing.
+    /// Compiles kernels ahead of their first use, side by side. Those compiled already cost nothing.
     ///
     /// # Errors
     /// [`GpuError::Unsupported`] or [`GpuError::Shader`] with the name of the first kernel that can't be compiled.
-    pub fn prepare<'a>(&self, blueprints: impl IntoIterator<Item = &'a Blueprint>) -> Result<(), GpuError> {
-        let prepared =
-            self.using(|| blueprints.into_iter().try_for_each(|blueprint| self.pipelines.get(blueprint).map(drop)));
+    pub fn prepare<'a, I: IntoIterator<Item = &'a Blueprint>>(&self, blueprints: I) -> Result<(), GpuError>
+    where
+        I::IntoIter: Clone,
+    {
+        let prepared = self.using(|| self.pipelines.get_all(blueprints.into_iter()).map(drop));
         self.pipelines.save();
         prepared
     }

@@ -72,7 +72,7 @@ impl<'a> Launch<'a> {
         timestamps: Timestamps,
         times_what_follows: bool,
     ) -> Result<Self, GpuError> {
-        let pipelines = plan.steps.iter().map(|step| gpu.pipelines.get(&step.blueprint)).collect::<Result<_, _>>()?;
+        let pipelines = gpu.pipelines.get_all(plan.steps.iter().map(|step| &step.blueprint))?;
         let pools = &gpu.pools;
         let alignment = gpu.context.device.limits().min_uniform_buffer_offset_alignment as usize;
         let params_stride = size_of::<AttentionParams>().next_multiple_of(alignment);

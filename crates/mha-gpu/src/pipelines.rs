@@ -54,9 +54,15 @@ impl Pipelines {
         }
     }
 
-    /// The pipeline of a blueprint. Compiles it the first time; threads that ask meanwhile wait for that.
-    pub fn get(&self, blueprint: &Blueprint) -> Result<Arc<Pipeline>, GpuError> {
-        self.pipelines.get_or_try_init(blueprint, || {
+    /// The pipelines of some blueprints, in their order. New ones are compiled side by side; threads that ask for them meanwhile wait.
+    ///
+    /// # Errors
+    /// Of the first that can't be compiled.
+    pub fn get_all<'a>(
+        &self,
+        blueprints: impl Iterator<Item = &'a Blueprint> + Clone,
+    ) -> Result<Vec<Arc<Pipeline>>, GpuError> {
+        self.pipelines.get_all_or_try_init(blueprints, |blueprint| {
             let kernel = blueprint.kernel.info();
             let module = self.modules.get_or_try_init(&blueprint.kernel, || self.compile_module(kernel))?;
             self.compile_pipeline(kernel, &module, blueprint)
@@ -250,11 +256,51 @@ impl<K: Clone + Eq + Hash, V> OnceMap<K, V> {
         *value = Some(Arc::clone(&made));
         Ok(made)
     }
+
+    /// What is made already. A value that is being made is not.
+    fn get(&self, key: &K) -> Option<Arc<V>> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.get(key)?.try_lock().ok()?.clone()
+    }
+}
+
+impl<K: Clone + Eq + Hash + Send + Sync, V: Send + Sync> OnceMap<K, V> {
+    /// The values of some keys, in their order, or the error of the first that has one. New values are made on a thread each.
+    fn get_all_or_try_init<'k, E>(
+        &self,
+        keys: impl Iterator<Item = &'k K> + Clone,
+        make: impl Fn(&K) -> Result<V, E> + Sync,
+    ) -> Result<Vec<Arc<V>>, E>
+    where
+        K: 'k,
+    {
+        if let Some(known) = keys.clone().map(|key| self.get(key)).collect() {
+            return Ok(known);
+        }
+        let mut new: Vec<&K> = Vec::new();
+        for key in keys.clone() {
+            if !new.contains(&key) && self.get(key).is_none() {
+                new.push(key);
+            }
+        }
+        let make = |key| self.get_or_try_init(key, || make(key));
+        let own = new.pop();
+        std::thread::scope(|scope| {
+            for key in new {
+                let thread = std::thread::Builder::new().name("attention-compile".into());
+                // What gets no thread is made below, and so is what fails, whose error is the first of several only there.
+                drop(thread.spawn_scoped(scope, move || drop(make(key))));
+            }
+            drop(own.map(make));
+        });
+        keys.map(make).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::{Duration, Instant};
 
     use mha_kernels::{BindingInfo, Slot};
 
@@ -356,7 +402,7 @@ mod tests {
                 scope.spawn(|| {
                     let value = map.get_or_try_init(&1, || {
                         made.fetch_add(1, Ordering::Relaxed);
-                        std::thread::sleep(std::time::Duration::from_millis(20));
+                        std::thread::sleep(Duration::from_millis(20));
                         Ok::<_, ()>(7)
                     });
                     assert_eq!(value.as_deref(), Ok(&7));
@@ -364,5 +410,30 @@ mod tests {
             }
         });
         assert_eq!(made.into_inner(), 1);
+    }
+
+    #[test]
+    fn several_values_are_made_side_by_side_and_come_in_order() {
+        let map = OnceMap::<u32, u32>::default();
+        let (begun, made) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let make = |&key: &u32| {
+            made.fetch_add(1, Ordering::Relaxed);
+            begun.fetch_add(1, Ordering::Relaxed);
+            // Each waits for the two others.
+            let since = Instant::now();
+            while begun.load(Ordering::Relaxed) < 3 {
+                assert!(since.elapsed() < Duration::from_secs(20), "one after the other");
+                std::thread::yield_now();
+            }
+            if key < 10 { Ok(key * 100) } else { Err(key) }
+        };
+        let values = |keys: &[u32]| {
+            map.get_all_or_try_init(keys.iter(), make).map(|all| all.iter().map(|x| **x).collect::<Vec<_>>())
+        };
+        assert_eq!(values(&[3, 1, 3, 2]), Ok(vec![300, 100, 300, 200]));
+        assert_eq!(made.load(Ordering::Relaxed), 3, "each once");
+        assert_eq!(values(&[2, 12, 1, 11]), Err(12), "the first error, whichever thread meets it");
+        assert_eq!(values(&[1, 2]), Ok(vec![100, 200]));
+        assert_eq!(values(&[]), Ok(vec![]));
     }
 }

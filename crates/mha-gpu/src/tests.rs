@@ -565,8 +565,17 @@ fn kernels_are_prepared_ahead() {
     let gpu = open(GpuSettings::default());
     let plan = plan(&gpu, 2, 2);
     gpu.prepare(plan.steps.iter().map(|step| &step.blueprint)).unwrap();
-    let mut broken = plan.steps[0].blueprint.clone();
-    broken.constants.push(("NO_SUCH_CONSTANT", 1));
-    let error = gpu.prepare([&broken]).unwrap_err().to_string();
-    assert!(error.contains(broken.kernel.info().name) && error.contains("NO_SUCH_CONSTANT"), "{error}");
+    let broken = |constant| {
+        let mut broken = plan.steps[0].blueprint.clone();
+        broken.constants.push((constant, 1));
+        broken
+    };
+    let refused =
+        |blueprints: &[&mha_plan::Blueprint]| gpu.prepare(blueprints.iter().copied()).unwrap_err().to_string();
+    let [first, second] = ["NO_SUCH_CONSTANT", "NOR_THIS"].map(broken);
+    let error = refused(&[&first]);
+    assert!(error.contains(first.kernel.info().name) && error.contains("NO_SUCH_CONSTANT"), "{error}");
+    let whole = &plan.steps[0].blueprint;
+    assert_eq!(refused(&[whole, &first, &second]), error, "the first error, whichever thread meets it");
+    assert!(refused(&[&second, whole, &first]).contains("NOR_THIS"));
 }

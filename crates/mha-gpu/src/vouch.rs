@@ -39,7 +39,7 @@ impl Gpu {
                 let known = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner).get(&kernel).copied();
                 known.unwrap_or_else(|| {
                     // Outside the lock; two threads that look at once come to the same end.
-                    let verdict = self.look_at(kernel, &problem(plan.dtype, head_size, v_head_size));
+                    let verdict = self.look_at(kernel, &problem(plan.dtype, head_size, v_head_size), plan);
                     if let Err(why) = &verdict {
                         self.warn(format!("kernel {kernel} is not used on {}: {why}", self.describe()));
                     }
@@ -50,21 +50,29 @@ impl Gpu {
         )
     }
 
-    fn look_at(&self, kernel: KernelId, problem: &AttentionProblem) -> Result<(), String> {
+    /// Whether a kernel of a plan gives what lane wide gives. The plan is compiled meanwhile, which takes a driver as long again.
+    fn look_at(&self, kernel: KernelId, problem: &AttentionProblem, wanted: &Plan) -> Result<(), String> {
         let lane = if kernel.info().uses_elements { Lane::Fragment } else { Lane::Matrix };
-        let matrix = self.answer(problem, lane, Some(kernel))?;
-        let wide = self.answer(problem, Lane::Wide, None)?;
-        agree(problem.dtype, &matrix, &wide)
+        let matrix = self.plan_of(problem, lane, Some(kernel))?;
+        let wide = self.plan_of(problem, Lane::Wide, None)?;
+        let steps = [&matrix, &wide, wanted].into_iter().flat_map(|plan| &plan.steps);
+        self.prepare(steps.map(|step| &step.blueprint)).map_err(|error| error.to_string())?;
+        agree(problem.dtype, &self.answer(problem, &matrix)?, &self.answer(problem, &wide)?)
     }
 
-    /// The output of a lane, which must have the kernel, if one is given.
-    fn answer(&self, problem: &AttentionProblem, lane: Lane, kernel: Option<KernelId>) -> Result<Vec<u8>, String> {
+    /// A lane's plan, which must have the kernel, if one is given.
+    fn plan_of(&self, problem: &AttentionProblem, lane: Lane, kernel: Option<KernelId>) -> Result<Plan, String> {
         let row = kernel.and_then(|kernel| row_of(kernel, problem.dtype));
         let options = PlanOptions { lane: Some(lane), row, ..PlanOptions::default() };
         let plan = plan(problem, self.caps(), &options).map_err(|refusal| refusal.to_string())?;
-        if let Some(kernel) = kernel.filter(|kernel| plan.steps.iter().all(|step| step.blueprint.kernel != *kernel)) {
-            return Err(format!("no small problem gets {kernel}, so that it can't be tried"));
+        match kernel.filter(|kernel| plan.steps.iter().all(|step| step.blueprint.kernel != *kernel)) {
+            Some(kernel) => Err(format!("no small problem gets {kernel}, so that it can't be tried")),
+            None => Ok(plan),
         }
+    }
+
+    /// A plan's output.
+    fn answer(&self, problem: &AttentionProblem, plan: &Plan) -> Result<Vec<u8>, String> {
         let rows = |length: u32, head_size: u32| length as usize * problem.num_heads as usize * head_size as usize;
         let [query, key, value] = [
             (1, rows(problem.q_len, problem.head_size)),
@@ -76,7 +84,7 @@ impl Gpu {
         let inputs = inputs.map(|(tensor, data)| (tensor, data.as_slice().into()));
         // What stays unwritten is NaN in either type.
         let mut output = vec![0xFF; rows(problem.q_len, problem.v_head_size) * problem.dtype.size() as usize];
-        self.run(&plan, &inputs, &mut [(Tensor::Output, &mut output)]).map_err(|error| error.to_string())?;
+        self.run(plan, &inputs, &mut [(Tensor::Output, &mut output)]).map_err(|error| error.to_string())?;
         Ok(output)
     }
 }
@@ -194,8 +202,8 @@ mod tests {
         let gpu = gpu();
         for dtype in [DType::F32, DType::F16] {
             let problem = problem(dtype, 40, 24);
-            let rows = gpu.answer(&problem, Lane::Rows, None).unwrap();
-            let wide = gpu.answer(&problem, Lane::Wide, None).unwrap();
+            let [rows, wide] = [Lane::Rows, Lane::Wide]
+                .map(|lane| gpu.answer(&problem, &gpu.plan_of(&problem, lane, None).unwrap()).unwrap());
             assert_eq!(agree(dtype, &rows, &wide), Ok(()));
         }
     }
