@@ -122,10 +122,9 @@ def first_calls(options):
 
 
 def peers(options):
-    """Rows of the peers that are installed, and why others have none."""
+    """Of each peer in turn, its rows, and why there are none or not all."""
     chosen = dict(peer.partition("=")[::2] for peer in options.peer) or dict.fromkeys(PEERS, "")
     shapes = options.peer_shapes or options.shapes
-    rows, absent = [], {}
     for name, directory in chosen.items():
         if name == "none":
             continue
@@ -135,7 +134,7 @@ def peers(options):
         probe = subprocess.run([sys.executable, "-c", f"import {modules}"], env=environment, stdin=subprocess.DEVNULL,
                                capture_output=True, text=True)
         if probe.returncode != 0:
-            absent[name] = probe.stderr.strip().splitlines()[-1]
+            yield name, [], probe.stderr.strip().splitlines()[-1]
             continue
         say(name)
         with tempfile.NamedTemporaryFile(suffix=".json") as file:
@@ -147,11 +146,8 @@ def peers(options):
                 problem = f"it ended with status {status}" if status else None
             except subprocess.TimeoutExpired:
                 problem = f"it was stopped after {options.peer_timeout} s"
-            text = pathlib.Path(file.name).read_text()
-            rows += [{"peer": name} | row for row in json.loads(text or "[]")]
-            if problem:
-                absent[name] = f"{problem}, after {len(json.loads(text or '[]'))} rows"
-    return rows, absent
+            rows = json.loads(pathlib.Path(file.name).read_text() or "[]")
+        yield name, [{"peer": name} | row for row in rows], problem and f"{problem}, after {len(rows)} rows"
 
 
 def cpu():
@@ -162,24 +158,38 @@ def cpu():
         return platform.processor() or platform.machine()
 
 
+def measured(options):
+    """The results so far, after each part: what is stopped between two keeps the first."""
+    results = own(options) | {
+        "first_calls": [],
+        "peers": [],
+        "peers_absent": {},
+        "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
+        "host": f"{cpu()}, {os.cpu_count()} cores",
+        "command": command(),
+        "note": options.note,
+    }
+    yield results
+    results["first_calls"] = first_calls(options)
+    yield results
+    for name, rows, problem in peers(options):
+        results["peers"] += rows
+        if problem:
+            results["peers_absent"][name] = problem
+        yield results
+
+
 def main():
     options = arguments()
     file = options.out / f"{options.name}.json"
+    table = options.out / f"{options.name}.md"
     if options.render:
-        results = json.loads(file.read_text())
-    else:
-        results = own(options)
-        results["first_calls"] = first_calls(options)
-        results["peers"], results["peers_absent"] = peers(options)
-        results |= {
-            "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
-            "host": f"{cpu()}, {os.cpu_count()} cores",
-            "command": command(),
-            "note": options.note,
-        }
-        options.out.mkdir(parents=True, exist_ok=True)
+        table.write_text(tables.markdown(options.name, json.loads(file.read_text())))
+        return
+    options.out.mkdir(parents=True, exist_ok=True)
+    for results in measured(options):
         file.write_text(json.dumps(results, indent=1) + "\n")
-    (options.out / f"{options.name}.md").write_text(tables.markdown(options.name, results))
+        table.write_text(tables.markdown(options.name, results))
 
 
 if __name__ == "__main__":

@@ -139,6 +139,6 @@ def parser(description):
     options.add_argument("--shapes", default="all")
     options.add_argument("--dtypes", default="f32,f16")
     options.add_argument("--score-deviations", default="1")
-    options.add_argument("--checked-rows", type=int, default=8)
+    options.add_argument("--checked-rows", type=int, default=64)
     options.add_argument("--json", required=True)
     return options
