@@ -121,13 +121,16 @@ def first_calls(options):
     return rows
 
 
+def chosen(options):
+    """The peers asked for, each with the folder of its packages."""
+    named = dict(peer.partition("=")[::2] for peer in options.peer) or dict.fromkeys(PEERS, "")
+    return {name: directory for name, directory in named.items() if name != "none"}
+
+
 def peers(options):
     """Of each peer in turn, its rows, and why there are none or not all."""
-    chosen = dict(peer.partition("=")[::2] for peer in options.peer) or dict.fromkeys(PEERS, "")
     shapes = options.peer_shapes or options.shapes
-    for name, directory in chosen.items():
-        if name == "none":
-            continue
+    for name, directory in chosen(options).items():
         script, own_arguments, modules = PEERS[name]
         path = os.pathsep.join(part for part in (directory, os.environ.get("PYTHONPATH")) if part)
         environment = os.environ | {"PYTHONPATH": path}
@@ -159,11 +162,11 @@ def cpu():
 
 
 def measured(options):
-    """The results so far, after each part: what is stopped between two keeps the first."""
+    """The results so far, after each part, so that a run that is stopped keeps the parts before."""
     results = own(options) | {
         "first_calls": [],
         "peers": [],
-        "peers_absent": {},
+        "peers_absent": dict.fromkeys(chosen(options), "the run was stopped before it"),
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
         "host": f"{cpu()}, {os.cpu_count()} cores",
         "command": command(),
@@ -174,9 +177,17 @@ def measured(options):
     yield results
     for name, rows, problem in peers(options):
         results["peers"] += rows
+        results["peers_absent"].pop(name)
         if problem:
             results["peers_absent"][name] = problem
         yield results
+
+
+def replace(file, text):
+    """Writes a file, of which a run that is stopped leaves the old or the new."""
+    beside = file.with_suffix(f"{file.suffix}.new")
+    beside.write_text(text)
+    beside.replace(file)
 
 
 def main():
@@ -188,8 +199,8 @@ def main():
         return
     options.out.mkdir(parents=True, exist_ok=True)
     for results in measured(options):
-        file.write_text(json.dumps(results, indent=1) + "\n")
-        table.write_text(tables.markdown(options.name, results))
+        replace(file, json.dumps(results, indent=1) + "\n")
+        replace(table, tables.markdown(options.name, results))
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::num::NonZeroU64;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::thread::ScopedJoinHandle;
 
 use mha_kernels::{AttentionParams, KernelId, KernelInfo};
 use mha_plan::{Blueprint, DeviceCaps};
@@ -16,6 +17,9 @@ use crate::error::GpuError;
 
 /// Binding of the parameter block; storage bindings follow.
 pub(crate) const PARAMS_BINDING: u32 = 0;
+
+/// Bytes of stack of a thread that compiles, as many as a program's first thread has on most systems: drivers' compilers recurse.
+const COMPILER_STACK: usize = 8 << 20;
 
 /// A compiled pipeline and what binding its buffers takes.
 pub(crate) struct Pipeline {
@@ -260,13 +264,31 @@ impl<K: Clone + Eq + Hash, V> OnceMap<K, V> {
     /// What is made already. A value that is being made is not.
     fn get(&self, key: &K) -> Option<Arc<V>> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.get(key)?.try_lock().ok()?.clone()
+        match entries.get(key)?.try_lock() {
+            Ok(value) => value.clone(),
+            Err(TryLockError::Poisoned(value)) => value.into_inner().clone(),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// Those of some keys whose values are not made, each once.
+    fn missing<'k>(&self, keys: impl Iterator<Item = &'k K>) -> Vec<&'k K>
+    where
+        K: 'k,
+    {
+        let mut missing = Vec::new();
+        for key in keys {
+            if !missing.contains(&key) && self.get(key).is_none() {
+                missing.push(key);
+            }
+        }
+        missing
     }
 }
 
 impl<K: Clone + Eq + Hash + Send + Sync, V: Send + Sync> OnceMap<K, V> {
-    /// The values of some keys, in their order, or the error of the first that has one. New values are made on a thread each.
-    fn get_all_or_try_init<'k, E>(
+    /// The values of some keys, in their order, or the error of the first that has one. New values are made on a thread each, once.
+    fn get_all_or_try_init<'k, E: Send>(
         &self,
         keys: impl Iterator<Item = &'k K> + Clone,
         make: impl Fn(&K) -> Result<V, E> + Sync,
@@ -277,23 +299,31 @@ impl<K: Clone + Eq + Hash + Send + Sync, V: Send + Sync> OnceMap<K, V> {
         if let Some(known) = keys.clone().map(|key| self.get(key)).collect() {
             return Ok(known);
         }
-        let mut new: Vec<&K> = Vec::new();
-        for key in keys.clone() {
-            if !new.contains(&key) && self.get(key).is_none() {
-                new.push(key);
-            }
-        }
         let make = |key| self.get_or_try_init(key, || make(key));
-        let own = new.pop();
-        std::thread::scope(|scope| {
-            for key in new {
-                let thread = std::thread::Builder::new().name("attention-compile".into());
-                // What gets no thread is made below, and so is what fails, whose error is the first of several only there.
-                drop(thread.spawn_scoped(scope, move || drop(make(key))));
-            }
-            drop(own.map(make));
+        let missing = self.missing(keys.clone());
+        let made: Vec<_> = std::thread::scope(|scope| {
+            let Some((&own, others)) = missing.split_last() else { return Vec::new() };
+            let spawn = |&key| {
+                let thread = std::thread::Builder::new().name("attention-compile".into()).stack_size(COMPILER_STACK);
+                (key, thread.spawn_scoped(scope, move || make(key)))
+            };
+            let threads: Vec<_> = others.iter().map(spawn).collect();
+            let own = make(own);
+            let join = |(key, thread): (_, std::io::Result<ScopedJoinHandle<'_, _>>)| match thread {
+                Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                Err(_) => make(key),
+            };
+            threads.into_iter().map(join).chain([own]).collect()
         });
-        keys.map(make).collect()
+        let mut new: Vec<_> = missing.into_iter().zip(made).collect();
+        keys.map(|key| match new.iter().position(|(other, _)| *other == key) {
+            Some(at) => match &new[at].1 {
+                Ok(value) => Ok(Arc::clone(value)),
+                Err(_) => new.swap_remove(at).1,
+            },
+            None => make(key),
+        })
+        .collect()
     }
 }
 
@@ -432,8 +462,23 @@ mod tests {
         };
         assert_eq!(values(&[3, 1, 3, 2]), Ok(vec![300, 100, 300, 200]));
         assert_eq!(made.load(Ordering::Relaxed), 3, "each once");
+        assert!(map.missing([1, 2, 3].iter()).is_empty());
         assert_eq!(values(&[2, 12, 1, 11]), Err(12), "the first error, whichever thread meets it");
+        assert_eq!(made.load(Ordering::Relaxed), 5, "what fails too");
+        assert_eq!(map.missing([2, 12, 12, 11].iter()), [&12, &11]);
         assert_eq!(values(&[1, 2]), Ok(vec![100, 200]));
         assert_eq!(values(&[]), Ok(vec![]));
+    }
+
+    #[test]
+    fn a_panic_keeps_its_words_and_is_forgotten_once_a_value_is_made() {
+        let map = OnceMap::<u32, u32>::default();
+        let make = |&key: &u32| if key == 1 { panic!("no such {key}") } else { Ok::<_, ()>(key) };
+        for keys in [[1, 2], [2, 1]] {
+            let made = catch_unwind(AssertUnwindSafe(|| map.get_all_or_try_init(keys.iter(), make)));
+            assert_eq!(panic_message(&*made.unwrap_err()), "no such 1", "{keys:?}");
+        }
+        assert!(map.get_all_or_try_init([2, 1].iter(), |&key| Ok::<_, ()>(key)).is_ok());
+        assert!(map.missing([1, 2].iter()).is_empty());
     }
 }

@@ -134,6 +134,10 @@ impl Builder<'_> {
     }
 
     fn scores_and_attention(&mut self, choice: &Choice) -> Result<(), Refusal> {
+        // These can be larger than all that the caller holds already, so that their dispatches alone would fill memory.
+        for tensor in [Tensor::Qk, Tensor::Output] {
+            self.fits_one_buffer(tensor, tensor_bytes(self.problem, tensor))?;
+        }
         if self.problem.qk.is_some() {
             self.scores()?;
         }
@@ -429,8 +433,6 @@ impl Builder<'_> {
     fn scores(&mut self) -> Result<(), Refusal> {
         let p = self.problem;
         let Some(qk) = p.qk else { return Ok(()) };
-        // The one tensor that is larger than what the caller holds already: its dispatches alone could fill memory.
-        self.fits_one_buffer(Tensor::Qk, tensor_bytes(p, Tensor::Qk))?;
         turns::check_scores(p, self.caps)?;
         let name = format!("scores_{}_{}_{}", p.dtype.name(), access(p), qk.name());
         let kernel = KernelId::named(&name)

@@ -1,7 +1,7 @@
 //! Scratch memory is a bounded number of partial results for each query row, however many keys there are: it grows with rows, never with
 //! rows times keys.
 
-use mha_plan::{PlanOptions, devices, plan};
+use mha_plan::{DeviceCaps, PlanOptions, devices, plan};
 use mha_spec::options::PathChoice;
 use mha_spec::{AttentionProblem, DType};
 use mha_testkit::plain;
@@ -50,13 +50,18 @@ fn scratch_is_bounded_by_rows() {
     assert!(splits > 40, "most of these have ranges of keys on some device, got {splits}");
 }
 
-/// A plan for these scores would have millions of dispatches, of which none is made.
+/// A plan for these would have millions of dispatches, of which none may be made before it is refused. That is told by the refusal: on
+/// devices of so small bindings the first dispatch of either could not be made, and would be refused for that.
 #[test]
-fn scores_that_fit_no_buffer_are_refused_before_they_are_divided() {
-    let problem = AttentionProblem { qk: Some(DType::F32), ..plain(1, 1, 12_000_000, 12_000_000, 1) };
+fn what_fits_no_buffer_is_refused_before_it_is_divided() {
+    let plain = |v_head_size| AttentionProblem { v_head_size, ..plain(1, 1, 12_000_000, 12_000_000, 4096) };
+    let problems = [("qk", AttentionProblem { qk: Some(DType::F32), ..plain(4096) }), ("output", plain(12_000_000))];
     for caps in devices::all() {
-        let refusal = plan(&problem, &caps, &PlanOptions::default()).unwrap_err().to_string();
-        let rule = format!("must fit one buffer of {} bytes, got 576000000000000 of qk", caps.max_buffer_size);
-        assert!(refusal.contains(&rule), "{}: {refusal}", caps.name);
+        let caps = DeviceCaps { max_binding_size: 4096, ..caps };
+        for (name, problem) in &problems {
+            let refusal = plan(problem, &caps, &PlanOptions::default()).unwrap_err().to_string();
+            let rule = format!("must fit one buffer of {} bytes, got 576000000000000 of {name}", caps.max_buffer_size);
+            assert!(refusal.contains(&rule), "{}: {refusal}", caps.name);
+        }
     }
 }
