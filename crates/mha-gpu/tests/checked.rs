@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use common::{DTYPES, Failures, LANES, check_on, elements, lane, matrices, run, table_rows, test};
+use common::{DTYPES, Failures, LANES, ON_MATRICES, check_on, lane, run, table_rows, test};
 use half::f16;
 use mha_gpu::{Gpu, GpuSettings};
 use mha_kernels::KERNELS;
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         tests.push(test(format!("around_attention_{}", dtype.name()), dtype, move |gpu| around(gpu, dtype)));
     }
     for dtype in DTYPES {
-        for (choice, needs) in [(Lane::Matrix, matrices as fn(&DeviceCaps) -> _), (Lane::Fragment, elements)] {
+        for (choice, needs) in ON_MATRICES {
             let run = move |gpu: &Arc<Gpu>| tuning_rows(gpu, choice, dtype, gpu.caps().min_subgroup_size);
             tests.push(test(format!("{}_{}", choice.name(), dtype.name()), dtype, run).needing(needs));
         }

@@ -4,9 +4,11 @@
 mod common;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use common::{DTYPES, Failures, Test, check, paths, test};
-use mha_gpu::GpuSettings;
+use common::{DTYPES, Failures, ON_MATRICES, Test, check, lane, paths, test};
+use mha_gpu::{Gpu, GpuSettings};
+use mha_plan::Lane;
 use mha_spec::{AttentionBias, AttentionProblem, DType, Layout, PaddingMask, Past, PresentOutputs, ProjectionBias};
 use mha_testkit::{Case, plain};
 
@@ -20,8 +22,11 @@ fn main() -> ExitCode {
             projection_bias: ProjectionBias::QueryKeyValue,
             ..problem
         };
+        let mut all = Vec::new();
         let mut add = |name: &str, problem: AttentionProblem| {
             let bare = AttentionProblem { present: PresentOutputs::default(), qk: None, ..problem.clone() };
+            // Matrices take no biases in float16.
+            all.extend([AttentionProblem { projection_bias: ProjectionBias::None, ..problem.clone() }, bare.clone()]);
             tests.push(both_paths(name, vec![problem, bare]));
         };
         for (q_len, rows) in [(3, "few"), (40, "many")] {
@@ -55,8 +60,27 @@ fn main() -> ExitCode {
         add("query_with_past", everything(AttentionProblem { past, ..plain(2, 2, 0, 5, 8) }));
         add("query_and_keys", everything(plain(2, 2, 0, 0, 8)));
         add("packed", everything(AttentionProblem { layout: Layout::PackedQkv, ..plain(2, 2, 0, 0, 8) }));
+        for (on, needs) in ON_MATRICES {
+            let all = all.clone();
+            let name = format!("{}_{}", on.name(), dtype.name());
+            tests.push(test(name, dtype, move |gpu: &Arc<Gpu>| on_lane(gpu, on, &all)).needing(needs));
+        }
     }
     common::main(GpuSettings::default(), tests)
+}
+
+/// Those of some problems that a lane takes, which must be most.
+fn on_lane(gpu: &Gpu, on: Lane, problems: &[AttentionProblem]) -> Result<(), String> {
+    let mut failures = Failures::default();
+    let mut refused = Vec::new();
+    for problem in problems {
+        match mha_plan::plan(problem, gpu.caps(), &lane(on)) {
+            Ok(_) => failures.take(check(gpu, &Case::new(problem.clone(), 3), &lane(on))),
+            Err(refusal) => refused.push(refusal.to_string()),
+        }
+    }
+    failures.done()?;
+    if refused.len() * 2 > problems.len() { Err(format!("most are refused: {}", refused.join("; "))) } else { Ok(()) }
 }
 
 /// The problems on each of the paths that have lanes of their own.

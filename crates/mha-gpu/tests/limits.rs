@@ -6,12 +6,11 @@ mod common;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use common::{Failures, PATHS, Test, check_on, lane, path, test};
+use common::{DTYPES, Failures, ON_MATRICES, PATHS, Test, check_on, lane, path, test};
 use mha_gpu::{Gpu, GpuSettings};
-use mha_plan::{DeviceCaps, Lane};
+use mha_plan::{DeviceCaps, Lane, PlanOptions};
 use mha_spec::{
-    AdapterChoice, AttentionBias, AttentionProblem, DType, Layout, PaddingMask, Past, PathChoice, PresentOutputs,
-    ProjectionBias,
+    AdapterChoice, AttentionBias, AttentionProblem, DType, Layout, PaddingMask, Past, PresentOutputs, ProjectionBias,
 };
 use mha_testkit::{Case, plain};
 
@@ -26,10 +25,17 @@ fn main() -> ExitCode {
     let workgroups = GpuSettings { max_workgroups: Some(WORKGROUPS), ..GpuSettings::default() };
     let mut tests = Vec::new();
     for choice in PATHS {
-        tests.push(split("bindings", &bindings, choice, DType::F32));
-        tests.push(split("bindings", &bindings, choice, DType::F16));
+        let name = choice.to_string();
+        tests.push(split("bindings", &bindings, &name, path(choice), DType::F32));
+        tests.push(split("bindings", &bindings, &name, path(choice), DType::F16));
         // Counts of workgroups do not depend on the type.
-        tests.push(split("workgroups", &workgroups, choice, DType::F32));
+        tests.push(split("workgroups", &workgroups, &name, path(choice), DType::F32));
+    }
+    for (on, needs) in ON_MATRICES {
+        for dtype in DTYPES {
+            tests.push(split("bindings", &bindings, on.name(), lane(on), dtype).needing(needs));
+            tests.push(split("workgroups", &workgroups, on.name(), lane(on), dtype).needing(needs));
+        }
     }
     tests.push(test("loop_turns", DType::F32, loop_turns));
     common::main(GpuSettings::default(), tests)
@@ -49,9 +55,9 @@ fn loop_turns(gpu: &Arc<Gpu>) -> Result<(), String> {
     failures.done()
 }
 
-fn split(limit: &str, settings: &GpuSettings, choice: PathChoice, dtype: DType) -> Test {
+fn split(limit: &str, settings: &GpuSettings, name: &str, options: PlanOptions, dtype: DType) -> Test {
     let settings = settings.clone();
-    test(format!("{limit}_{choice}_{}", dtype.name()), dtype, move |unlimited: &Arc<Gpu>| {
+    test(format!("{limit}_{name}_{}", dtype.name()), dtype, move |unlimited: &Arc<Gpu>| {
         let gpu = Gpu::open(&AdapterChoice::Auto, &settings).map_err(|error| error.to_string())?;
         let limits = |caps: &DeviceCaps| (caps.max_binding_size, caps.max_workgroups);
         let expected = limits(unlimited.caps());
@@ -60,10 +66,19 @@ fn split(limit: &str, settings: &GpuSettings, choice: PathChoice, dtype: DType) 
             return Err(format!("the device has limits {:?}, not {expected:?}", limits(gpu.caps())));
         }
         let mut failures = Failures::default();
+        let mut refused = Vec::new();
         for (seed, problem) in problems(dtype).into_iter().enumerate() {
             let case = Case::new(problem, seed as u64);
-            let whole = mha_plan::plan(&case.problem, unlimited.caps(), &path(choice)).map_err(|e| e.to_string())?;
-            failures.take(check_on(&gpu, gpu.caps(), &case, &path(choice)).and_then(|plan| {
+            let whole = match mha_plan::plan(&case.problem, unlimited.caps(), &options) {
+                Ok(whole) => whole,
+                // One lane does not take everything.
+                Err(refusal) if options.lane.is_some() => {
+                    refused.push(refusal.to_string());
+                    continue;
+                }
+                Err(refusal) => return Err(refusal.to_string()),
+            };
+            failures.take(check_on(&gpu, gpu.caps(), &case, &options).and_then(|plan| {
                 if plan.steps.len() > whole.steps.len() {
                     return Ok(());
                 }
@@ -75,7 +90,11 @@ fn split(limit: &str, settings: &GpuSettings, choice: PathChoice, dtype: DType) 
                 ))
             }));
         }
-        failures.done()
+        failures.done()?;
+        if refused.len() > problems(dtype).len() / 2 {
+            return Err(format!("most are refused: {}", refused.join("; ")));
+        }
+        Ok(())
     })
 }
 

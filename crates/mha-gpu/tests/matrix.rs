@@ -6,7 +6,7 @@ mod common;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use common::{DTYPES, Failures, check, elements, lane, matrices, run, test};
+use common::{DTYPES, Failures, ON_MATRICES, check, lane, run, test};
 use mha_gpu::{Gpu, GpuSettings};
 use mha_plan::profile::{FRAGMENT, MATRIX};
 use mha_plan::{DeviceKind, Lane, PlanOptions};
@@ -43,15 +43,13 @@ fn main() -> ExitCode {
     ];
     let mut tests = Vec::new();
     for (name, run) in contracts {
-        for (dtype, on) in DTYPES.into_iter().flat_map(|dtype| [(dtype, Lane::Matrix), (dtype, Lane::Fragment)]) {
+        for (dtype, (on, needs)) in DTYPES.into_iter().flat_map(|dtype| ON_MATRICES.map(|lane| (dtype, lane))) {
             let name = format!("{}_{name}_{}", on.name(), dtype.name());
-            let needs = if on == Lane::Fragment { elements } else { matrices };
             tests.push(test(name, dtype, move |gpu: &Arc<Gpu>| run(gpu, on, dtype)).needing(needs));
         }
     }
     // Float16 has no parts.
-    for on in [Lane::Matrix, Lane::Fragment] {
-        let needs = if on == Lane::Fragment { elements } else { matrices };
+    for (on, needs) in ON_MATRICES {
         let name = format!("{}_equal_scores_f32", on.name());
         tests.push(test(name, DType::F32, move |gpu: &Arc<Gpu>| equal_scores(gpu, on)).needing(needs));
     }

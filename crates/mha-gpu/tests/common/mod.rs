@@ -42,6 +42,12 @@ pub fn elements(caps: &DeviceCaps) -> Result<(), String> {
     }
 }
 
+/// The lanes on cooperative matrices, each with what a device must have for it.
+pub const ON_MATRICES: [(Lane, Has); 2] = [(Lane::Matrix, matrices), (Lane::Fragment, elements)];
+
+/// Whether a device has something, and if not, that in words.
+pub type Has = fn(&DeviceCaps) -> Result<(), String>;
+
 /// What a device lacks for a test, if anything.
 type Needs = Box<dyn Fn(&DeviceCaps) -> Result<(), String>>;
 
