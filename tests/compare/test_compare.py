@@ -56,6 +56,19 @@ def test_scores_have_the_deviation_that_is_asked_for():
     assert (q @ k.T / 8).std() == pytest.approx(9, rel=0.1)
 
 
+def test_inputs_may_be_those_that_attention_bench_wrote(tmp_path):
+    c = case(batch=2, q_len=3, kv_len=5, heads=2, head_size=4)
+    q, kv = 2 * 3 * 8, 2 * 5 * 8
+    values = np.arange(q + 2 * kv, dtype="<f4")
+    (tmp_path / f"{c.name}.f32").write_bytes(values.tobytes())
+    got = cases.written(c, tmp_path)
+    assert {name: t.shape for name, t in got.items()} == {"q": (2, 3, 8), "k": (2, 5, 8), "v": (2, 5, 8)}
+    assert [t[0, 0, 0] for t in got.values()] == [0, q, q + kv] and got["k"][1, 2, 3] == q + 40 + 2 * 8 + 3
+    (tmp_path / f"{c.name}.f32").write_bytes(values[:-1].tobytes())
+    with pytest.raises(SystemExit, match=f"{len(values)} numbers, got {len(values) - 1}"):
+        cases.written(c, tmp_path)
+
+
 def test_shapes_are_those_of_attention_bench():
     names = [shape["name"] for shape in json.loads(cases.SHAPES.read_text())]
     assert [c.name for c in cases.named(["all"])] == names
@@ -93,7 +106,8 @@ def test_a_peer_that_fails_a_case_goes_on(tmp_path):
         return attention(case, x), {"gpu_ms": 2.0, "call_ms": 3.0}
 
     file = tmp_path / "rows.json"
-    arguments = argparse.Namespace(shapes="sweep-128", dtypes="f16,f32", score_deviations="1,9", checked_rows=2, json=file)
+    arguments = argparse.Namespace(inputs=None, shapes="sweep-128", dtypes="f16,f32", score_deviations="1,9", checked_rows=2,
+                                   json=file)
     cases.measure_all("peer", measure, arguments)
     rows = json.loads(file.read_text())
     assert [row.get("refused") for row in rows] == ["no f16 here", "no f16 here", None, None]

@@ -79,18 +79,19 @@ def bench(options, *extra):
         return json.loads(pathlib.Path(file.name).read_text())
 
 
-def own(options):
-    """Every figure of this project's kernels."""
+def own(options, inputs):
+    """Every figure of this project's kernels. `inputs` is a folder for what they are measured with."""
     first, *others = options.score_deviations.split(",")
     common = ["--checked-rows", options.checked_rows, "--repeats", options.repeats, "--dtypes", options.dtypes,
               "--rounds", options.rounds]
     runs = []
     if options.shapes != "none":
-        runs.append(["--shapes", options.shapes, "--subjects", options.subjects, "--score-deviations", first])
+        runs.append(["--shapes", options.shapes, "--subjects", options.subjects, "--score-deviations", first,
+                     "--write-inputs", inputs])
         if others:
             runs.append(["--shapes", options.shapes, "--score-deviations", ",".join(others), "--calls", 1])
     if options.sweep != "none":
-        runs.append(["--shapes", options.sweep, "--score-deviations", first, "--calls", 3])
+        runs.append(["--shapes", options.sweep, "--score-deviations", first, "--calls", 3, "--write-inputs", inputs])
     results = {"shapes": [], "rows": [], "refused": [], "swept": []}
     for run in runs:
         found = bench(options, *common, *run)
@@ -127,8 +128,8 @@ def chosen(options):
     return {name: directory for name, directory in named.items() if name != "none"}
 
 
-def peers(options):
-    """Of each peer in turn, its rows, and why there are none or not all."""
+def peers(options, inputs):
+    """Of each peer in turn, its rows, and why there are none or not all. It gets the numbers that `own` wrote to `inputs`."""
     shapes = options.peer_shapes or options.shapes
     for name, directory in chosen(options).items():
         script, own_arguments, modules = PEERS[name]
@@ -142,7 +143,7 @@ def peers(options):
         say(name)
         with tempfile.NamedTemporaryFile(suffix=".json") as file:
             what = ["--shapes", shapes, "--dtypes", options.dtypes, "--score-deviations", options.score_deviations,
-                    "--checked-rows", str(options.checked_rows), "--json", file.name]
+                    "--checked-rows", str(options.checked_rows), "--inputs", inputs, "--json", file.name]
             run = [sys.executable, HERE / script, *own_arguments, *what]
             try:
                 status = subprocess.run(run, env=environment, timeout=options.peer_timeout).returncode
@@ -163,7 +164,13 @@ def cpu():
 
 def measured(options):
     """The results so far, after each part, so that a run that is stopped keeps the parts before."""
-    results = own(options) | {
+    with tempfile.TemporaryDirectory() as inputs:
+        yield from measured_with(inputs, options)
+
+
+def measured_with(inputs, options):
+    results = own(options, inputs) | {
+        "same_inputs": True,
         "first_calls": [],
         "peers": [],
         "peers_absent": dict.fromkeys(chosen(options), "the run was stopped before it"),
@@ -175,7 +182,7 @@ def measured(options):
     yield results
     results["first_calls"] = first_calls(options)
     yield results
-    for name, rows, problem in peers(options):
+    for name, rows, problem in peers(options, inputs):
         results["peers"] += rows
         results["peers_absent"].pop(name)
         if problem:

@@ -64,6 +64,17 @@ def normals(case):
     return {n: rng.standard_normal((case.batch, s, case.hidden), dtype=np.float32) for n, s in lengths.items()}
 
 
+def written(case, directory):
+    """The same from the file that attention-bench wrote of the values it takes."""
+    lengths = {"q": case.q_len, "k": case.kv_len, "v": case.kv_len}
+    values = np.fromfile(pathlib.Path(directory) / f"{case.name}.f32", "<f4")
+    counts = [case.batch * s * case.hidden for s in lengths.values()]
+    if len(values) != sum(counts):
+        sys.exit(f"{case.name}.f32 must hold query, key and value of its shape, {sum(counts)} numbers, got {len(values)}")
+    parts = np.split(values, np.cumsum(counts)[:-1])
+    return {n: part.reshape(case.batch, s, case.hidden) for (n, s), part in zip(lengths.items(), parts)}
+
+
 def inputs(values, dtype, score_deviation):
     """The same in a storage type, with queries scaled so that scores have this standard deviation."""
     factors = {"q": np.float32(score_deviation)}
@@ -112,7 +123,7 @@ def measure_all(subject, measure, arguments):
     `measure` gives the output and a dictionary of times: `gpu_ms`, of one node on the device, and `call_ms`."""
     rows = []
     for case in named(arguments.shapes.split(",")):
-        values = normals(case)
+        values = written(case, arguments.inputs) if arguments.inputs else normals(case)
         for dtype in arguments.dtypes.split(","):
             for index, deviation in enumerate(float(d) for d in arguments.score_deviations.split(",")):
                 x = inputs(values, dtype, deviation)
@@ -140,5 +151,6 @@ def parser(description):
     options.add_argument("--dtypes", default="f32,f16")
     options.add_argument("--score-deviations", default="1")
     options.add_argument("--checked-rows", type=int, default=64)
+    options.add_argument("--inputs", help="folder that `attention-bench --write-inputs` wrote; own ones otherwise")
     options.add_argument("--json", required=True)
     return options

@@ -67,6 +67,10 @@ pub struct Arguments {
     /// Write the results as JSON to this file too.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write what inputs are made of to this folder too, for other programs to measure with: of each shape a file SHAPE.f32 of float32
+    /// numbers, query, key and value in turn, each (batch, length, heads x head_size). Queries are times the score deviation yet.
+    #[arg(long, value_name = "DIR", conflicts_with = "first_call")]
+    write_inputs: Option<PathBuf>,
     /// Write plots to this folder too, as SVG: bars for every shape, and time against sequence length where that was swept.
     #[arg(long, value_name = "DIR")]
     plot: Option<PathBuf>,
@@ -77,7 +81,7 @@ pub struct Arguments {
         requires = "plot",
         conflicts_with_all = [
             "shapes", "subjects", "dtypes", "score_deviations", "repeats", "calls", "rounds", "checked_rows", "adapter", "unmeasured",
-            "cache", "rows", "first_call", "json"
+            "cache", "rows", "first_call", "json", "write_inputs"
         ]
     )]
     from: Option<PathBuf>,
@@ -115,6 +119,8 @@ fn compare(arguments: &Arguments, out: &mut impl Write) -> Result<Results, Bench
     let dtypes = select::dtypes(&arguments.dtypes)?;
     let Arguments { score_deviations, repeats, calls, rounds, checked_rows, .. } = arguments;
     let effort = Effort { repeats: *repeats, calls: *calls, rounds: (*rounds).min(*repeats) };
+    let inputs = arguments.write_inputs.as_deref();
+    let inputs = inputs.map(|path| OutputFolder::new("--write-inputs", path)).transpose()?;
     let pipeline_cache = platform_cache_directory();
     let settings = GpuSettings { timestamps: Timestamps::Call, pipeline_cache, ..GpuSettings::default() };
     let gpu = select::open(&arguments.adapter, &settings)?;
@@ -130,6 +136,9 @@ fn compare(arguments: &Arguments, out: &mut impl Write) -> Result<Results, Bench
     let progress = Progress::new(steps as u64);
     for shape in &results.shapes {
         let normals = Normals::new(shape, 1);
+        if let Some(folder) = &inputs {
+            folder.write(&format!("{}.f32", shape.name), normals.to_le_bytes())?;
+        }
         for &dtype in &dtypes {
             for &deviation in score_deviations {
                 let workload = Workload::new(shape, &normals, dtype, deviation, *checked_rows as u32);

@@ -26,6 +26,11 @@ impl Normals {
         });
         Normals(values)
     }
+
+    /// All of them as float32 in little-endian order: query, key, value, each (batch, length, heads x head_size).
+    pub fn to_le_bytes(&self) -> Vec<u8> {
+        self.0.iter().flatten().flat_map(|value| value.to_le_bytes()).collect()
+    }
 }
 
 /// Query, key and value in a storage type.
@@ -187,6 +192,13 @@ mod tests {
         let Errors { largest, rms } = expected.errors(&wrong);
         assert_eq!(largest, 3.0);
         assert!((rms - 3.0_f64.sqrt()).abs() < 1e-12, "{rms}");
+    }
+
+    #[test]
+    fn bytes_are_query_key_and_value_in_turn() {
+        let bytes = Normals([vec![1.0], vec![0.0, -2.5], vec![4.0]]).to_le_bytes();
+        let values: Vec<f32> = bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
+        assert_eq!(values, [1.0, 0.0, -2.5, 4.0]);
     }
 
     #[test]

@@ -42,17 +42,17 @@ impl OutputFile {
         Err(BenchError::Usage(format!("a file to write is none that is read, got `{shown}`: name another")))
     }
 
-    /// Replaces the file by `text`, in one step.
+    /// Replaces the file's content, in one step.
     ///
     /// # Errors
     /// [`BenchError::Write`]; the file then is what it was.
-    pub fn write(&self, text: &str) -> Result<(), BenchError> {
+    pub fn write(&self, content: impl AsRef<[u8]>) -> Result<(), BenchError> {
         let written = || {
             let builder = &mut tempfile::Builder::new();
             #[cfg(unix)]
             builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
             let mut file = builder.tempfile_in(folder(&self.0))?;
-            file.write_all(text.as_bytes())?;
+            file.write_all(content.as_ref())?;
             file.persist(&self.0).map_err(|error| error.error)
         };
         written().map(drop).map_err(|source| BenchError::Write { path: self.0.clone(), source })
@@ -87,14 +87,14 @@ impl OutputFolder {
         Ok(OutputFolder { option, path: path.to_owned() })
     }
 
-    /// Replaces a file in it by `text`, in one step, and gives its path. Makes the folder if need be.
+    /// Replaces the content of a file in it, in one step, and gives its path. Makes the folder if need be.
     ///
     /// # Errors
     /// [`BenchError::Usage`] or [`BenchError::Write`]; the file then is what it was.
-    pub fn write(&self, name: &str, text: &str) -> Result<PathBuf, BenchError> {
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> Result<PathBuf, BenchError> {
         fs::create_dir_all(&self.path).map_err(|source| BenchError::Write { path: self.path.clone(), source })?;
         let path = self.path.join(name);
-        OutputFile::new(self.option, &path)?.write(text)?;
+        OutputFile::new(self.option, &path)?.write(content)?;
         Ok(path)
     }
 }

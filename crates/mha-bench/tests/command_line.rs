@@ -34,6 +34,8 @@ fn a_wrong_use_is_one_line_and_nothing_is_written() {
         (&["--rows", "f32 | 64 | 4 | r4s4a2 | 32 | 256"], "--subjects lane:rows"),
         (&["--json", "no/such.json"], "`mkdir -p no` first"),
         (&["--plot", "no/such"], "`mkdir -p no/such` first"),
+        (&["--write-inputs", "no/such"], "`mkdir -p no/such` first"),
+        (&["--from", results, "--plot", "plots", "--write-inputs", "inputs"], "cannot be used with '--write-inputs"),
         // The plots' folder is not made for a use that is wrong otherwise.
         (&["--plot", "plots", "--shapes", "nothing"], "got `nothing`"),
         (&["--from", results], "--plot <DIR>"),
