@@ -34,9 +34,10 @@ class Case:
 
     @property
     def flops(self):
-        """Those that count: half of the square of rows and keys under causality."""
+        """Those that count: half of the square of rows and keys under causality, and all of the last row's."""
         square = min(self.q_len, self.kv_len)
-        pairs = (self.q_len - square) * self.kv_len + square**2 / 2 if self.masked else self.q_len * self.kv_len
+        seen = (self.q_len - square) * self.kv_len + square**2 / 2 + (self.kv_len - square)
+        pairs = seen if self.masked else self.q_len * self.kv_len
         return 4.0 * self.batch * self.heads * pairs * self.head_size
 
 
@@ -92,7 +93,9 @@ def errors(case, x, got, rows):
         q, k, v, result = (split(part.reshape(len(part), case.heads, case.head_size)) for part in parts)
         scores = q @ k.transpose(0, 2, 1) / np.sqrt(case.head_size)
         if case.masked:
-            scores[:, sampled[:, None] < np.arange(case.kv_len)] = -np.inf
+            # The operator leaves the last row unrestricted.
+            restricted = (sampled < case.q_len - 1)[:, None]
+            scores[:, restricted & (sampled[:, None] < np.arange(case.kv_len))] = -np.inf
         weights = np.exp(scores - scores.max(-1, keepdims=True))
         difference = np.abs(weights @ v / weights.sum(-1, keepdims=True) - result)
         difference[np.isnan(difference)] = np.inf

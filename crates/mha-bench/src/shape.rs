@@ -80,20 +80,21 @@ impl Shape {
         }
     }
 
-    /// Floating-point operations that count: 4·B·N·S·L·H. Of the square of rows and keys under causality, half of them.
+    /// Floating-point operations that count: 4·B·N·S·L·H. Of the square of rows and keys under causality, half of them, and all of
+    /// the last row's.
     pub fn flops(&self) -> f64 {
         let [q_len, kv_len] = [self.q_len, self.kv_len].map(f64::from);
         let square = q_len.min(kv_len);
         let pairs = match self.causal && self.q_len > 1 {
-            true => (q_len - square) * kv_len + square * square / 2.0,
+            true => (q_len - square) * kv_len + square * square / 2.0 + (kv_len - square),
             false => q_len * kv_len,
         };
         4.0 * f64::from(self.batch) * f64::from(self.heads) * pairs * f64::from(self.head_size)
     }
 
-    /// Keys that a query row sees.
+    /// Keys that a query row sees. The operator leaves the last row unrestricted.
     pub fn visible_keys(&self, row: u32) -> u32 {
-        if self.causal && self.q_len > 1 { self.kv_len.min(row + 1) } else { self.kv_len }
+        if self.causal && row + 1 < self.q_len { self.kv_len.min(row + 1) } else { self.kv_len }
     }
 
     /// Elements of the larger of query and key.
