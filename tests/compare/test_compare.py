@@ -68,6 +68,8 @@ def test_inputs_may_be_those_that_attention_bench_wrote(tmp_path):
     (tmp_path / f"{c.name}.f32").write_bytes(values[:-1].tobytes())
     with pytest.raises(SystemExit, match=f"{len(values)} numbers, got {len(values) - 1}"):
         cases.written(c, tmp_path)
+    with pytest.raises(SystemExit, match="measured before them, got other"):
+        cases.written(case(name="other"), tmp_path)
 
 
 def test_shapes_are_those_of_attention_bench():

@@ -162,13 +162,8 @@ def cpu():
         return platform.processor() or platform.machine()
 
 
-def measured(options):
-    """The results so far, after each part, so that a run that is stopped keeps the parts before."""
-    with tempfile.TemporaryDirectory() as inputs:
-        yield from measured_with(inputs, options)
-
-
-def measured_with(inputs, options):
+def measured(options, inputs):
+    """The results so far, after each part, so that a run that is stopped keeps the parts before. `inputs` is an empty folder."""
     results = own(options, inputs) | {
         "same_inputs": True,
         "first_calls": [],
@@ -205,9 +200,10 @@ def main():
         table.write_text(tables.markdown(options.name, json.loads(file.read_text())))
         return
     options.out.mkdir(parents=True, exist_ok=True)
-    for results in measured(options):
-        replace(file, json.dumps(results, indent=1) + "\n")
-        replace(table, tables.markdown(options.name, results))
+    with tempfile.TemporaryDirectory() as inputs:
+        for results in measured(options, inputs):
+            replace(file, json.dumps(results, indent=1) + "\n")
+            replace(table, tables.markdown(options.name, results))
 
 
 if __name__ == "__main__":

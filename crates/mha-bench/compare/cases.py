@@ -68,7 +68,10 @@ def normals(case):
 def written(case, directory):
     """The same from the file that attention-bench wrote of the values it takes."""
     lengths = {"q": case.q_len, "k": case.kv_len, "v": case.kv_len}
-    values = np.fromfile(pathlib.Path(directory) / f"{case.name}.f32", "<f4")
+    file = pathlib.Path(directory) / f"{case.name}.f32"
+    if not file.exists():
+        sys.exit(f"peers take shapes that attention-bench has measured before them, got {case.name}")
+    values = np.fromfile(file, "<f4")
     counts = [case.batch * s * case.hidden for s in lengths.values()]
     if len(values) != sum(counts):
         sys.exit(f"{case.name}.f32 must hold query, key and value of its shape, {sum(counts)} numbers, got {len(values)}")

@@ -145,7 +145,7 @@ def markdown(name, results):
     peaks = ", ".join(f"{rate(peak)} TFLOP/s in {dtype}" for dtype, peak in reversed(results["peak_tflops"].items()))
     absent = "".join(f"\n\nNot measured, or not wholly: {peer} ({why})." for peer, why in results["peers_absent"].items())
     first = found.deviations[0]
-    inputs = ("peers get the same inputs, and\nyet single ones are rounded by luck." if results.get("same_inputs") else
+    inputs = ("peers get the same inputs, but\nround each number in ways of their own." if results.get("same_inputs") else
               "inputs of peers are of the same kind, but not\nthe same numbers, on which the largest of many differences depends.")
     rms = "" if not found.has_rms else ("\nTheir root mean square (rms) says more where implementations are compared: " + inputs)
     parts = [f"""# {name}: {results['device']}

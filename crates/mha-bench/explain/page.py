@@ -258,8 +258,8 @@ which for heads of 128 spills {"nothing" if not moves(wide_m1) else f"{wide_m1.s
 
 So by the stand-in this lane does not meet what is asked above, where lane apple's rows for the same heads do. M1 and M2 get it all the
 same: lane apple takes two instructions and more for a multiply-add, where the kernels of `simdgroup_matrix` of
-[metal-flash-attention](https://github.com/philipturner/metal-flash-attention) keep the ALUs of these chips 83 to 94 % busy, as its author
-measured. Which lane is the faster here only a timing on such a chip can tell.
+[metal-flash-attention](https://github.com/philipturner/metal-flash-attention) keep ALUs of Apple's GPUs 83 to 94 % busy, by published
+figures. Which lane is the faster here only a timing on such a chip can tell.
 
 M3 and later, which allocate registers as used, get two blocks up to head sizes of {two_blocks[1].max_head_size}, so that each matrix of keys and values that is read
 is multiplied twice. The figures are what an M1 would make of them: with these it would spill {", ".join(str(row.scratch_bytes) for row in two_blocks[:-1])} and

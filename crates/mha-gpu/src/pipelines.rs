@@ -315,15 +315,9 @@ impl<K: Clone + Eq + Hash + Send + Sync, V: Send + Sync> OnceMap<K, V> {
             };
             threads.into_iter().map(join).chain([own]).collect()
         });
-        let mut new: Vec<_> = missing.into_iter().zip(made).collect();
-        keys.map(|key| match new.iter().position(|(other, _)| *other == key) {
-            Some(at) => match &new[at].1 {
-                Ok(value) => Ok(Arc::clone(value)),
-                Err(_) => new.swap_remove(at).1,
-            },
-            None => make(key),
-        })
-        .collect()
+        // The missing are in the order of the keys, so that this is the first error.
+        made.into_iter().collect::<Result<Vec<_>, E>>()?;
+        keys.map(make).collect()
     }
 }
 

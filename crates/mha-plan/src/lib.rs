@@ -10,6 +10,7 @@ pub mod refusal;
 
 mod candidates;
 mod cells;
+mod exchange;
 mod fits;
 mod presents;
 mod select;

@@ -1,7 +1,7 @@
 //! [`Plan`]: what to dispatch, over which slices of which tensors.
 
 use mha_kernels::{AttentionParams, Slot};
-use mha_spec::DType;
+use mha_spec::{DType, INPUT_NAMES, OUTPUT_NAMES};
 
 use crate::blueprint::Blueprint;
 
@@ -49,19 +49,19 @@ impl Tensor {
     /// What messages call it: for an input or output, the operator's own name.
     pub const fn name(self) -> &'static str {
         match self {
-            Tensor::Query => "query",
-            Tensor::Key => "key",
-            Tensor::Value => "value",
-            Tensor::Bias => "bias",
-            Tensor::PaddingMask => "key_padding_mask",
-            Tensor::AttentionBias => "attention_bias",
-            Tensor::PastKey => "past_key",
-            Tensor::PastValue => "past_value",
-            Tensor::CacheIndirection => "cache_indirection",
-            Tensor::Output => "output",
-            Tensor::PresentKey => "present_key",
-            Tensor::PresentValue => "present_value",
-            Tensor::Qk => "qk",
+            Tensor::Query => INPUT_NAMES[0],
+            Tensor::Key => INPUT_NAMES[1],
+            Tensor::Value => INPUT_NAMES[2],
+            Tensor::Bias => INPUT_NAMES[3],
+            Tensor::PaddingMask => INPUT_NAMES[4],
+            Tensor::AttentionBias => INPUT_NAMES[5],
+            Tensor::PastKey => INPUT_NAMES[6],
+            Tensor::PastValue => INPUT_NAMES[7],
+            Tensor::CacheIndirection => INPUT_NAMES[9],
+            Tensor::Output => OUTPUT_NAMES[0],
+            Tensor::PresentKey => OUTPUT_NAMES[1],
+            Tensor::PresentValue => OUTPUT_NAMES[2],
+            Tensor::Qk => OUTPUT_NAMES[3],
             Tensor::Scratch(_) => "scratch memory",
             Tensor::Exchange => "exchanged memory",
         }

@@ -7,6 +7,7 @@ use mha_spec::{AttentionProblem, PaddingMask, ProjectionBias};
 use crate::blueprint::Blueprint;
 use crate::caps::DeviceCaps;
 use crate::cells::{Axis, Cell, divide};
+use crate::exchange;
 use crate::plan::{Binding, Copied, Plan, Step, Tensor};
 use crate::presents;
 use crate::refusal::Refusal;
@@ -345,9 +346,9 @@ impl Builder<'_> {
             return Err(Refusal::new(format!("lane {lane} takes all keys at once, got {total_splits} ranges of keys")));
         }
 
-        let merges = is_split && chunks == 1 && merges_splits(self.problem, choice, splits, self.caps);
+        let merges = is_split && chunks == 1 && exchange::merges_splits(self.problem, choice, splits, self.caps);
         let partial = is_split && !merges;
-        let exchange_bytes = |cell: &Cell| exchange_bytes(self.problem, choice, cell, splits);
+        let exchange_bytes = |cell: &Cell| exchange::bytes(self.problem, choice, cell, splits);
 
         let parts = total_splits.div_ceil(SPLITS_PER_PART).next_power_of_two().min(COMBINE_PARTS);
         let partial_columns = u64::from(self.problem.v_head_size.next_multiple_of(4));
@@ -582,29 +583,4 @@ fn grid_of(choice: &Choice, problem: &AttentionProblem, cell: &Cell, splits: u32
         (None, _) => rows.saturating_mul(problem.v_head_size.div_ceil(choice.workgroup_size * 4)),
     };
     [x, cell.n.len() as u32, (cell.b.len() as u32).saturating_mul(splits)]
-}
-
-/// Whether lane short merges key splits by the last of their workgroups: where it has room for them, as many as groups, and takes
-/// its lanes no more than four vec4 each. In float16 on an H200, heads of 64 and 4 rows: 16 splits of 2,048 keys, eight vec4 a lane,
-/// 15.9 µs against 13.6 with a merge of its own; 8 splits of 4,096 keys and one row of 128, one vec4 a lane, 27.1 against 28.4.
-///
-/// Not on Metal, where wgpu takes a command buffer that was aborted for one that is done: what that left behind would be the next call's.
-fn merges_splits(problem: &AttentionProblem, choice: &Choice, splits: u32, caps: &DeviceCaps) -> bool {
-    let Some(row) = choice.row.as_ref().filter(|_| choice.lane == Lane::Short && caps.backend != "metal") else {
-        return false;
-    };
-    let rows = row.rows.min(problem.q_len);
-    let columns4 = u64::from(splits * rows) * u64::from(problem.v_head_size.div_ceil(4));
-    splits <= row.workgroup_size / row.lanes && (1..=4 * u64::from(row.workgroup_size)).contains(&columns4)
-}
-
-/// Bytes of what the splits of a cell's keys exchange: the places of `kernels/short/merge.wgsl`.
-fn exchange_bytes(problem: &AttentionProblem, choice: &Choice, cell: &Cell, splits: u32) -> u64 {
-    const LINE: u64 = 32;
-    let rows = choice.row.as_ref().map_or(1, |row| row.rows);
-    let blocks = cell.b.len() as u64 * cell.n.len() as u64 * (cell.s.len() as u64).div_ceil(u64::from(rows));
-    let row_parts = u64::from(splits) * u64::from(rows);
-    let head = (1 + 2 * row_parts).next_multiple_of(LINE);
-    let columns = (row_parts * u64::from(problem.v_head_size.next_multiple_of(4))).next_multiple_of(LINE);
-    blocks * (head + columns) * 4
 }
