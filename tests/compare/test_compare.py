@@ -166,6 +166,19 @@ def test_ratios_are_to_the_faster_package():
     assert "| 128 | 30.0 | 1.50 |  | 12.0 | 1.0 |" in lines
 
 
+def test_times_in_a_chain_have_columns_where_there_are_any():
+    found = results()
+    assert "in a chain ms" not in tables.markdown("name", found)
+    for row in found["rows"]:
+        row["chain_ms"] = 1.25
+    lines = tables.markdown("name", found).splitlines()
+    head = next(line for line in lines if line.startswith("| shape | subject"))
+    rows = [line for line in lines if line.startswith(("| s | baseline", "| s | ORT"))]
+    assert all(line.count("|") == head.count("|") for line in rows)
+    at = [cell.strip() for cell in head.split("|")].index("in a chain ms")
+    assert [cell.strip() for cell in rows[0].split("|")][at : at + 2] == ["1.2500", "4.00"], "5 ms over 1.25 ms"
+
+
 def test_files_from_before_have_no_rms():
     found = results()
     for row in found["rows"] + found["peers"]:

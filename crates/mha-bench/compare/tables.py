@@ -31,6 +31,7 @@ class Results:
         self.subjects = list(dict.fromkeys(row["subject"] for row in self.own))
         # Files from before it was taken have none.
         self.has_rms = any("rms_error" in row for row in self.own)
+        self.has_chains = any(row.get("chain_ms") for row in self.own)
         self.peer_names = list(dict.fromkeys(row["peer"] for row in self.peers))
 
     def find(self, rows, **wanted):
@@ -54,6 +55,7 @@ def rates(found, dtype, deviation, shapes):
     rows = []
     peak = found.all["peak_tflops"]["f32"]
     error_heads = ["largest error", "rms error"][: 1 + found.has_rms]
+    chain_heads = ["in a chain ms", "in a chain × ORT WebGPU"] if found.has_chains else []
     error_cells = lambda row: errors_of(row)[: len(error_heads)]
     for shape in shapes:
         times = {names: [found.best(shape, dtype, deviation, names, ms) for ms in ("gpu_ms", "call_ms")]
@@ -65,21 +67,23 @@ def rates(found, dtype, deviation, shapes):
                 f"{100 * row['tflops'] / peak:.0f} %", number(row["gigabytes"], ".0f"),
                 number(ratio(times[ORT][0], row["gpu_ms"]), ".2f"),
                 number(ratio(times["torch",][0], row["gpu_ms"]), ".2f"),
+                *[number(row.get("chain_ms"), ".4f"), number(ratio(times[ORT][0], row.get("chain_ms")), ".2f")][: len(chain_heads)],
                 number(row["call_ms"], ".2f"), number(ratio(times[ORT][1], row["call_ms"]), ".2f"),
                 *error_cells(row),
             ])
         for row in found.find(found.peers, shape=shape, dtype=dtype, score_deviation=deviation):
             if "refused" in row:
-                rows.append([shape, row["subject"], f"refused: {row['refused']}"] + [""] * (7 + len(error_heads)))
+                rows.append([shape, row["subject"], f"refused: {row['refused']}"] + [""] * (7 + len(chain_heads) + len(error_heads)))
                 continue
             tflops = row.get("tflops")
             rows.append([
                 shape, row["subject"], milliseconds(row), rate(tflops),
-                "" if tflops is None else f"{100 * tflops / peak:.0f} %", "", "", "", number(row["call_ms"], ".2f"), "",
+                "" if tflops is None else f"{100 * tflops / peak:.0f} %", "", "", "", *("" for _ in chain_heads),
+                number(row["call_ms"], ".2f"), "",
                 *error_cells(row),
             ])
     return table(["shape", "subject", "GPU ms (10 % to 90 %)", "TFLOP/s", "of f32 peak", "GB/s", "× ORT WebGPU", "× torch",
-                  "call ms", "call × ORT WebGPU", *error_heads], rows)
+                  *chain_heads, "call ms", "call × ORT WebGPU", *error_heads], rows)
 
 
 def milliseconds(row):
@@ -148,6 +152,9 @@ def markdown(name, results):
     inputs = ("peers get the same inputs, but\nround each number in ways of their own." if results.get("same_inputs") else
               "inputs of peers are of the same kind, but not\nthe same numbers, on which the largest of many differences depends.")
     rms = "" if not found.has_rms else ("\nTheir root mean square (rms) says more where implementations are compared: " + inputs)
+    chains = "" if not found.has_chains else (
+        "\nIn a chain is what a call adds to a chain of calls in one compute pass, which has no beginning and end of a pass between them,\n"
+        "as peers are measured.")
     parts = [f"""# {name}: {results['device']}
 
 {results['date']}, on {results['host']}. Every figure is in `{name}.json`. Made by
@@ -163,7 +170,7 @@ GPU times are by timestamp queries: the median of launches in a row at full cloc
 there is what one more costs in a chain of nodes whose tensors stay on the device, by wall clock. `call` is one call with
 tensors in host memory. Ratios are the peer's time over ours, of the faster where ONNX Runtime has two packages. Errors are
 the largest differences from float64 over a sample of rows, and scores have a standard deviation of {first:g} unless a table
-says otherwise.{rms}{absent}
+says otherwise.{rms}{chains}{absent}
 """]
     if plain:
         parts += [f"## {dtype}\n\n{rates(found, dtype, first, plain)}" for dtype in found.dtypes]

@@ -175,7 +175,7 @@ fn compare(arguments: &Arguments, out: &mut impl Write) -> Result<Results, Bench
 }
 
 /// Columns of the table.
-const HEADS: [&str; 12] = [
+const HEADS: [&str; 13] = [
     "shape",
     "dtype",
     "score deviation",
@@ -184,6 +184,7 @@ const HEADS: [&str; 12] = [
     "TFLOP/s",
     "of f32 FMA peak",
     "GB/s",
+    "in a chain ms",
     "call ms",
     "largest error",
     "rms error",
@@ -204,7 +205,7 @@ fn print_head(results: &Results, out: &mut impl Write) -> std::io::Result<()> {
 fn table_row(row: &Measurement, peak: f64) -> String {
     let [low, high] = row.gpu_ms_spread;
     format!(
-        "| {} | {} | {} | {} | {:.3} ({low:.3} to {high:.3}) | {} | {:.0} %{} | {} | {:.2} | {:.1e} | {} | {} |",
+        "| {} | {} | {} | {} | {:.3} ({low:.3} to {high:.3}) | {} | {:.0} %{} | {} | {} | {:.2} | {:.1e} | {} | {} |",
         row.shape,
         row.dtype,
         row.score_deviation,
@@ -214,6 +215,7 @@ fn table_row(row: &Measurement, peak: f64) -> String {
         100.0 * row.tflops / peak,
         if on_matrices(row) { "*" } else { "" },
         rate(row.gigabytes),
+        row.chain_ms.map_or(String::new(), |time| format!("{time:.4}")),
         row.call_ms,
         row.largest_error,
         row.rms_error.map_or("not finite".to_owned(), |rms| format!("{rms:.1e}")),

@@ -116,6 +116,7 @@ pub(crate) mod tests {
                         decision: "made up".to_owned(),
                         gpu_ms,
                         gpu_ms_spread: [0.9 * gpu_ms, 1.1 * gpu_ms],
+                        chain_ms: None,
                         call_ms: 2.0 * gpu_ms,
                         tflops: shape.flops() / gpu_ms / 1e9,
                         gigabytes: 1.0,

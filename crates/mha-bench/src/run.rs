@@ -20,6 +20,13 @@ const WARM_UP_AGAIN: Duration = Duration::from_millis(100);
 /// Launches of the plan itself that are thrown away too, on a GPU and on a CPU, which needs no warming.
 const DISCARDED: [usize; 2] = [3, 1];
 
+/// GPU time of a chain of calls in one compute pass, and the calls that it has at least and at most: a pass has some µs of its own, which
+/// many short calls or a few long ones make small.
+const CHAIN: Duration = Duration::from_millis(5);
+const LINKS: [u32; 2] = [4, 64];
+/// Chains that are measured in each round, the first of which is thrown away.
+const CHAINS: usize = 4;
+
 /// What outputs hold before a launch. Poison: whatever a kernel leaves unwritten is an error of NaN.
 const UNWRITTEN: u8 = 0xFF;
 
@@ -80,6 +87,10 @@ pub struct Measurement {
     pub gpu_ms: f64,
     /// Tenth and ninetieth percentile of the same.
     pub gpu_ms_spread: [f64; 2],
+    /// Median of what a call adds to a chain of calls in one compute pass, in milliseconds. None where it was not measured, as on
+    /// software devices, where a pass costs nothing beside the work itself.
+    #[serde(default)]
+    pub chain_ms: Option<f64>,
     /// Median time of a whole call with tensors in host memory, in milliseconds.
     pub call_ms: f64,
     /// TFLOP/s by GPU time.
@@ -139,13 +150,14 @@ pub fn measure(
 struct Run {
     plan: Plan,
     gpu_ms: Vec<f64>,
+    chain_ms: Vec<f64>,
     call_ms: Vec<f64>,
     errors: Errors,
 }
 
 impl Run {
     fn new(plan: Plan) -> Run {
-        Run { plan, gpu_ms: Vec::new(), call_ms: Vec::new(), errors: Errors::default() }
+        Run { plan, gpu_ms: Vec::new(), chain_ms: Vec::new(), call_ms: Vec::new(), errors: Errors::default() }
     }
 
     /// A round of launches. `was_idle`: whether the device has been, for longer than a moment.
@@ -160,9 +172,19 @@ impl Run {
         let given = workload.given();
         output.fill(UNWRITTEN);
         warm_up(gpu, if was_idle { WARM_UP } else { WARM_UP_AGAIN })?;
-        let discarded = DISCARDED[usize::from(gpu.caps().kind == DeviceKind::Software)];
-        let launches = gpu.measure(&self.plan, &given, &mut [(Tensor::Output, output)], discarded + repeats)?;
-        self.gpu_ms.extend(launches[discarded..].iter().filter_map(|launch| launch.gpu_time).map(milliseconds));
+        let is_software = gpu.caps().kind == DeviceKind::Software;
+        let discarded = DISCARDED[usize::from(is_software)];
+        let mut staged = gpu.stage(&self.plan, &given)?;
+        let launches = staged.launch(&self.plan, discarded + repeats)?;
+        let times = launches[discarded..].iter().filter_map(|launch| launch.gpu_time);
+        self.gpu_ms.extend(times.map(milliseconds));
+        if let (Some(least), false) = (launches.iter().filter_map(|launch| launch.gpu_time).min(), is_software) {
+            let links = (CHAIN.as_nanos() / least.as_nanos().max(1)) as u32;
+            let chains = (0..CHAINS).map(|_| staged.chain(&self.plan, links.clamp(LINKS[0], LINKS[1])));
+            let chains = chains.collect::<Result<Vec<_>, _>>()?;
+            self.chain_ms.extend(chains.into_iter().skip(1).flatten().map(milliseconds));
+        }
+        staged.read(&mut [(Tensor::Output, output)])?;
         self.errors = self.errors.max(workload.expected.errors(output));
         Ok(())
     }
@@ -191,6 +213,7 @@ impl Run {
             decision: self.plan.decision.clone(),
             gpu_ms,
             gpu_ms_spread: [at(0.1), at(0.9)],
+            chain_ms: Some(median(self.chain_ms)).filter(|time| time.is_finite()),
             call_ms: median(self.call_ms),
             tflops: shape.flops() / gpu_ms / 1e9,
             gigabytes: shape.bytes(*dtype) / gpu_ms / 1e6,

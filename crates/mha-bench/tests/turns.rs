@@ -3,7 +3,7 @@
 use mha_auto::Auto;
 use mha_bench::{Effort, Normals, Shape, Subject, Workload, measure};
 use mha_gpu::{Gpu, GpuSettings, Timestamps};
-use mha_plan::{Lane, profile};
+use mha_plan::{DeviceKind, Lane, profile};
 use mha_spec::{AdapterChoice, DType, PathChoice};
 
 #[test]
@@ -33,6 +33,7 @@ fn subjects_take_turns() {
         assert!(row.largest_error < 1e-5, "{name}: {}", row.largest_error);
         assert!(row.gpu_ms_spread[0] <= row.gpu_ms && row.gpu_ms <= row.gpu_ms_spread[1], "{row:?}");
         assert!(row.gpu_ms > 0.0 && row.call_ms > 0.0, "{row:?}");
+        assert_eq!(row.chain_ms.is_some(), gpu.caps().kind != DeviceKind::Software, "{row:?}");
         assert!((row.tflops * row.gpu_ms * 1e9 / shape.flops() - 1.0).abs() < 1e-9, "{row:?}");
     }
 }

@@ -95,6 +95,16 @@ impl<'a> Launch<'a> {
         encoder: &mut wgpu::CommandEncoder,
         tensors: &[(Tensor, &wgpu::Buffer)],
     ) -> Result<(), GpuError> {
+        self.record_chain(encoder, tensors, 1)
+    }
+
+    /// As [`record`](Self::record), all steps of a pass `links` times, one time behind the other.
+    pub fn record_chain(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        tensors: &[(Tensor, &wgpu::Buffer)],
+        links: usize,
+    ) -> Result<(), GpuError> {
         let groups: Vec<_> = self
             .plan
             .steps
@@ -111,7 +121,7 @@ impl<'a> Launch<'a> {
                 label: Some("attention"),
                 timestamp_writes: self.timing.as_ref().map(|timing| timing.writes(pass_index)),
             });
-            for (offset, group) in pass_groups.iter().enumerate() {
+            for (offset, group) in (0..links).flat_map(|_| pass_groups.iter().enumerate()) {
                 let index = pass_index * steps_per_pass + offset;
                 let [x, y, z] = self.plan.steps[index].grid;
                 pass.set_pipeline(&self.pipelines[index].pipeline);

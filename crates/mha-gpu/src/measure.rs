@@ -81,12 +81,30 @@ impl Staged<'_> {
     /// # Errors
     /// As [`Gpu::run`]. Other sizes of tensors than those that were staged are [`GpuError::Tensors`].
     pub fn launch(&self, plan: &Plan, repeats: usize) -> Result<Vec<RunReport>, GpuError> {
+        self.launch_chains(plan, repeats, 1)
+    }
+
+    /// What a call of a plan adds to a chain of them on the device: the GPU time of one compute pass with `links` of them (1 or more),
+    /// shared out. Unlike the time of a pass of its own it has next to nothing of a pass's beginning and end. None without timestamp
+    /// queries.
+    ///
+    /// # Errors
+    /// As [`launch`](Self::launch).
+    pub fn chain(&self, plan: &Plan, links: u32) -> Result<Option<Duration>, GpuError> {
+        let links = links.max(1);
+        let reports = self.launch_chains(plan, 1, links as usize)?;
+        Ok(reports.first().and_then(|report| report.gpu_time).map(|time| time / links))
+    }
+
+    fn launch_chains(&self, plan: &Plan, repeats: usize, links: usize) -> Result<Vec<RunReport>, GpuError> {
         let gpu = self.gpu;
         let inputs: Vec<_> = self.inputs.iter().map(|(tensor, _, bytes)| (*tensor, *bytes)).collect();
         let outputs: Vec<_> = self.outputs.iter().map(|(tensor, _, bytes)| (*tensor, *bytes)).collect();
         check_tensors(plan, &inputs, &outputs)?;
         let timestamps = match gpu.settings().timestamps {
             Timestamps::Off if gpu.has_timestamps() => Timestamps::Call,
+            // In a chain no step has a pass of its own.
+            Timestamps::Steps if links > 1 => Timestamps::Call,
             asked_for => asked_for,
         };
         let first = Launch::new(gpu, plan, timestamps, false)?;
@@ -104,7 +122,7 @@ impl Staged<'_> {
         let mut submissions = Vec::with_capacity(repeats);
         for launch in &launches {
             let commands = record(&gpu.context, &plan.decision, |encoder| {
-                launch.record(encoder, &tensors)?;
+                launch.record_chain(encoder, &tensors, links)?;
                 launch.record_times(encoder);
                 Ok(())
             })?;

@@ -74,10 +74,14 @@ fn check_mean(gpu: &Gpu, q_len: usize, kv_len: usize, seed: usize) -> Result<(),
     let report = gpu.run(&plan, &inputs, &mut [(Tensor::Output, bytemuck::cast_slice_mut(&mut output))])?;
     assert_eq!(report.steps.len(), if gpu.settings().timestamps == Timestamps::Steps { plan.steps.len() } else { 0 });
 
-    for (index, (got, expected)) in output.iter().zip(mean_of_values(q_len, &value)).enumerate() {
+    assert_mean(&output, q_len, &value);
+    Ok(())
+}
+
+fn assert_mean(output: &[f32], q_len: usize, values: &[f32]) {
+    for (index, (got, expected)) in output.iter().zip(mean_of_values(q_len, values)).enumerate() {
         assert!((got - expected).abs() <= expected.abs() * 1e-5, "element {index}: {got}, expected {expected}");
     }
-    Ok(())
 }
 
 #[test]
@@ -524,6 +528,25 @@ fn check_times(timestamps: Timestamps) {
     assert_eq!(report.steps.len(), plan.steps.len());
     assert!(report.steps.iter().all(|step| !step.time.is_zero() && step.start + step.time <= total), "{report:?}");
     assert_eq!(report.steps[0].kernel, plan.steps[0].blueprint.kernel.info().name);
+}
+
+#[test]
+fn a_chain_answers_as_a_call_does() {
+    let gpu = open(GpuSettings::default());
+    // The first with key splits, whose scratch memory each call finds as the one before leaves it.
+    for (q_len, kv_len) in [(1, 3000), (70, 130)] {
+        let plan = plan(&gpu, q_len as u32, kv_len as u32);
+        let (query, key, value) = (vec![0_f32; q_len * WIDTH], values(kv_len, 3), values(kv_len, 7));
+        let inputs = [(Tensor::Query, &query), (Tensor::Key, &key), (Tensor::Value, &value)];
+        let inputs = inputs.map(|(tensor, data)| (tensor, bytemuck::cast_slice(data.as_slice())));
+        let mut staged = gpu.stage(&plan, &inputs).unwrap();
+        let time = staged.chain(&plan, 3).unwrap();
+        assert_eq!(time.is_some(), gpu.has_timestamps());
+        assert!(time.is_none_or(|time| !time.is_zero()));
+        let mut output = vec![f32::NAN; q_len * WIDTH];
+        staged.read(&mut [(Tensor::Output, bytemuck::cast_slice_mut(&mut output))]).unwrap();
+        assert_mean(&output, q_len, &value);
+    }
 }
 
 #[test]
