@@ -44,7 +44,7 @@ fn stage_tile(b: u32, n: u32, t0: u32, t_end: u32, local_index: u32) {
 fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
     let tile_rows = WORKGROUP_SIZE / LANES * ROWS;
     let tiles = (params.end.z - params.origin.z + tile_rows - 1u) / tile_rows;
-    let place = place_of(workgroup, tiles, CAUSAL_SKIP);
+    let place = place_of(workgroup, tiles);
     let row_tile = place.row_tile;
     let n = place.head;
     let b = place.batch_row;
@@ -80,6 +80,13 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
             //% for i in blocks
             var p${i} = scatter_rows(block_scores(q, at${i}));
             //% endfor
+            //% if M
+            if CAUSAL && !ATTENTION_BIAS && PADDING_MASK == 0u {
+                //% for i in blocks
+                p${i} = seen_rows(p${i}, first, rows_end, t${plus(4 * i)}, lane);
+                //% endfor
+            } else
+            //% endif
             if CAUSAL || ATTENTION_BIAS || PADDING_MASK != 0u {
                 //% for i in blocks
                 p${i} = mask_rows(p${i}, b, n, first, rows_end, t${plus(4 * i)}, t_end - 1u, lane);

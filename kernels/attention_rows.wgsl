@@ -1,6 +1,6 @@
 // The portable prefill lane. A workgroup takes a tile of query rows of one head; a group of LANES lanes shares ROWS of
 // them, each lane holding every LANES-th vec4 of Q and of O in registers. Keys and values pass through workgroup memory
-// in tiles, each loaded while the one before is in use.
+// in tiles, each loaded while the one before is in use. For N of 1 the plain loop takes tiles of which causality hides keys, too.
 override WORKGROUP_SIZE: u32;
 // Keys of a tile, a multiple of 8 for which the vec4 that a lane loads ahead are enough.
 override KEY_TILE: u32;
@@ -61,14 +61,20 @@ fn plain_keys_end(rows_begin: u32, t_begin: u32, t_end: u32) -> u32 {
     if ATTENTION_BIAS || PADDING_MASK != 0u {
         return t_begin;
     }
-    let end = select(t_end, min(t_end, rows_begin + params.past_len + 1u), CAUSAL);
+    //% if N
+    // Where each row sees a key at the least; else a row's first reference would lose the bet.
+    let ends_early = CAUSAL && t_begin > rows_begin + params.past_len;
+    //% else
+    let ends_early = CAUSAL;
+    //% endif
+    let end = select(t_end, min(t_end, rows_begin + params.past_len + 1u), ends_early);
     return t_begin + (max(end, t_begin) - t_begin) / KEY_TILE * KEY_TILE;
 }
 
 fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
     let tile_rows = WORKGROUP_SIZE / LANES * ROWS;
     let tiles = (params.end.z - params.origin.z + tile_rows - 1u) / tile_rows;
-    let place = place_of(workgroup, tiles, CAUSAL_SKIP);
+    let place = place_of(workgroup, tiles);
     let row_tile = place.row_tile;
     let n = place.head;
     let b = place.batch_row;
@@ -111,21 +117,41 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
             ahead = load_ahead(b, n, t0 + KEY_TILE, last, local_index);
             if t0 == t_begin {
                 for (var step = 0u; step < REFERENCE_KEYS; step += 4u) {
+                    //% if N
+                    var p = scatter_rows(block_scores(q, block_at + step * COLUMNS4));
+                    if CAUSAL {
+                        p = seen_rows(p, first, rows_end, t0 + step, lane);
+                    }
+                    reference = rows_max(p, reference);
+                    //% else
                     reference = rows_max(scatter_rows(block_scores(q, block_at + step * COLUMNS4)), reference);
+                    //% endif
                 }
                 reference = rounded_down(reference);
             }
             // Two blocks a turn, so that the arithmetic of one hides the exchange of the other.
+            //% for hides in ([true, false] if N else [false])
+            //% if N
+            if ${"" if hides else "!"}(CAUSAL && t0 + KEY_TILE > rows_begin + params.past_len + 1u) {
+            //% endif
             for (var step = 0u; step < KEY_TILE; step += 8u) {
                 let at = block_at + step * COLUMNS4;
                 let at_b = at + 4u * COLUMNS4;
                 var p = scatter_rows(block_scores(q, at));
                 var p_b = scatter_rows(block_scores(q, at_b));
+                //% if hides
+                p = seen_rows(p, first, rows_end, t0 + step, lane);
+                p_b = seen_rows(p_b, first, rows_end, t0 + step + 4u, lane);
+                //% endif
                 p = weigh_rows(p, reference);
                 p_b = weigh_rows(p_b, reference);
                 sum = add_weights(add_weights(sum, p), p_b);
                 o = add_turn(o, gather_rows(p), gather_rows(p_b), at, at_b);
             }
+            //% if N
+            }
+            //% endif
+            //% endfor
             if any_lane(any_above(sum, LARGE_SUM)) {
                 let largest = group_maxima(sum);
                 lost = lost || any_above(largest, LOST_SUM);

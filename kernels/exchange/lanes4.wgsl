@@ -10,12 +10,12 @@ fn rotated(j: u32, lane: u32) -> u32 {
 }
 
 fn scatter_rotated(s: vec4<f32>) -> Owned {
-    let pair = s.xy + subgroupShuffleXor(s.zw, 2u);
-    return pair.x + subgroupShuffleXor(pair.y, 1u);
+    let pair = s.xy + subgroupShuffleXor(s.zw, 2u * LANE_STEP);
+    return pair.x + subgroupShuffleXor(pair.y, LANE_STEP);
 }
 
 fn gather_rotated(p: Owned) -> vec4<f32> {
-    return vec4<f32>(p, quadSwapX(p), quadSwapY(p), quadSwapDiagonal(p));
+    return vec4<f32>(p, swap1(p), swap2(p), swap3(p));
 }
 
 fn owned_max(x: Owned) -> f32 {
@@ -27,13 +27,13 @@ fn owned_sum(x: Owned) -> f32 {
 }
 
 fn group_max(x: f32) -> f32 {
-    let y = max(x, quadSwapX(x));
-    return max(y, quadSwapY(y));
+    let y = max(x, swap1(x));
+    return max(y, swap2(y));
 }
 
 fn group_sum(x: f32) -> f32 {
-    let y = x + quadSwapX(x);
-    return y + quadSwapY(y);
+    let y = x + swap1(x);
+    return y + swap2(y);
 }
 
 // Lanes that exchange scores decide together.
@@ -64,5 +64,5 @@ fn main(
     @builtin(subgroup_size) subgroup_size: u32,
     @builtin(subgroup_invocation_id) subgroup_lane: u32,
 ) {
-    attend(workgroup, local_index, (subgroup * subgroup_size + subgroup_lane) / LANES, subgroup_lane % LANES);
+    attend(workgroup, local_index, group_at(subgroup * subgroup_size + subgroup_lane), lane_at(subgroup_lane));
 }

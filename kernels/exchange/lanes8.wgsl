@@ -10,13 +10,13 @@ fn rotated(j: u32, lane: u32) -> u32 {
 }
 
 fn scatter_rotated(s: vec4<f32>) -> Owned {
-    let pair = s.xy + subgroupShuffleXor(s.zw, 4u);
-    let half = pair.x + subgroupShuffleXor(pair.y, 2u);
-    return half + quadSwapX(half);
+    let pair = s.xy + subgroupShuffleXor(s.zw, 4u * LANE_STEP);
+    let half = pair.x + subgroupShuffleXor(pair.y, 2u * LANE_STEP);
+    return half + swap1(half);
 }
 
 fn gather_rotated(p: Owned) -> vec4<f32> {
-    return vec4<f32>(p, quadSwapY(p), subgroupShuffleXor(p, 4u), subgroupShuffleXor(p, 6u));
+    return vec4<f32>(p, swap2(p), subgroupShuffleXor(p, 4u * LANE_STEP), subgroupShuffleXor(p, 6u * LANE_STEP));
 }
 
 fn owned_max(x: Owned) -> f32 {
@@ -29,13 +29,13 @@ fn owned_sum(x: Owned) -> f32 {
 
 // Neighbours own the same score: the maximum and sum of every other lane are the group's.
 fn group_max(x: f32) -> f32 {
-    let y = max(x, quadSwapY(x));
-    return max(y, subgroupShuffleXor(y, 4u));
+    let y = max(x, swap2(x));
+    return max(y, subgroupShuffleXor(y, 4u * LANE_STEP));
 }
 
 fn group_sum(x: f32) -> f32 {
-    let y = x + quadSwapY(x);
-    return y + subgroupShuffleXor(y, 4u);
+    let y = x + swap2(x);
+    return y + subgroupShuffleXor(y, 4u * LANE_STEP);
 }
 
 // Lanes that exchange scores decide together.
@@ -66,5 +66,5 @@ fn main(
     @builtin(subgroup_size) subgroup_size: u32,
     @builtin(subgroup_invocation_id) subgroup_lane: u32,
 ) {
-    attend(workgroup, local_index, (subgroup * subgroup_size + subgroup_lane) / LANES, subgroup_lane % LANES);
+    attend(workgroup, local_index, group_at(subgroup * subgroup_size + subgroup_lane), lane_at(subgroup_lane));
 }

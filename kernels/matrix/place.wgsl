@@ -61,7 +61,7 @@ struct Row {
 // The place of a lane, but for what of workgroup memory is its own.
 fn place_of_lane(workgroup: vec3<u32>, local_index: u32, subgroup: u32, lane: u32) -> Place {
     let tiles_of_rows = (params.end.z - params.origin.z + ROWS - 1u) / ROWS;
-    let tile = place_of(workgroup, tiles_of_rows, CAUSAL_SKIP);
+    let tile = place_of(workgroup, tiles_of_rows);
     let t_begin = params.origin.w + tile.split * params.keys_per_split;
     var place = Place();
     place.b = tile.batch_row;

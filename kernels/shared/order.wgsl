@@ -6,12 +6,15 @@ struct TilePlace {
     split: u32,
 }
 
+// Where later tiles of rows see more keys: whether the longest go first.
+override LONGEST_FIRST: bool;
+
 // Workgroups start in order of x, then y, then z, which number row tiles, heads, and batch rows of one key split after the other: what
-// runs last is of the last split, which has the fewest keys. Where later tiles see more keys the longest of all heads and splits go
-// first, for the same end.
-fn place_of(workgroup: vec3<u32>, tiles: u32, longest_first: bool) -> TilePlace {
+// runs last is of the last split, which has the fewest keys. With LONGEST_FIRST the longest of all heads and splits go first, for the
+// same end.
+fn place_of(workgroup: vec3<u32>, tiles: u32) -> TilePlace {
     let batch_rows = params.end.x - params.origin.x;
-    if !longest_first {
+    if !LONGEST_FIRST {
         return tile_place(workgroup.x, workgroup.y, workgroup.z, batch_rows);
     }
     let heads = params.end.y - params.origin.y;

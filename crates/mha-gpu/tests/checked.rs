@@ -128,10 +128,10 @@ fn tuning_rows(gpu: &Gpu, choice: Lane, dtype: DType, lanes: u32) -> Result<(), 
     }
 }
 
-/// A kernel's name without how it adds the values of a turn.
+/// A kernel's name without how it adds the values of a turn or knows of causality.
 fn without_turn(name: &str) -> &str {
     let tile = name.rfind('_').map_or(0, |at| at + 1);
-    name[tile..].find(['p', 'f']).map_or(name, |at| &name[..tile + at])
+    name[tile..].find(['p', 'f', 'c']).map_or(name, |at| &name[..tile + at])
 }
 
 /// The rows of a lane, each with its largest head size. The wide lane has none and takes any size.

@@ -99,6 +99,7 @@ fn every_kernel_takes_its_overrides() {
                 "KEY_TILE" => 16.0,
                 "PARTS" => 1.0 + features,
                 "PADDING_MASK" => 2.0 * features,
+                "LANE_STEP" => 1.0 + 3.0 * features,
                 _ => features,
             };
             let constants: naga::back::PipelineConstants =

@@ -10,6 +10,7 @@ pub mod refusal;
 
 mod candidates;
 mod cells;
+mod constants;
 mod exchange;
 mod fits;
 mod presents;

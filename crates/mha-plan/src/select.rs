@@ -404,8 +404,7 @@ pub(crate) fn table(lane: Lane, caps: &DeviceCaps) -> (&'static Profile, String)
         Lane::Short => profile::short(caps),
         Lane::Fragment => (&*profile::FRAGMENT, String::new()),
         Lane::Matrix => profile::matrix(caps),
-        _ if caps.kind == DeviceKind::Software => (&*profile::ROWS_SOFTWARE, String::new()),
-        _ => (&*profile::ROWS, String::new()),
+        _ => (profile::rows(caps), String::new()),
     }
 }
 

@@ -1,12 +1,12 @@
 //! Turns a chosen lane into dispatches: divides the problem where a binding or a grid would pass a limit, and writes
 //! blueprints, parameter blocks and bindings.
 
-use mha_kernels::{AttentionParams, KernelId, Slot, padding_mask};
+use mha_kernels::{AttentionParams, KernelId, Slot};
 use mha_spec::{AttentionProblem, PaddingMask, ProjectionBias};
 
-use crate::blueprint::Blueprint;
 use crate::caps::DeviceCaps;
 use crate::cells::{Axis, Cell, divide};
+use crate::constants::{self, COPY_WORKGROUP, Parts};
 use crate::exchange;
 use crate::plan::{Binding, Copied, Plan, Step, Tensor};
 use crate::presents;
@@ -15,8 +15,6 @@ use crate::select::{Choice, Lane, Presents, access, check_buffers};
 use crate::turns;
 use crate::views::{Rows, View, Views, tensor_bytes};
 
-/// Lanes of a workgroup of the kernels around attention.
-const COPY_WORKGROUP: u32 = 64;
 /// Most lanes that share the key splits of a column where they are merged, and splits that each should have of them.
 const COMBINE_PARTS: u32 = 16;
 const SPLITS_PER_PART: u32 = 2;
@@ -25,17 +23,6 @@ const SCORES_SIDE: u32 = 16;
 /// Scratch buffers of key splits.
 const PARTIAL_VALUES: Tensor = Tensor::Scratch(0);
 const PARTIAL_STATS: Tensor = Tensor::Scratch(1);
-
-/// What a dispatch of an attention kernel covers of a row's keys.
-#[derive(Clone, Copy, Debug, Default)]
-struct Parts {
-    /// A range of them, to be merged with others.
-    partial: bool,
-    /// Ranges that the last of their workgroups merges.
-    merges: bool,
-    /// Those that one beam holds.
-    one_beam: bool,
-}
 
 struct Builder<'a> {
     problem: &'a AttentionProblem,
@@ -258,58 +245,6 @@ impl Builder<'_> {
         bindings
     }
 
-    fn mask_value(&self) -> u32 {
-        match self.problem.padding_mask {
-            PaddingMask::None => padding_mask::NONE,
-            PaddingMask::KeyLengths => padding_mask::KEY_LENGTHS,
-            PaddingMask::Keys | PaddingMask::QueryKeys => padding_mask::POSITIVE,
-            PaddingMask::BeamKeys => padding_mask::NONZERO,
-        }
-    }
-
-    /// Whether leaving out keys that causality hides from a whole tile changes nothing: their weight must be exactly 0.
-    /// A bias may hold anything, and a mask value near LOWEST makes padded and future keys alike.
-    fn causal_skip(&self) -> bool {
-        let p = self.problem;
-        let tame_mask = p.padding_mask == PaddingMask::None || p.mask_filter_value > -1e30;
-        p.causal && p.attention_bias.is_none() && tame_mask
-    }
-
-    fn log2_scores(&self) -> bool {
-        self.problem.padding_mask == PaddingMask::None && self.problem.attention_bias.is_none()
-    }
-
-    fn blueprint(&self, kernel: KernelId, choice: Option<&Choice>, parts: Parts) -> Result<Blueprint, Refusal> {
-        let p = self.problem;
-        let constants = kernel.info().overrides.iter().map(|&name| {
-            let value = match name {
-                "WORKGROUP_SIZE" => choice.map_or(COPY_WORKGROUP, |c| c.workgroup_size),
-                // Where splits are merged, their number decides.
-                "PARTS" => 1,
-                "KEY_TILE" => choice.and_then(|c| c.row.as_ref()).map_or(0, |row| row.key_tile),
-                "PAST" => u32::from(p.past_len() > 0),
-                "KV_BIAS" => u32::from(p.projection_bias == ProjectionBias::QueryKeyValue),
-                "QUERY_BIAS" => u32::from(p.projection_bias != ProjectionBias::None),
-                "CAUSAL" => u32::from(p.causal),
-                "CAUSAL_SKIP" => u32::from(self.causal_skip()),
-                "PADDING_MASK" => self.mask_value(),
-                "ATTENTION_BIAS" => u32::from(p.attention_bias.is_some()),
-                "BEAMS" => u32::from(p.beam_width.is_some()),
-                "ONE_BEAM" => u32::from(parts.one_beam),
-                "PARTIAL" => u32::from(parts.partial),
-                "MERGES" => u32::from(parts.merges),
-                "LOG2_SCORES" => u32::from(self.log2_scores()),
-                other => {
-                    return Err(Refusal::new(format!(
-                        "an override has a meaning to the planner, got `{other}` in {kernel}"
-                    )));
-                }
-            };
-            Ok((name, value))
-        });
-        Ok(Blueprint { kernel, constants: constants.collect::<Result<_, _>>()? })
-    }
-
     fn attention(&mut self, choice: &Choice) -> Result<(), Refusal> {
         check_buffers(choice.kernel, self.caps)?;
         let mut views = self.inputs();
@@ -371,8 +306,13 @@ impl Builder<'_> {
         };
         let cells = self.divided(self.whole(), &[Axis::Batch, Axis::Head, Axis::Query], "attention", &needs)?;
 
-        let blueprint =
-            self.blueprint(choice.kernel, Some(choice), Parts { partial, merges, one_beam: beams.len() > 1 })?;
+        let blueprint = constants::blueprint(
+            self.problem,
+            self.caps,
+            choice.kernel,
+            Some(choice),
+            Parts { partial, merges, one_beam: beams.len() > 1 },
+        )?;
         let combine = KernelId::named(&format!("combine_{}", self.problem.dtype.name()));
         for cell in &cells {
             for (index, part) in cell.parts(&beams, chunk).enumerate() {
@@ -406,7 +346,7 @@ impl Builder<'_> {
                     }
                     self.scratch[index] = self.scratch[index].max(binding.size);
                 }
-                let mut blueprint = self.blueprint(kernel, None, Parts::default())?;
+                let mut blueprint = constants::blueprint(self.problem, self.caps, kernel, None, Parts::default())?;
                 for (_, value) in blueprint.constants.iter_mut().filter(|(name, _)| *name == "PARTS") {
                     *value = parts;
                 }
@@ -447,7 +387,13 @@ impl Builder<'_> {
         };
         let axes = [Axis::Batch, Axis::Head, Axis::Query, Axis::Key];
         let beams = self.beams(&views);
-        let blueprint = self.blueprint(kernel, None, Parts { one_beam: beams.len() > 1, ..Parts::default() })?;
+        let blueprint = constants::blueprint(
+            self.problem,
+            self.caps,
+            kernel,
+            None,
+            Parts { one_beam: beams.len() > 1, ..Parts::default() },
+        )?;
         for &beam in &beams {
             let whole = Cell { beam, ..self.whole() };
             for cell in self.divided(whole, &axes, "qk", &|cell| self.needs(cell, &views, grid(cell)))? {
@@ -500,7 +446,7 @@ impl Builder<'_> {
         let axes = [Axis::Batch, Axis::Head, Axis::Key];
         let cells = self.divided(whole, &axes, what, &|cell| self.needs(cell, &views, grid(cell)))?;
         let has = |slot| views.iter().any(|view| view.slot == slot);
-        let mut blueprint = self.blueprint(kernel, None, Parts::default())?;
+        let mut blueprint = constants::blueprint(self.problem, self.caps, kernel, None, Parts::default())?;
         for (name, value) in &mut blueprint.constants {
             match *name {
                 // Copying starts from the whole buffer, even while none of it counts as past.

@@ -22,6 +22,7 @@ pub fn metal_module(kernel: &KernelInfo) -> (Module, ModuleInfo) {
         "WORKGROUP_SIZE" => 128.0,
         "KEY_TILE" => 16.0,
         "PARTS" => 4.0,
+        "LANE_STEP" => 1.0,
         _ => 0.0,
     })
 }
@@ -53,6 +54,13 @@ pub fn hlsl(kernel: &KernelInfo, has_features: bool) -> Result<String, hlsl::Err
         "WORKGROUP_SIZE" => 64.0,
         "KEY_TILE" => 8.0,
         "PARTS" => 4.0,
+        "LANE_STEP" => {
+            if has_features {
+                4.0
+            } else {
+                1.0
+            }
+        }
         _ => f64::from(u8::from(has_features)),
     });
     let options = hlsl::Options {

@@ -67,24 +67,17 @@ struct TilePlace {
     uint split;
 };
 typedef metal::half4 Tile4_;
-struct RowVectors {
-    metal::float4 r0_;
-};
-typedef float Owned;
-struct OwnedRows {
-    Owned r0_;
-};
-struct RowNumbers {
-    float r0_;
-};
 struct type_13 {
     Tile4_ inner[256];
 };
-struct KeyNumbers {
-    RowNumbers k0_;
-    RowNumbers k1_;
-    RowNumbers k2_;
-    RowNumbers k3_;
+struct RowVectors {
+    metal::float4 r0_;
+};
+struct Queries {
+    RowVectors c0_;
+    RowVectors c1_;
+    RowVectors c2_;
+    RowVectors c3_;
 };
 struct Slice {
     metal::float4 c0_;
@@ -95,11 +88,18 @@ struct Slice {
 struct Outputs {
     Slice r0_;
 };
-struct Queries {
-    RowVectors c0_;
-    RowVectors c1_;
-    RowVectors c2_;
-    RowVectors c3_;
+struct RowNumbers {
+    float r0_;
+};
+typedef float Owned;
+struct OwnedRows {
+    Owned r0_;
+};
+struct KeyNumbers {
+    RowNumbers k0_;
+    RowNumbers k1_;
+    RowNumbers k2_;
+    RowNumbers k3_;
 };
 constant float LOWEST = -340282350000000000000000000000000000000.0;
 constant float LOG2_E = 1.442695;
@@ -114,11 +114,13 @@ constant bool CAUSAL = false;
 constant uint PADDING_MASK = 0u;
 constant bool ATTENTION_BIAS = false;
 constant bool LOG2_SCORES = true;
+constant bool LONGEST_FIRST = false;
 constant bool PARTIAL = false;
-constant uint KEY_TILE = 16u;
-constant uint TILE_LENGTH = 256u;
+constant uint LANE_STEP = 1u;
 constant uint WORKGROUP_SIZE = 128u;
+constant uint KEY_TILE = 16u;
 constant bool CAUSAL_SKIP = false;
+constant uint TILE_LENGTH = 256u;
 
 uint element(
     Strides strides,
@@ -495,24 +497,23 @@ TilePlace tile_place(
 TilePlace place_of(
     metal::uint3 workgroup_1,
     uint tiles,
-    bool longest_first,
     constant AttentionParams& params
 ) {
-    uint _e6 = params.end.x;
-    uint _e10 = params.origin.x;
-    uint batch_rows_1 = _e6 - _e10;
-    if (!(longest_first)) {
-        TilePlace _e16 = tile_place(workgroup_1.x, workgroup_1.y, workgroup_1.z, batch_rows_1, params);
-        return _e16;
+    uint _e5 = params.end.x;
+    uint _e9 = params.origin.x;
+    uint batch_rows_1 = _e5 - _e9;
+    if (true) {
+        TilePlace _e17 = tile_place(workgroup_1.x, workgroup_1.y, workgroup_1.z, batch_rows_1, params);
+        return _e17;
     }
-    uint _e20 = params.end.y;
-    uint _e24 = params.origin.y;
-    uint heads_1 = _e20 - _e24;
-    uint _e29 = params.splits;
-    uint others = (heads_1 * batch_rows_1) * _e29;
-    uint i_1 = (((workgroup_1.z * heads_1) + workgroup_1.y) * tiles) + workgroup_1.x;
-    TilePlace _e46 = tile_place((tiles - 1u) - naga_div(i_1, others), naga_mod(naga_mod(i_1, others), heads_1), naga_div(naga_mod(i_1, others), heads_1), batch_rows_1, params);
-    return _e46;
+    uint _e21 = params.end.y;
+    uint _e25 = params.origin.y;
+    uint heads_1 = _e21 - _e25;
+    uint _e30 = params.splits;
+    uint others = (heads_1 * batch_rows_1) * _e30;
+    uint i_3 = (((workgroup_1.z * heads_1) + workgroup_1.y) * tiles) + workgroup_1.x;
+    TilePlace _e47 = tile_place((tiles - 1u) - naga_div(i_3, others), naga_mod(naga_mod(i_3, others), heads_1), naga_div(naga_mod(i_3, others), heads_1), batch_rows_1, params);
+    return _e47;
 }
 
 uint existing_column(
@@ -569,46 +570,49 @@ Tile4_ staged_value4_(
     return _e4;
 }
 
-RowNumbers same_numbers(
+uint group_at(
+    uint i
+) {
+    return (naga_div(i, 4u) * LANE_STEP) + naga_mod(i, LANE_STEP);
+}
+
+uint lane_at(
+    uint i_1
+) {
+    return naga_mod(naga_div(i_1, LANE_STEP), LANES);
+}
+
+float swap1_(
     float x_4
 ) {
-    return RowNumbers {x_4};
+    if (true) {
+        float unnamed = metal::quad_shuffle_xor(x_4, 1u);
+        return unnamed;
+    }
+    float unnamed_1 = metal::simd_shuffle_xor(x_4, LANE_STEP);
+    return unnamed_1;
 }
 
-RowVectors load_part(
-    uint b_12,
-    uint n_10,
-    uint first,
-    uint end,
-    uint part_1,
-    uint lane_1,
-    float factor,
-    constant AttentionParams& params,
-    device type_3 const& query,
-    device type_3 const& bias,
-    constant _mslBufferSizes& _buffer_sizes
+float swap2_(
+    float x_5
 ) {
-    metal::float4 _e10 = query_part(b_12, n_10, metal::min(first, end - 1u), part_1, lane_1, params, query, bias, _buffer_sizes);
-    return RowVectors {_e10 * factor};
+    if (true) {
+        float unnamed_2 = metal::quad_shuffle_xor(x_5, 2u);
+        return unnamed_2;
+    }
+    float unnamed_3 = metal::simd_shuffle_xor(x_5, 2u);
+    return unnamed_3;
 }
 
-RowNumbers key_scores(
-    RowNumbers s_7,
-    RowVectors q,
-    metal::float4 k
+float swap3_(
+    float x_6
 ) {
-    RowNumbers x_5 = {};
-    x_5 = s_7;
-    float _e9 = x_5.r0_;
-    x_5.r0_ = metal::fma(q.r0_.x, k.x, _e9);
-    float _e16 = x_5.r0_;
-    x_5.r0_ = metal::fma(q.r0_.y, k.y, _e16);
-    float _e23 = x_5.r0_;
-    x_5.r0_ = metal::fma(q.r0_.z, k.z, _e23);
-    float _e30 = x_5.r0_;
-    x_5.r0_ = metal::fma(q.r0_.w, k.w, _e30);
-    RowNumbers _e32 = x_5;
-    return _e32;
+    if (true) {
+        float unnamed_4 = metal::quad_shuffle_xor(x_6, 3u);
+        return unnamed_4;
+    }
+    float unnamed_5 = metal::simd_shuffle_xor(x_6, 3u);
+    return unnamed_5;
 }
 
 metal::float4 tile_key(
@@ -619,478 +623,17 @@ metal::float4 tile_key(
     return static_cast<metal::float4>(_e3);
 }
 
-KeyNumbers by_key(
-    RowVectors x_6
-) {
-    return KeyNumbers {RowNumbers {x_6.r0_.x}, RowNumbers {x_6.r0_.y}, RowNumbers {x_6.r0_.z}, RowNumbers {x_6.r0_.w}};
-}
-
-RowVectors part_scores(
-    RowVectors s_8,
-    RowVectors q_1,
-    metal::uint4 at_1,
-    threadgroup type_13& key_tile
-) {
-    metal::float4 _e4 = tile_key(at_1.x, key_tile);
-    metal::float4 _e6 = tile_key(at_1.y, key_tile);
-    metal::float4 _e8 = tile_key(at_1.z, key_tile);
-    metal::float4 _e10 = tile_key(at_1.w, key_tile);
-    KeyNumbers _e11 = by_key(s_8);
-    RowNumbers _e13 = key_scores(_e11.k0_, q_1, _e4);
-    RowNumbers _e15 = key_scores(_e11.k1_, q_1, _e6);
-    RowNumbers _e17 = key_scores(_e11.k2_, q_1, _e8);
-    RowNumbers _e19 = key_scores(_e11.k3_, q_1, _e10);
-    return RowVectors {metal::float4(_e13.r0_, _e15.r0_, _e17.r0_, _e19.r0_)};
-}
-
-Slice add_weighted(
-    Slice o,
-    float w,
-    Slice v
-) {
-    Slice x_7 = {};
-    x_7.c0_ = metal::fma(metal::float4(w), v.c0_, o.c0_);
-    x_7.c1_ = metal::fma(metal::float4(w), v.c1_, o.c1_);
-    x_7.c2_ = metal::fma(metal::float4(w), v.c2_, o.c2_);
-    x_7.c3_ = metal::fma(metal::float4(w), v.c3_, o.c3_);
-    Slice _e24 = x_7;
-    return _e24;
-}
-
-Outputs add_value(
-    Outputs o_1,
-    RowNumbers w_1,
-    Slice v_1
-) {
-    Slice _e5 = add_weighted(o_1.r0_, w_1.r0_, v_1);
-    return Outputs {_e5};
-}
-
 metal::float4 tile_value(
-    uint at_2,
+    uint at_1,
     threadgroup type_13& value_tile
 ) {
-    Tile4_ _e3 = value_tile.inner[at_2];
+    Tile4_ _e3 = value_tile.inner[at_1];
     return static_cast<metal::float4>(_e3);
 }
 
-Slice value_slice(
-    uint at_3,
-    threadgroup type_13& value_tile
-) {
-    Slice v_2 = {};
-    metal::float4 _e3 = tile_value(at_3, value_tile);
-    v_2.c0_ = _e3;
-    metal::float4 _e7 = tile_value(at_3 + LANES, value_tile);
-    v_2.c1_ = _e7;
-    metal::float4 _e11 = tile_value(at_3 + 8u, value_tile);
-    v_2.c2_ = _e11;
-    metal::float4 _e15 = tile_value(at_3 + 12u, value_tile);
-    v_2.c3_ = _e15;
-    Slice _e16 = v_2;
-    return _e16;
-}
-
-Outputs add_values(
-    Outputs o_2,
-    RowVectors w_2,
-    metal::uint4 at_4,
-    threadgroup type_13& value_tile
-) {
-    Outputs x_8 = {};
-    KeyNumbers _e3 = by_key(w_2);
-    x_8 = o_2;
-    Outputs _e5 = x_8;
-    Slice _e8 = value_slice(at_4.x, value_tile);
-    Outputs _e9 = add_value(_e5, _e3.k0_, _e8);
-    x_8 = _e9;
-    Outputs _e10 = x_8;
-    Slice _e13 = value_slice(at_4.y, value_tile);
-    Outputs _e14 = add_value(_e10, _e3.k1_, _e13);
-    x_8 = _e14;
-    Outputs _e15 = x_8;
-    Slice _e18 = value_slice(at_4.z, value_tile);
-    Outputs _e19 = add_value(_e15, _e3.k2_, _e18);
-    x_8 = _e19;
-    Outputs _e20 = x_8;
-    Slice _e23 = value_slice(at_4.w, value_tile);
-    Outputs _e24 = add_value(_e20, _e3.k3_, _e23);
-    x_8 = _e24;
-    Outputs _e25 = x_8;
-    return _e25;
-}
-
-Slice scaled_1(
-    Slice o_3,
-    float factor_1
-) {
-    Slice x_9 = {};
-    x_9.c0_ = o_3.c0_ * factor_1;
-    x_9.c1_ = o_3.c1_ * factor_1;
-    x_9.c2_ = o_3.c2_ * factor_1;
-    x_9.c3_ = o_3.c3_ * factor_1;
-    Slice _e15 = x_9;
-    return _e15;
-}
-
-Outputs scale_outputs(
-    Outputs o_4,
-    RowNumbers factor_2
-) {
-    Slice _e4 = scaled_1(o_4.r0_, factor_2.r0_);
-    return Outputs {_e4};
-}
-
-Owned scatter_rotated(
-    metal::float4 s_9
-) {
-    metal::float2 unnamed = metal::simd_shuffle_xor(s_9.zw, 2u);
-    metal::float2 pair = s_9.xy + unnamed;
-    float unnamed_1 = metal::simd_shuffle_xor(pair.y, 1u);
-    return pair.x + unnamed_1;
-}
-
-OwnedRows scatter_rows(
-    RowVectors s_10
-) {
-    Owned _e2 = scatter_rotated(s_10.r0_);
-    return OwnedRows {_e2};
-}
-
-metal::float4 gather_rotated(
-    Owned p
-) {
-    Owned unnamed_2 = metal::quad_shuffle_xor(p, 1u);
-    Owned unnamed_3 = metal::quad_shuffle_xor(p, 2u);
-    Owned unnamed_4 = metal::quad_shuffle_xor(p, 3u);
-    return metal::float4(p, unnamed_2, unnamed_3, unnamed_4);
-}
-
-RowVectors gather_rows(
-    OwnedRows p_1
-) {
-    metal::float4 _e2 = gather_rotated(p_1.r0_);
-    return RowVectors {_e2};
-}
-
-Owned owned_masked(
-    Owned x_10,
-    uint b_13,
-    uint n_11,
-    uint s_11,
-    uint t_8,
-    uint lane_2,
-    uint last,
-    constant AttentionParams& params,
-    device type_7 const& padding_mask,
-    device type_8 const& attention_bias,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    float _e9 = masked_score(x_10, b_13, n_11, s_11, metal::min(t_8 + lane_2, last), params, padding_mask, attention_bias, _buffer_sizes);
-    return _e9;
-}
-
-OwnedRows mask_rows(
-    OwnedRows p_2,
-    uint b_14,
-    uint n_12,
-    uint first_1,
-    uint end_1,
-    uint t_9,
-    uint last_1,
-    uint lane_3,
-    constant AttentionParams& params,
-    device type_7 const& padding_mask,
-    device type_8 const& attention_bias,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    Owned _e12 = owned_masked(p_2.r0_, b_14, n_12, metal::min(first_1, end_1 - 1u), t_9, lane_3, last_1, params, padding_mask, attention_bias, _buffer_sizes);
-    return OwnedRows {_e12};
-}
-
-Owned owned_below(
-    uint end_2,
-    uint t_10,
-    uint lane_4,
-    Owned inside,
-    float outside
-) {
-    return ((t_10 + lane_4) < end_2) ? inside : outside;
-}
-
-OwnedRows rows_below(
-    OwnedRows p_3,
-    uint end_3,
-    uint t_11,
-    uint lane_5,
-    float outside_1
-) {
-    Owned _e6 = owned_below(end_3, t_11, lane_5, p_3.r0_, outside_1);
-    return OwnedRows {_e6};
-}
-
-float owned_max(
-    Owned x_11
-) {
-    return x_11;
-}
-
-bool rows_grew(
-    OwnedRows p_4,
-    RowNumbers reference
-) {
-    float _e3 = owned_max(p_4.r0_);
-    return _e3 > (reference.r0_ + SLACK);
-}
-
-float group_max(
-    float x_12
-) {
-    float unnamed_5 = metal::quad_shuffle_xor(x_12, 1u);
-    float y = metal::max(x_12, unnamed_5);
-    float unnamed_6 = metal::quad_shuffle_xor(y, 2u);
-    return metal::max(y, unnamed_6);
-}
-
-RowNumbers rows_max(
-    OwnedRows p_5,
-    RowNumbers reference_1
-) {
-    float _e4 = owned_max(p_5.r0_);
-    float _e5 = group_max(_e4);
-    return RowNumbers {metal::max(reference_1.r0_, _e5)};
-}
-
-Owned owned_weight(
-    Owned x_13,
-    float row_max
-) {
-    float _e3 = weight(x_13 - row_max);
-    return _e3;
-}
-
-OwnedRows weigh_rows(
-    OwnedRows p_6,
-    RowNumbers reference_2
-) {
-    Owned _e4 = owned_weight(p_6.r0_, reference_2.r0_);
-    return OwnedRows {_e4};
-}
-
-RowNumbers shrink_factors(
-    RowNumbers before,
-    RowNumbers after
-) {
-    float _e5 = weight(before.r0_ - after.r0_);
-    return RowNumbers {_e5};
-}
-
-RowNumbers scale_numbers(
-    RowNumbers x_14,
-    RowNumbers factor_3
-) {
-    return RowNumbers {x_14.r0_ * factor_3.r0_};
-}
-
-float owned_sum(
-    Owned x_15
-) {
-    return x_15;
-}
-
-RowNumbers add_weights(
-    RowNumbers sum,
-    OwnedRows p_7
-) {
-    float _e4 = owned_sum(p_7.r0_);
-    return RowNumbers {sum.r0_ + _e4};
-}
-
-float group_sum(
-    float x_16
-) {
-    float unnamed_7 = metal::quad_shuffle_xor(x_16, 1u);
-    float y_1 = x_16 + unnamed_7;
-    float unnamed_8 = metal::quad_shuffle_xor(y_1, 2u);
-    return y_1 + unnamed_8;
-}
-
-RowNumbers group_sums(
-    RowNumbers sum_1
-) {
-    float _e2 = group_sum(sum_1.r0_);
-    return RowNumbers {_e2};
-}
-
-void store_row_stats(
-    uint b_15,
-    uint n_13,
-    uint s_12,
-    uint end_4,
-    uint split_1,
-    uint lane_6,
-    float reference_3,
-    float sum_2,
-    constant AttentionParams& params,
-    device type_11& partial_stats,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    bool local_4 = {};
-    bool local_5 = {};
-    if (PARTIAL) {
-        local_4 = s_12 < end_4;
-    } else {
-        local_4 = false;
-    }
-    bool _e13 = local_4;
-    if (_e13) {
-        local_5 = lane_6 == 0u;
-    } else {
-        local_5 = false;
-    }
-    bool _e19 = local_5;
-    if (_e19) {
-        uint _e21 = partial_index(split_1, b_15, n_13, s_12, params);
-        partial_stats[_e21] = metal::float2(reference_3, sum_2);
-        return;
-    } else {
-        return;
-    }
-}
-
-void store_row_part(
-    uint b_16,
-    uint n_14,
-    uint s_13,
-    uint end_5,
-    uint split_2,
-    uint part_2,
-    uint lane_7,
-    metal::float4 x_17,
-    float sum_3,
-    constant AttentionParams& params,
-    device type_3& output,
-    device type_9& partial_values,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    bool local_6 = {};
-    uint h_8 = ((part_2 * LANES) + lane_7) * 4u;
-    if (s_13 < end_5) {
-        uint _e19 = params.v_head_size;
-        local_6 = h_8 < _e19;
-    } else {
-        local_6 = false;
-    }
-    bool _e22 = local_6;
-    if (_e22) {
-        if (PARTIAL) {
-            uint _e24 = partial_index(split_2, b_16, n_14, s_13, params);
-            store_partial4_(_e24, h_8, x_17, params, partial_values, _buffer_sizes);
-            return;
-        } else {
-            Strides _e27 = params.output;
-            uint _e28 = element(_e27, b_16, n_14, s_13);
-            uint _e32 = params.v_head_size;
-            store_output4_(_e28 + h_8, _e32 - h_8, x_17 / metal::float4(sum_3), output, _buffer_sizes);
-            return;
-        }
-    } else {
-        return;
-    }
-}
-
-void store_slice(
-    uint b_17,
-    uint n_15,
-    uint s_14,
-    uint end_6,
-    uint split_3,
-    uint lane_8,
-    Slice o_5,
-    float sum_4,
-    constant AttentionParams& params,
-    device type_3& output,
-    device type_9& partial_values,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    store_row_part(b_17, n_15, s_14, end_6, split_3, 0u, lane_8, o_5.c0_, sum_4, params, output, partial_values, _buffer_sizes);
-    store_row_part(b_17, n_15, s_14, end_6, split_3, 1u, lane_8, o_5.c1_, sum_4, params, output, partial_values, _buffer_sizes);
-    store_row_part(b_17, n_15, s_14, end_6, split_3, 2u, lane_8, o_5.c2_, sum_4, params, output, partial_values, _buffer_sizes);
-    store_row_part(b_17, n_15, s_14, end_6, split_3, 3u, lane_8, o_5.c3_, sum_4, params, output, partial_values, _buffer_sizes);
-    return;
-}
-
-void store_rows(
-    uint b_18,
-    uint n_16,
-    uint first_2,
-    uint end_7,
-    uint split_4,
-    uint lane_9,
-    Outputs o_6,
-    RowNumbers reference_4,
-    RowNumbers sum_5,
-    constant AttentionParams& params,
-    device type_3& output,
-    device type_9& partial_values,
-    device type_11& partial_stats,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    store_row_stats(b_18, n_16, first_2, end_7, split_4, lane_9, reference_4.r0_, sum_5.r0_, params, partial_stats, _buffer_sizes);
-    store_slice(b_18, n_16, first_2, end_7, split_4, lane_9, o_6.r0_, sum_5.r0_, params, output, partial_values, _buffer_sizes);
-    return;
-}
-
-Queries load_queries(
-    uint b_19,
-    uint n_17,
-    uint first_3,
-    uint end_8,
-    uint lane_10,
-    float factor_4,
-    constant AttentionParams& params,
-    device type_3 const& query,
-    device type_3 const& bias,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    Queries q_2 = {};
-    RowVectors _e9 = load_part(b_19, n_17, first_3, end_8, 0u, lane_10, factor_4, params, query, bias, _buffer_sizes);
-    q_2.c0_ = _e9;
-    RowVectors _e12 = load_part(b_19, n_17, first_3, end_8, 1u, lane_10, factor_4, params, query, bias, _buffer_sizes);
-    q_2.c1_ = _e12;
-    RowVectors _e15 = load_part(b_19, n_17, first_3, end_8, 2u, lane_10, factor_4, params, query, bias, _buffer_sizes);
-    q_2.c2_ = _e15;
-    RowVectors _e18 = load_part(b_19, n_17, first_3, end_8, 3u, lane_10, factor_4, params, query, bias, _buffer_sizes);
-    q_2.c3_ = _e18;
-    Queries _e19 = q_2;
-    return _e19;
-}
-
-RowVectors block_scores(
-    Queries q_3,
-    metal::uint4 at_5,
-    threadgroup type_13& key_tile
-) {
-    RowVectors s_15 = RowVectors {};
-    RowVectors _e4 = s_15;
-    RowVectors _e6 = part_scores(_e4, q_3.c0_, at_5, key_tile);
-    s_15 = _e6;
-    RowVectors _e7 = s_15;
-    RowVectors _e12 = part_scores(_e7, q_3.c1_, at_5 + metal::uint4(4u), key_tile);
-    s_15 = _e12;
-    RowVectors _e13 = s_15;
-    RowVectors _e18 = part_scores(_e13, q_3.c2_, at_5 + metal::uint4(8u), key_tile);
-    s_15 = _e18;
-    RowVectors _e19 = s_15;
-    RowVectors _e24 = part_scores(_e19, q_3.c3_, at_5 + metal::uint4(12u), key_tile);
-    s_15 = _e24;
-    RowVectors _e25 = s_15;
-    return _e25;
-}
-
 void stage_tile(
-    uint b_20,
-    uint n_18,
+    uint b_12,
+    uint n_10,
     uint t0_,
     uint t_end,
     uint local_index_1,
@@ -1103,64 +646,567 @@ void stage_tile(
     threadgroup type_13& value_tile,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint i = {};
-    metal::half4 k_1 = {};
-    metal::half4 v_3 = {};
-    i = local_index_1;
+    uint i_2 = {};
+    metal::half4 k = {};
+    metal::half4 v = {};
+    i_2 = local_index_1;
     bool loop_init = true;
     while(true) {
         if (!loop_init) {
-            uint _e43 = i;
-            i = _e43 + WORKGROUP_SIZE;
+            uint _e43 = i_2;
+            i_2 = _e43 + WORKGROUP_SIZE;
         }
         loop_init = false;
-        uint _e6 = i;
+        uint _e6 = i_2;
         if (_e6 < TILE_LENGTH) {
         } else {
             break;
         }
         {
-            uint _e9 = i;
+            uint _e9 = i_2;
             uint t_12 = t0_ + naga_div(_e9, COLUMNS4_);
-            uint _e13 = i;
-            uint h_9 = naga_mod(_e13, COLUMNS4_) * 4u;
-            k_1 = metal::half4(0.0h);
-            v_3 = metal::half4(0.0h);
+            uint _e13 = i_2;
+            uint h_8 = naga_mod(_e13, COLUMNS4_) * 4u;
+            k = metal::half4(0.0h);
+            v = metal::half4(0.0h);
             if (t_12 < t_end) {
                 uint _e27 = params.head_size;
-                if (h_9 < _e27) {
-                    Tile4_ _e29 = staged_key4_(b_20, n_18, t_12, h_9, params, key, past_key, _buffer_sizes);
-                    k_1 = _e29;
+                if (h_8 < _e27) {
+                    Tile4_ _e29 = staged_key4_(b_12, n_10, t_12, h_8, params, key, past_key, _buffer_sizes);
+                    k = _e29;
                 }
                 uint _e32 = params.v_head_size;
-                if (h_9 < _e32) {
-                    Tile4_ _e34 = staged_value4_(b_20, n_18, t_12, h_9, params, value, past_value, _buffer_sizes);
-                    v_3 = _e34;
+                if (h_8 < _e32) {
+                    Tile4_ _e34 = staged_value4_(b_12, n_10, t_12, h_8, params, value, past_value, _buffer_sizes);
+                    v = _e34;
                 }
             }
-            uint _e36 = i;
-            metal::half4 _e38 = k_1;
+            uint _e36 = i_2;
+            metal::half4 _e38 = k;
             key_tile.inner[_e36] = _e38;
-            uint _e40 = i;
-            metal::half4 _e42 = v_3;
+            uint _e40 = i_2;
+            metal::half4 _e42 = v;
             value_tile.inner[_e40] = _e42;
         }
     }
     return;
 }
 
+RowVectors load_part(
+    uint b_13,
+    uint n_11,
+    uint first,
+    uint end,
+    uint part_1,
+    uint lane_1,
+    float factor,
+    constant AttentionParams& params,
+    device type_3 const& query,
+    device type_3 const& bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::float4 _e10 = query_part(b_13, n_11, metal::min(first, end - 1u), part_1, lane_1, params, query, bias, _buffer_sizes);
+    return RowVectors {_e10 * factor};
+}
+
+Queries load_queries(
+    uint b_14,
+    uint n_12,
+    uint first_1,
+    uint end_1,
+    uint lane_2,
+    float factor_1,
+    constant AttentionParams& params,
+    device type_3 const& query,
+    device type_3 const& bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Queries q = {};
+    RowVectors _e9 = load_part(b_14, n_12, first_1, end_1, 0u, lane_2, factor_1, params, query, bias, _buffer_sizes);
+    q.c0_ = _e9;
+    RowVectors _e12 = load_part(b_14, n_12, first_1, end_1, 1u, lane_2, factor_1, params, query, bias, _buffer_sizes);
+    q.c1_ = _e12;
+    RowVectors _e15 = load_part(b_14, n_12, first_1, end_1, 2u, lane_2, factor_1, params, query, bias, _buffer_sizes);
+    q.c2_ = _e15;
+    RowVectors _e18 = load_part(b_14, n_12, first_1, end_1, 3u, lane_2, factor_1, params, query, bias, _buffer_sizes);
+    q.c3_ = _e18;
+    Queries _e19 = q;
+    return _e19;
+}
+
+RowNumbers same_numbers(
+    float x_7
+) {
+    return RowNumbers {x_7};
+}
+
 uint rotated(
     uint j,
-    uint lane_11
+    uint lane_3
 ) {
-    return j ^ (lane_11 & 3u);
+    return j ^ (lane_3 & 3u);
+}
+
+Owned scatter_rotated(
+    metal::float4 s_7
+) {
+    metal::float2 unnamed_6 = metal::simd_shuffle_xor(s_7.zw, 2u);
+    metal::float2 pair = s_7.xy + unnamed_6;
+    float unnamed_7 = metal::simd_shuffle_xor(pair.y, LANE_STEP);
+    return pair.x + unnamed_7;
+}
+
+OwnedRows scatter_rows(
+    RowVectors s_8
+) {
+    Owned _e2 = scatter_rotated(s_8.r0_);
+    return OwnedRows {_e2};
+}
+
+KeyNumbers by_key(
+    RowVectors x_8
+) {
+    return KeyNumbers {RowNumbers {x_8.r0_.x}, RowNumbers {x_8.r0_.y}, RowNumbers {x_8.r0_.z}, RowNumbers {x_8.r0_.w}};
+}
+
+RowNumbers key_scores(
+    RowNumbers s_9,
+    RowVectors q_1,
+    metal::float4 k_1
+) {
+    RowNumbers x_9 = {};
+    x_9 = s_9;
+    float _e9 = x_9.r0_;
+    x_9.r0_ = metal::fma(q_1.r0_.x, k_1.x, _e9);
+    float _e16 = x_9.r0_;
+    x_9.r0_ = metal::fma(q_1.r0_.y, k_1.y, _e16);
+    float _e23 = x_9.r0_;
+    x_9.r0_ = metal::fma(q_1.r0_.z, k_1.z, _e23);
+    float _e30 = x_9.r0_;
+    x_9.r0_ = metal::fma(q_1.r0_.w, k_1.w, _e30);
+    RowNumbers _e32 = x_9;
+    return _e32;
+}
+
+RowVectors part_scores(
+    RowVectors s_10,
+    RowVectors q_2,
+    metal::uint4 at_2,
+    threadgroup type_13& key_tile
+) {
+    metal::float4 _e4 = tile_key(at_2.x, key_tile);
+    metal::float4 _e6 = tile_key(at_2.y, key_tile);
+    metal::float4 _e8 = tile_key(at_2.z, key_tile);
+    metal::float4 _e10 = tile_key(at_2.w, key_tile);
+    KeyNumbers _e11 = by_key(s_10);
+    RowNumbers _e13 = key_scores(_e11.k0_, q_2, _e4);
+    RowNumbers _e15 = key_scores(_e11.k1_, q_2, _e6);
+    RowNumbers _e17 = key_scores(_e11.k2_, q_2, _e8);
+    RowNumbers _e19 = key_scores(_e11.k3_, q_2, _e10);
+    return RowVectors {metal::float4(_e13.r0_, _e15.r0_, _e17.r0_, _e19.r0_)};
+}
+
+RowVectors block_scores(
+    Queries q_3,
+    metal::uint4 at_3,
+    threadgroup type_13& key_tile
+) {
+    RowVectors s_11 = RowVectors {};
+    RowVectors _e4 = s_11;
+    RowVectors _e6 = part_scores(_e4, q_3.c0_, at_3, key_tile);
+    s_11 = _e6;
+    RowVectors _e7 = s_11;
+    RowVectors _e12 = part_scores(_e7, q_3.c1_, at_3 + metal::uint4(4u), key_tile);
+    s_11 = _e12;
+    RowVectors _e13 = s_11;
+    RowVectors _e18 = part_scores(_e13, q_3.c2_, at_3 + metal::uint4(8u), key_tile);
+    s_11 = _e18;
+    RowVectors _e19 = s_11;
+    RowVectors _e24 = part_scores(_e19, q_3.c3_, at_3 + metal::uint4(12u), key_tile);
+    s_11 = _e24;
+    RowVectors _e25 = s_11;
+    return _e25;
+}
+
+Owned owned_masked(
+    Owned x_10,
+    uint b_15,
+    uint n_13,
+    uint s_12,
+    uint t_8,
+    uint lane_4,
+    uint last,
+    constant AttentionParams& params,
+    device type_7 const& padding_mask,
+    device type_8 const& attention_bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    float _e9 = masked_score(x_10, b_15, n_13, s_12, metal::min(t_8 + lane_4, last), params, padding_mask, attention_bias, _buffer_sizes);
+    return _e9;
+}
+
+OwnedRows mask_rows(
+    OwnedRows p,
+    uint b_16,
+    uint n_14,
+    uint first_2,
+    uint end_2,
+    uint t_9,
+    uint last_1,
+    uint lane_5,
+    constant AttentionParams& params,
+    device type_7 const& padding_mask,
+    device type_8 const& attention_bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Owned _e12 = owned_masked(p.r0_, b_16, n_14, metal::min(first_2, end_2 - 1u), t_9, lane_5, last_1, params, padding_mask, attention_bias, _buffer_sizes);
+    return OwnedRows {_e12};
+}
+
+Owned owned_below(
+    uint end_3,
+    uint t_10,
+    uint lane_6,
+    Owned inside,
+    float outside
+) {
+    return ((t_10 + lane_6) < end_3) ? inside : outside;
+}
+
+OwnedRows rows_below(
+    OwnedRows p_1,
+    uint end_4,
+    uint t_11,
+    uint lane_7,
+    float outside_1
+) {
+    Owned _e6 = owned_below(end_4, t_11, lane_7, p_1.r0_, outside_1);
+    return OwnedRows {_e6};
 }
 
 bool any_lane(
-    bool x_18
+    bool x_11
 ) {
-    bool unnamed_9 = metal::simd_any(x_18);
-    return unnamed_9;
+    bool unnamed_8 = metal::simd_any(x_11);
+    return unnamed_8;
+}
+
+float owned_max(
+    Owned x_12
+) {
+    return x_12;
+}
+
+bool rows_grew(
+    OwnedRows p_2,
+    RowNumbers reference
+) {
+    float _e3 = owned_max(p_2.r0_);
+    return _e3 > (reference.r0_ + SLACK);
+}
+
+float group_max(
+    float x_13
+) {
+    float _e1 = swap1_(x_13);
+    float y = metal::max(x_13, _e1);
+    float _e3 = swap2_(y);
+    return metal::max(y, _e3);
+}
+
+RowNumbers rows_max(
+    OwnedRows p_3,
+    RowNumbers reference_1
+) {
+    float _e4 = owned_max(p_3.r0_);
+    float _e5 = group_max(_e4);
+    return RowNumbers {metal::max(reference_1.r0_, _e5)};
+}
+
+RowNumbers shrink_factors(
+    RowNumbers before,
+    RowNumbers after
+) {
+    float _e5 = weight(before.r0_ - after.r0_);
+    return RowNumbers {_e5};
+}
+
+RowNumbers scale_numbers(
+    RowNumbers x_14,
+    RowNumbers factor_2
+) {
+    return RowNumbers {x_14.r0_ * factor_2.r0_};
+}
+
+Slice scaled_1(
+    Slice o,
+    float factor_3
+) {
+    Slice x_15 = {};
+    x_15.c0_ = o.c0_ * factor_3;
+    x_15.c1_ = o.c1_ * factor_3;
+    x_15.c2_ = o.c2_ * factor_3;
+    x_15.c3_ = o.c3_ * factor_3;
+    Slice _e15 = x_15;
+    return _e15;
+}
+
+Outputs scale_outputs(
+    Outputs o_1,
+    RowNumbers factor_4
+) {
+    Slice _e4 = scaled_1(o_1.r0_, factor_4.r0_);
+    return Outputs {_e4};
+}
+
+Owned owned_weight(
+    Owned x_16,
+    float row_max
+) {
+    float _e3 = weight(x_16 - row_max);
+    return _e3;
+}
+
+OwnedRows weigh_rows(
+    OwnedRows p_4,
+    RowNumbers reference_2
+) {
+    Owned _e4 = owned_weight(p_4.r0_, reference_2.r0_);
+    return OwnedRows {_e4};
+}
+
+float owned_sum(
+    Owned x_17
+) {
+    return x_17;
+}
+
+RowNumbers add_weights(
+    RowNumbers sum,
+    OwnedRows p_5
+) {
+    float _e4 = owned_sum(p_5.r0_);
+    return RowNumbers {sum.r0_ + _e4};
+}
+
+Slice add_weighted(
+    Slice o_2,
+    float w,
+    Slice v_1
+) {
+    Slice x_18 = {};
+    x_18.c0_ = metal::fma(metal::float4(w), v_1.c0_, o_2.c0_);
+    x_18.c1_ = metal::fma(metal::float4(w), v_1.c1_, o_2.c1_);
+    x_18.c2_ = metal::fma(metal::float4(w), v_1.c2_, o_2.c2_);
+    x_18.c3_ = metal::fma(metal::float4(w), v_1.c3_, o_2.c3_);
+    Slice _e24 = x_18;
+    return _e24;
+}
+
+Outputs add_value(
+    Outputs o_3,
+    RowNumbers w_1,
+    Slice v_2
+) {
+    Slice _e5 = add_weighted(o_3.r0_, w_1.r0_, v_2);
+    return Outputs {_e5};
+}
+
+Slice value_slice(
+    uint at_4,
+    threadgroup type_13& value_tile
+) {
+    Slice v_3 = {};
+    metal::float4 _e3 = tile_value(at_4, value_tile);
+    v_3.c0_ = _e3;
+    metal::float4 _e7 = tile_value(at_4 + LANES, value_tile);
+    v_3.c1_ = _e7;
+    metal::float4 _e11 = tile_value(at_4 + 8u, value_tile);
+    v_3.c2_ = _e11;
+    metal::float4 _e15 = tile_value(at_4 + 12u, value_tile);
+    v_3.c3_ = _e15;
+    Slice _e16 = v_3;
+    return _e16;
+}
+
+Outputs add_values(
+    Outputs o_4,
+    RowVectors w_2,
+    metal::uint4 at_5,
+    threadgroup type_13& value_tile
+) {
+    Outputs x_19 = {};
+    KeyNumbers _e3 = by_key(w_2);
+    x_19 = o_4;
+    Outputs _e5 = x_19;
+    Slice _e8 = value_slice(at_5.x, value_tile);
+    Outputs _e9 = add_value(_e5, _e3.k0_, _e8);
+    x_19 = _e9;
+    Outputs _e10 = x_19;
+    Slice _e13 = value_slice(at_5.y, value_tile);
+    Outputs _e14 = add_value(_e10, _e3.k1_, _e13);
+    x_19 = _e14;
+    Outputs _e15 = x_19;
+    Slice _e18 = value_slice(at_5.z, value_tile);
+    Outputs _e19 = add_value(_e15, _e3.k2_, _e18);
+    x_19 = _e19;
+    Outputs _e20 = x_19;
+    Slice _e23 = value_slice(at_5.w, value_tile);
+    Outputs _e24 = add_value(_e20, _e3.k3_, _e23);
+    x_19 = _e24;
+    Outputs _e25 = x_19;
+    return _e25;
+}
+
+metal::float4 gather_rotated(
+    Owned p_6
+) {
+    float _e1 = swap1_(p_6);
+    float _e2 = swap2_(p_6);
+    float _e3 = swap3_(p_6);
+    return metal::float4(p_6, _e1, _e2, _e3);
+}
+
+RowVectors gather_rows(
+    OwnedRows p_7
+) {
+    metal::float4 _e2 = gather_rotated(p_7.r0_);
+    return RowVectors {_e2};
+}
+
+void store_row_stats(
+    uint b_17,
+    uint n_15,
+    uint s_13,
+    uint end_5,
+    uint split_1,
+    uint lane_8,
+    float reference_3,
+    float sum_1,
+    constant AttentionParams& params,
+    device type_11& partial_stats,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    bool local_4 = {};
+    bool local_5 = {};
+    if (PARTIAL) {
+        local_4 = s_13 < end_5;
+    } else {
+        local_4 = false;
+    }
+    bool _e13 = local_4;
+    if (_e13) {
+        local_5 = lane_8 == 0u;
+    } else {
+        local_5 = false;
+    }
+    bool _e19 = local_5;
+    if (_e19) {
+        uint _e21 = partial_index(split_1, b_17, n_15, s_13, params);
+        partial_stats[_e21] = metal::float2(reference_3, sum_1);
+        return;
+    } else {
+        return;
+    }
+}
+
+void store_row_part(
+    uint b_18,
+    uint n_16,
+    uint s_14,
+    uint end_6,
+    uint split_2,
+    uint part_2,
+    uint lane_9,
+    metal::float4 x_20,
+    float sum_2,
+    constant AttentionParams& params,
+    device type_3& output,
+    device type_9& partial_values,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    bool local_6 = {};
+    uint h_9 = ((part_2 * LANES) + lane_9) * 4u;
+    if (s_14 < end_6) {
+        uint _e19 = params.v_head_size;
+        local_6 = h_9 < _e19;
+    } else {
+        local_6 = false;
+    }
+    bool _e22 = local_6;
+    if (_e22) {
+        if (PARTIAL) {
+            uint _e24 = partial_index(split_2, b_18, n_16, s_14, params);
+            store_partial4_(_e24, h_9, x_20, params, partial_values, _buffer_sizes);
+            return;
+        } else {
+            Strides _e27 = params.output;
+            uint _e28 = element(_e27, b_18, n_16, s_14);
+            uint _e32 = params.v_head_size;
+            store_output4_(_e28 + h_9, _e32 - h_9, x_20 / metal::float4(sum_2), output, _buffer_sizes);
+            return;
+        }
+    } else {
+        return;
+    }
+}
+
+void store_slice(
+    uint b_19,
+    uint n_17,
+    uint s_15,
+    uint end_7,
+    uint split_3,
+    uint lane_10,
+    Slice o_5,
+    float sum_3,
+    constant AttentionParams& params,
+    device type_3& output,
+    device type_9& partial_values,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    store_row_part(b_19, n_17, s_15, end_7, split_3, 0u, lane_10, o_5.c0_, sum_3, params, output, partial_values, _buffer_sizes);
+    store_row_part(b_19, n_17, s_15, end_7, split_3, 1u, lane_10, o_5.c1_, sum_3, params, output, partial_values, _buffer_sizes);
+    store_row_part(b_19, n_17, s_15, end_7, split_3, 2u, lane_10, o_5.c2_, sum_3, params, output, partial_values, _buffer_sizes);
+    store_row_part(b_19, n_17, s_15, end_7, split_3, 3u, lane_10, o_5.c3_, sum_3, params, output, partial_values, _buffer_sizes);
+    return;
+}
+
+void store_rows(
+    uint b_20,
+    uint n_18,
+    uint first_3,
+    uint end_8,
+    uint split_4,
+    uint lane_11,
+    Outputs o_6,
+    RowNumbers reference_4,
+    RowNumbers sum_4,
+    constant AttentionParams& params,
+    device type_3& output,
+    device type_9& partial_values,
+    device type_11& partial_stats,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    store_row_stats(b_20, n_18, first_3, end_8, split_4, lane_11, reference_4.r0_, sum_4.r0_, params, partial_stats, _buffer_sizes);
+    store_slice(b_20, n_18, first_3, end_8, split_4, lane_11, o_6.r0_, sum_4.r0_, params, output, partial_values, _buffer_sizes);
+    return;
+}
+
+float group_sum(
+    float x_21
+) {
+    float _e1 = swap1_(x_21);
+    float y_1 = x_21 + _e1;
+    float _e3 = swap2_(y_1);
+    return y_1 + _e3;
+}
+
+RowNumbers group_sums(
+    RowNumbers sum_5
+) {
+    float _e2 = group_sum(sum_5.r0_);
+    return RowNumbers {_e2};
 }
 
 void attend(
@@ -1197,163 +1243,163 @@ void attend(
     uint _e15 = params.end.z;
     uint _e19 = params.origin.z;
     uint tiles_1 = naga_div(((_e15 - _e19) + 32u) - 1u, 32u);
-    TilePlace _e26 = place_of(workgroup_2, tiles_1, CAUSAL_SKIP, params);
-    uint row_tile_1 = _e26.row_tile;
-    uint n_19 = _e26.head;
-    uint b_21 = _e26.batch_row;
-    uint split_5 = _e26.split;
-    uint _e34 = params.origin.z;
-    uint rows_begin = _e34 + (row_tile_1 * 32u);
-    uint _e41 = params.end.z;
-    uint rows_end = metal::min(rows_begin + 32u, _e41);
-    uint _e46 = params.origin.w;
-    uint _e49 = params.keys_per_split;
-    uint t_begin = _e46 + (split_5 * _e49);
-    uint _e54 = params.keys_per_split;
-    uint _e59 = params.end.w;
-    t_end_1 = metal::min(t_begin + _e54, _e59);
+    TilePlace _e25 = place_of(workgroup_2, tiles_1, params);
+    uint row_tile_1 = _e25.row_tile;
+    uint n_19 = _e25.head;
+    uint b_21 = _e25.batch_row;
+    uint split_5 = _e25.split;
+    uint _e33 = params.origin.z;
+    uint rows_begin = _e33 + (row_tile_1 * 32u);
+    uint _e40 = params.end.z;
+    uint rows_end = metal::min(rows_begin + 32u, _e40);
+    uint _e45 = params.origin.w;
+    uint _e48 = params.keys_per_split;
+    uint t_begin = _e45 + (split_5 * _e48);
+    uint _e53 = params.keys_per_split;
+    uint _e58 = params.end.w;
+    t_end_1 = metal::min(t_begin + _e53, _e58);
     if (CAUSAL_SKIP) {
-        uint _e67 = params.q_len;
-        local_7 = rows_end < _e67;
+        uint _e66 = params.q_len;
+        local_7 = rows_end < _e66;
     } else {
         local_7 = false;
     }
-    bool _e70 = local_7;
-    if (_e70) {
-        uint _e71 = t_end_1;
-        uint _e74 = params.past_len;
-        t_end_1 = metal::min(_e71, rows_end + _e74);
+    bool _e69 = local_7;
+    if (_e69) {
+        uint _e70 = t_end_1;
+        uint _e73 = params.past_len;
+        t_end_1 = metal::min(_e70, rows_end + _e73);
     }
     uint first_4 = rows_begin + (group * ROWS);
-    float _e80 = score_factor(params);
-    Queries _e81 = load_queries(b_21, n_19, first_4, rows_end, lane_12, _e80, params, query, bias, _buffer_sizes);
-    RowNumbers _e85 = same_numbers(LOWEST);
-    reference_5 = _e85;
-    RowNumbers _e88 = same_numbers(0.0);
-    sum_6 = _e88;
-    uint _e91 = rotated(0u, lane_12);
-    uint _e93 = rotated(1u, lane_12);
-    uint _e95 = rotated(2u, lane_12);
-    uint _e97 = rotated(3u, lane_12);
-    metal::uint4 block_at = (metal::uint4(_e91, _e93, _e95, _e97) * COLUMNS4_) + metal::uint4(lane_12);
+    float _e79 = score_factor(params);
+    Queries _e80 = load_queries(b_21, n_19, first_4, rows_end, lane_12, _e79, params, query, bias, _buffer_sizes);
+    RowNumbers _e84 = same_numbers(LOWEST);
+    reference_5 = _e84;
+    RowNumbers _e87 = same_numbers(0.0);
+    sum_6 = _e87;
+    uint _e90 = rotated(0u, lane_12);
+    uint _e92 = rotated(1u, lane_12);
+    uint _e94 = rotated(2u, lane_12);
+    uint _e96 = rotated(3u, lane_12);
+    metal::uint4 block_at = (metal::uint4(_e90, _e92, _e94, _e96) * COLUMNS4_) + metal::uint4(lane_12);
     t0_1 = t_begin;
     bool loop_init_1 = true;
     while(true) {
         if (!loop_init_1) {
-            uint _e189 = t0_1;
-            t0_1 = _e189 + KEY_TILE;
+            uint _e188 = t0_1;
+            t0_1 = _e188 + KEY_TILE;
         }
         loop_init_1 = false;
-        uint _e104 = t0_1;
-        uint _e105 = t_end_1;
-        if (_e104 < _e105) {
+        uint _e103 = t0_1;
+        uint _e104 = t_end_1;
+        if (_e103 < _e104) {
         } else {
             break;
         }
         {
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-            uint _e107 = t0_1;
-            uint _e108 = t_end_1;
-            stage_tile(b_21, n_19, _e107, _e108, local_index_2, params, key, value, past_key, past_value, key_tile, value_tile, _buffer_sizes);
+            uint _e106 = t0_1;
+            uint _e107 = t_end_1;
+            stage_tile(b_21, n_19, _e106, _e107, local_index_2, params, key, value, past_key, past_value, key_tile, value_tile, _buffer_sizes);
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-            uint _e110 = t_end_1;
-            uint _e111 = t0_1;
-            uint step_end = metal::min(KEY_TILE, _e110 - _e111);
+            uint _e109 = t_end_1;
+            uint _e110 = t0_1;
+            uint step_end = metal::min(KEY_TILE, _e109 - _e110);
             step = 0u;
             bool loop_init_2 = true;
             while(true) {
                 if (!loop_init_2) {
-                    uint _e186 = step;
-                    step = _e186 + 4u;
+                    uint _e185 = step;
+                    step = _e185 + 4u;
                 }
                 loop_init_2 = false;
-                uint _e116 = step;
-                if (_e116 < step_end) {
+                uint _e115 = step;
+                if (_e115 < step_end) {
                 } else {
                     break;
                 }
                 {
-                    uint _e118 = t0_1;
-                    uint _e119 = step;
-                    uint t_13 = _e118 + _e119;
-                    uint _e121 = step;
-                    metal::uint4 at0_ = block_at + metal::uint4(_e121 * COLUMNS4_);
-                    RowVectors _e126 = block_scores(_e81, at0_, key_tile);
-                    OwnedRows _e127 = scatter_rows(_e126);
-                    p0_ = _e127;
+                    uint _e117 = t0_1;
+                    uint _e118 = step;
+                    uint t_13 = _e117 + _e118;
+                    uint _e120 = step;
+                    metal::uint4 at0_ = block_at + metal::uint4(_e120 * COLUMNS4_);
+                    RowVectors _e125 = block_scores(_e80, at0_, key_tile);
+                    OwnedRows _e126 = scatter_rows(_e125);
+                    p0_ = _e126;
                     if (true) {
                         local_8 = ATTENTION_BIAS;
                     } else {
                         local_8 = true;
                     }
-                    bool _e136 = local_8;
-                    if (!(_e136)) {
+                    bool _e135 = local_8;
+                    if (!(_e135)) {
                         local_9 = false;
                     } else {
                         local_9 = true;
                     }
-                    bool _e145 = local_9;
-                    if (_e145) {
-                        OwnedRows _e146 = p0_;
-                        uint _e147 = t_end_1;
-                        OwnedRows _e150 = mask_rows(_e146, b_21, n_19, first_4, rows_end, t_13, _e147 - 1u, lane_12, params, padding_mask, attention_bias, _buffer_sizes);
-                        p0_ = _e150;
+                    bool _e144 = local_9;
+                    if (_e144) {
+                        OwnedRows _e145 = p0_;
+                        uint _e146 = t_end_1;
+                        OwnedRows _e149 = mask_rows(_e145, b_21, n_19, first_4, rows_end, t_13, _e146 - 1u, lane_12, params, padding_mask, attention_bias, _buffer_sizes);
+                        p0_ = _e149;
                     }
-                    uint _e153 = t_end_1;
-                    bool is_tail = (t_13 + 4u) > _e153;
+                    uint _e152 = t_end_1;
+                    bool is_tail = (t_13 + 4u) > _e152;
                     if (is_tail) {
-                        OwnedRows _e155 = p0_;
-                        uint _e156 = t_end_1;
-                        OwnedRows _e158 = rows_below(_e155, _e156, t_13, lane_12, LOWEST);
-                        p0_ = _e158;
+                        OwnedRows _e154 = p0_;
+                        uint _e155 = t_end_1;
+                        OwnedRows _e157 = rows_below(_e154, _e155, t_13, lane_12, LOWEST);
+                        p0_ = _e157;
                     }
-                    OwnedRows _e159 = p0_;
-                    RowNumbers _e160 = reference_5;
-                    bool _e161 = rows_grew(_e159, _e160);
-                    bool _e162 = any_lane(_e161);
-                    if (_e162) {
-                        OwnedRows _e163 = p0_;
-                        RowNumbers _e164 = reference_5;
-                        RowNumbers _e165 = rows_max(_e163, _e164);
-                        RowNumbers _e166 = reference_5;
-                        RowNumbers _e167 = shrink_factors(_e166, _e165);
-                        reference_5 = _e165;
-                        RowNumbers _e168 = sum_6;
-                        RowNumbers _e169 = scale_numbers(_e168, _e167);
-                        sum_6 = _e169;
-                        Outputs _e170 = o_7;
-                        Outputs _e171 = scale_outputs(_e170, _e167);
-                        o_7 = _e171;
+                    OwnedRows _e158 = p0_;
+                    RowNumbers _e159 = reference_5;
+                    bool _e160 = rows_grew(_e158, _e159);
+                    bool _e161 = any_lane(_e160);
+                    if (_e161) {
+                        OwnedRows _e162 = p0_;
+                        RowNumbers _e163 = reference_5;
+                        RowNumbers _e164 = rows_max(_e162, _e163);
+                        RowNumbers _e165 = reference_5;
+                        RowNumbers _e166 = shrink_factors(_e165, _e164);
+                        reference_5 = _e164;
+                        RowNumbers _e167 = sum_6;
+                        RowNumbers _e168 = scale_numbers(_e167, _e166);
+                        sum_6 = _e168;
+                        Outputs _e169 = o_7;
+                        Outputs _e170 = scale_outputs(_e169, _e166);
+                        o_7 = _e170;
                     }
-                    OwnedRows _e172 = p0_;
-                    RowNumbers _e173 = reference_5;
-                    OwnedRows _e174 = weigh_rows(_e172, _e173);
-                    p0_ = _e174;
+                    OwnedRows _e171 = p0_;
+                    RowNumbers _e172 = reference_5;
+                    OwnedRows _e173 = weigh_rows(_e171, _e172);
+                    p0_ = _e173;
                     if (is_tail) {
-                        OwnedRows _e175 = p0_;
-                        uint _e176 = t_end_1;
-                        OwnedRows _e178 = rows_below(_e175, _e176, t_13, lane_12, 0.0);
-                        p0_ = _e178;
+                        OwnedRows _e174 = p0_;
+                        uint _e175 = t_end_1;
+                        OwnedRows _e177 = rows_below(_e174, _e175, t_13, lane_12, 0.0);
+                        p0_ = _e177;
                     }
-                    RowNumbers _e179 = sum_6;
-                    OwnedRows _e180 = p0_;
-                    RowNumbers _e181 = add_weights(_e179, _e180);
-                    sum_6 = _e181;
-                    Outputs _e182 = o_7;
-                    OwnedRows _e183 = p0_;
-                    RowVectors _e184 = gather_rows(_e183);
-                    Outputs _e185 = add_values(_e182, _e184, at0_, value_tile);
-                    o_7 = _e185;
+                    RowNumbers _e178 = sum_6;
+                    OwnedRows _e179 = p0_;
+                    RowNumbers _e180 = add_weights(_e178, _e179);
+                    sum_6 = _e180;
+                    Outputs _e181 = o_7;
+                    OwnedRows _e182 = p0_;
+                    RowVectors _e183 = gather_rows(_e182);
+                    Outputs _e184 = add_values(_e181, _e183, at0_, value_tile);
+                    o_7 = _e184;
                 }
             }
         }
     }
-    uint _e194 = params.first_split;
-    Outputs _e196 = o_7;
-    RowNumbers _e197 = reference_5;
-    RowNumbers _e198 = sum_6;
-    RowNumbers _e199 = group_sums(_e198);
-    store_rows(b_21, n_19, first_4, rows_end, _e194 + split_5, lane_12, _e196, _e197, _e199, params, output, partial_values, partial_stats, _buffer_sizes);
+    uint _e193 = params.first_split;
+    Outputs _e195 = o_7;
+    RowNumbers _e196 = reference_5;
+    RowNumbers _e197 = sum_6;
+    RowNumbers _e198 = group_sums(_e197);
+    store_rows(b_21, n_19, first_4, rows_end, _e193 + split_5, lane_12, _e195, _e196, _e198, params, output, partial_values, partial_stats, _buffer_sizes);
     return;
 }
 
@@ -1381,6 +1427,8 @@ struct main_Input {
 , threadgroup type_13& value_tile
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
-    attend(workgroup, local_index, naga_div((subgroup * subgroup_size) + subgroup_lane, LANES), naga_mod(subgroup_lane, LANES), params, query, key, value, bias, past_key, past_value, output, padding_mask, attention_bias, partial_values, partial_stats, key_tile, value_tile, _buffer_sizes);
+    uint _e7 = group_at((subgroup * subgroup_size) + subgroup_lane);
+    uint _e8 = lane_at(subgroup_lane);
+    attend(workgroup, local_index, _e7, _e8, params, query, key, value, bias, past_key, past_value, output, padding_mask, attention_bias, partial_values, partial_stats, key_tile, value_tile, _buffer_sizes);
     return;
 }

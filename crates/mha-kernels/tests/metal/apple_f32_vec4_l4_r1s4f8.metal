@@ -115,9 +115,11 @@ constant bool CAUSAL = false;
 constant uint PADDING_MASK = 0u;
 constant bool ATTENTION_BIAS = false;
 constant bool LOG2_SCORES = true;
+constant bool LONGEST_FIRST = false;
 constant bool PARTIAL = false;
 constant uint KEY_TILE = 16u;
 constant uint TILE_LENGTH = 256u;
+constant uint LANE_STEP = 1u;
 constant uint WORKGROUP_SIZE = 128u;
 constant bool CAUSAL_SKIP = false;
 
@@ -582,24 +584,23 @@ TilePlace tile_place(
 TilePlace place_of(
     metal::uint3 workgroup_1,
     uint tiles,
-    bool longest_first,
     constant AttentionParams& params
 ) {
-    uint _e6 = params.end.x;
-    uint _e10 = params.origin.x;
-    uint batch_rows_1 = _e6 - _e10;
-    if (!(longest_first)) {
-        TilePlace _e16 = tile_place(workgroup_1.x, workgroup_1.y, workgroup_1.z, batch_rows_1, params);
-        return _e16;
+    uint _e5 = params.end.x;
+    uint _e9 = params.origin.x;
+    uint batch_rows_1 = _e5 - _e9;
+    if (true) {
+        TilePlace _e17 = tile_place(workgroup_1.x, workgroup_1.y, workgroup_1.z, batch_rows_1, params);
+        return _e17;
     }
-    uint _e20 = params.end.y;
-    uint _e24 = params.origin.y;
-    uint heads_1 = _e20 - _e24;
-    uint _e29 = params.splits;
-    uint others = (heads_1 * batch_rows_1) * _e29;
-    uint i_1 = (((workgroup_1.z * heads_1) + workgroup_1.y) * tiles) + workgroup_1.x;
-    TilePlace _e46 = tile_place((tiles - 1u) - naga_div(i_1, others), naga_mod(naga_mod(i_1, others), heads_1), naga_div(naga_mod(i_1, others), heads_1), batch_rows_1, params);
-    return _e46;
+    uint _e21 = params.end.y;
+    uint _e25 = params.origin.y;
+    uint heads_1 = _e21 - _e25;
+    uint _e30 = params.splits;
+    uint others = (heads_1 * batch_rows_1) * _e30;
+    uint i_3 = (((workgroup_1.z * heads_1) + workgroup_1.y) * tiles) + workgroup_1.x;
+    TilePlace _e47 = tile_place((tiles - 1u) - naga_div(i_3, others), naga_mod(naga_mod(i_3, others), heads_1), naga_div(naga_mod(i_3, others), heads_1), batch_rows_1, params);
+    return _e47;
 }
 
 uint existing_column(
@@ -766,7 +767,7 @@ Owned scatter_rotated(
 ) {
     metal::float2 unnamed = metal::simd_shuffle_xor(s_9.zw, 2u);
     metal::float2 pair = s_9.xy + unnamed;
-    float unnamed_1 = metal::simd_shuffle_xor(pair.y, 1u);
+    float unnamed_1 = metal::simd_shuffle_xor(pair.y, LANE_STEP);
     return pair.x + unnamed_1;
 }
 
@@ -777,13 +778,46 @@ OwnedRows scatter_rows(
     return OwnedRows {_e2};
 }
 
+float swap1_(
+    float x_10
+) {
+    if (true) {
+        float unnamed_2 = metal::quad_shuffle_xor(x_10, 1u);
+        return unnamed_2;
+    }
+    float unnamed_3 = metal::simd_shuffle_xor(x_10, LANE_STEP);
+    return unnamed_3;
+}
+
+float swap2_(
+    float x_11
+) {
+    if (true) {
+        float unnamed_4 = metal::quad_shuffle_xor(x_11, 2u);
+        return unnamed_4;
+    }
+    float unnamed_5 = metal::simd_shuffle_xor(x_11, 2u);
+    return unnamed_5;
+}
+
+float swap3_(
+    float x_12
+) {
+    if (true) {
+        float unnamed_6 = metal::quad_shuffle_xor(x_12, 3u);
+        return unnamed_6;
+    }
+    float unnamed_7 = metal::simd_shuffle_xor(x_12, 3u);
+    return unnamed_7;
+}
+
 metal::float4 gather_rotated(
     Owned p
 ) {
-    Owned unnamed_2 = metal::quad_shuffle_xor(p, 1u);
-    Owned unnamed_3 = metal::quad_shuffle_xor(p, 2u);
-    Owned unnamed_4 = metal::quad_shuffle_xor(p, 3u);
-    return metal::float4(p, unnamed_2, unnamed_3, unnamed_4);
+    float _e1 = swap1_(p);
+    float _e2 = swap2_(p);
+    float _e3 = swap3_(p);
+    return metal::float4(p, _e1, _e2, _e3);
 }
 
 RowVectors gather_rows(
@@ -794,7 +828,7 @@ RowVectors gather_rows(
 }
 
 Owned owned_masked(
-    Owned x_10,
+    Owned x_13,
     uint b_15,
     uint n_15,
     uint s_11,
@@ -806,7 +840,7 @@ Owned owned_masked(
     device type_8 const& attention_bias,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    float _e9 = masked_score(x_10, b_15, n_15, s_11, metal::min(t_12 + lane_2, last), params, padding_mask, attention_bias, _buffer_sizes);
+    float _e9 = masked_score(x_13, b_15, n_15, s_11, metal::min(t_12 + lane_2, last), params, padding_mask, attention_bias, _buffer_sizes);
     return _e9;
 }
 
@@ -850,9 +884,9 @@ OwnedRows rows_below(
 }
 
 float owned_max(
-    Owned x_11
+    Owned x_14
 ) {
-    return x_11;
+    return x_14;
 }
 
 bool rows_grew(
@@ -864,12 +898,12 @@ bool rows_grew(
 }
 
 float group_max(
-    float x_12
+    float x_15
 ) {
-    float unnamed_5 = metal::quad_shuffle_xor(x_12, 1u);
-    float y = metal::max(x_12, unnamed_5);
-    float unnamed_6 = metal::quad_shuffle_xor(y, 2u);
-    return metal::max(y, unnamed_6);
+    float _e1 = swap1_(x_15);
+    float y = metal::max(x_15, _e1);
+    float _e3 = swap2_(y);
+    return metal::max(y, _e3);
 }
 
 RowNumbers rows_max(
@@ -882,10 +916,10 @@ RowNumbers rows_max(
 }
 
 Owned owned_weight(
-    Owned x_13,
+    Owned x_16,
     float row_max
 ) {
-    float _e3 = weight(x_13 - row_max);
+    float _e3 = weight(x_16 - row_max);
     return _e3;
 }
 
@@ -906,16 +940,16 @@ RowNumbers shrink_factors(
 }
 
 RowNumbers scale_numbers(
-    RowNumbers x_14,
+    RowNumbers x_17,
     RowNumbers factor_3
 ) {
-    return RowNumbers {x_14.r0_ * factor_3.r0_};
+    return RowNumbers {x_17.r0_ * factor_3.r0_};
 }
 
 float owned_sum(
-    Owned x_15
+    Owned x_18
 ) {
-    return x_15;
+    return x_18;
 }
 
 RowNumbers add_block_weights(
@@ -929,12 +963,12 @@ RowNumbers add_block_weights(
 }
 
 float group_sum(
-    float x_16
+    float x_19
 ) {
-    float unnamed_7 = metal::quad_shuffle_xor(x_16, 1u);
-    float y_1 = x_16 + unnamed_7;
-    float unnamed_8 = metal::quad_shuffle_xor(y_1, 2u);
-    return y_1 + unnamed_8;
+    float _e1 = swap1_(x_19);
+    float y_1 = x_19 + _e1;
+    float _e3 = swap2_(y_1);
+    return y_1 + _e3;
 }
 
 RowNumbers group_sums(
@@ -988,7 +1022,7 @@ void store_row_part(
     uint split_2,
     uint part_2,
     uint lane_7,
-    metal::float4 x_17,
+    metal::float4 x_20,
     float sum_3,
     constant AttentionParams& params,
     device type_3& output,
@@ -1007,13 +1041,13 @@ void store_row_part(
     if (_e22) {
         if (PARTIAL) {
             uint _e24 = partial_index(split_2, b_18, n_18, s_13, params);
-            store_partial4_(_e24, h_12, x_17, params, partial_values, _buffer_sizes);
+            store_partial4_(_e24, h_12, x_20, params, partial_values, _buffer_sizes);
             return;
         } else {
             Strides _e27 = params.output;
             uint _e28 = element(_e27, b_18, n_18, s_13);
             uint _e32 = params.v_head_size;
-            store_output4_(_e28 + h_12, _e32 - h_12, x_17 / metal::float4(sum_3), output, _buffer_sizes);
+            store_output4_(_e28 + h_12, _e32 - h_12, x_20 / metal::float4(sum_3), output, _buffer_sizes);
             return;
         }
     } else {
@@ -1119,14 +1153,14 @@ Outputs add_turn(
     constant AttentionParams& params,
     threadgroup type_13& value_tile
 ) {
-    Outputs x_18 = {};
+    Outputs x_21 = {};
     metal::float4 t0_ = {};
     metal::float4 t0_1 = {};
     metal::float4 t0_2 = {};
     metal::float4 t0_3 = {};
     uint _e8 = params.end.z;
     metal::float4 zero = metal::float4(as_type<float>(_e8 >> 31u));
-    x_18 = o_4;
+    x_21 = o_4;
     {
         t0_ = zero;
         metal::float4 _e16 = tile_value(at_4.x, value_tile);
@@ -1153,9 +1187,9 @@ Outputs add_turn(
         metal::float4 _e65 = tile_value(at_b.w, value_tile);
         metal::float4 _e69 = t0_;
         t0_ = metal::fma(metal::float4(w_b.r0_.w), _e65, _e69);
-        metal::float4 _e73 = x_18.r0_.c0_;
+        metal::float4 _e73 = x_21.r0_.c0_;
         metal::float4 _e74 = t0_;
-        x_18.r0_.c0_ = _e73 + _e74;
+        x_21.r0_.c0_ = _e73 + _e74;
     }
     {
         t0_1 = zero;
@@ -1183,9 +1217,9 @@ Outputs add_turn(
         metal::float4 _e143 = tile_value(at_b.w + LANES, value_tile);
         metal::float4 _e147 = t0_1;
         t0_1 = metal::fma(metal::float4(w_b.r0_.w), _e143, _e147);
-        metal::float4 _e151 = x_18.r0_.c1_;
+        metal::float4 _e151 = x_21.r0_.c1_;
         metal::float4 _e152 = t0_1;
-        x_18.r0_.c1_ = _e151 + _e152;
+        x_21.r0_.c1_ = _e151 + _e152;
     }
     {
         t0_2 = zero;
@@ -1213,9 +1247,9 @@ Outputs add_turn(
         metal::float4 _e221 = tile_value(at_b.w + 8u, value_tile);
         metal::float4 _e225 = t0_2;
         t0_2 = metal::fma(metal::float4(w_b.r0_.w), _e221, _e225);
-        metal::float4 _e229 = x_18.r0_.c2_;
+        metal::float4 _e229 = x_21.r0_.c2_;
         metal::float4 _e230 = t0_2;
-        x_18.r0_.c2_ = _e229 + _e230;
+        x_21.r0_.c2_ = _e229 + _e230;
     }
     {
         t0_3 = zero;
@@ -1243,12 +1277,24 @@ Outputs add_turn(
         metal::float4 _e299 = tile_value(at_b.w + 12u, value_tile);
         metal::float4 _e303 = t0_3;
         t0_3 = metal::fma(metal::float4(w_b.r0_.w), _e299, _e303);
-        metal::float4 _e307 = x_18.r0_.c3_;
+        metal::float4 _e307 = x_21.r0_.c3_;
         metal::float4 _e308 = t0_3;
-        x_18.r0_.c3_ = _e307 + _e308;
+        x_21.r0_.c3_ = _e307 + _e308;
     }
-    Outputs _e310 = x_18;
+    Outputs _e310 = x_21;
     return _e310;
+}
+
+uint group_at(
+    uint i
+) {
+    return (naga_div(i, 4u) * LANE_STEP) + naga_mod(i, LANE_STEP);
+}
+
+uint lane_at(
+    uint i_1
+) {
+    return naga_mod(naga_div(i_1, LANE_STEP), LANES);
 }
 
 void stage_tile(
@@ -1267,26 +1313,26 @@ void stage_tile(
     threadgroup type_13& value_tile,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint i = {};
+    uint i_2 = {};
     metal::float4 k_1 = {};
     metal::float4 v = {};
-    i = local_index_1;
+    i_2 = local_index_1;
     bool loop_init = true;
     while(true) {
         if (!loop_init) {
-            uint _e43 = i;
-            i = _e43 + WORKGROUP_SIZE;
+            uint _e43 = i_2;
+            i_2 = _e43 + WORKGROUP_SIZE;
         }
         loop_init = false;
-        uint _e6 = i;
+        uint _e6 = i_2;
         if (_e6 < TILE_LENGTH) {
         } else {
             break;
         }
         {
-            uint _e9 = i;
+            uint _e9 = i_2;
             uint t_16 = t0_4 + naga_div(_e9, COLUMNS4_);
-            uint _e13 = i;
+            uint _e13 = i_2;
             uint h_13 = naga_mod(_e13, COLUMNS4_) * 4u;
             k_1 = metal::float4(0.0);
             v = metal::float4(0.0);
@@ -1302,10 +1348,10 @@ void stage_tile(
                     v = _e34;
                 }
             }
-            uint _e36 = i;
+            uint _e36 = i_2;
             metal::float4 _e38 = k_1;
             key_tile.inner[_e36] = _e38;
-            uint _e40 = i;
+            uint _e40 = i_2;
             metal::float4 _e42 = v;
             value_tile.inner[_e40] = _e42;
         }
@@ -1321,10 +1367,10 @@ uint rotated(
 }
 
 bool any_lane(
-    bool x_19
+    bool x_22
 ) {
-    bool unnamed_9 = metal::simd_any(x_19);
-    return unnamed_9;
+    bool unnamed_8 = metal::simd_any(x_22);
+    return unnamed_8;
 }
 
 void attend(
@@ -1363,198 +1409,198 @@ void attend(
     uint _e15 = params.end.z;
     uint _e19 = params.origin.z;
     uint tiles_1 = naga_div(((_e15 - _e19) + 32u) - 1u, 32u);
-    TilePlace _e26 = place_of(workgroup_2, tiles_1, CAUSAL_SKIP, params);
-    uint row_tile_1 = _e26.row_tile;
-    uint n_23 = _e26.head;
-    uint b_23 = _e26.batch_row;
-    uint split_5 = _e26.split;
-    uint _e34 = params.origin.z;
-    uint rows_begin = _e34 + (row_tile_1 * 32u);
-    uint _e41 = params.end.z;
-    uint rows_end = metal::min(rows_begin + 32u, _e41);
-    uint _e46 = params.origin.w;
-    uint _e49 = params.keys_per_split;
-    uint t_begin = _e46 + (split_5 * _e49);
-    uint _e54 = params.keys_per_split;
-    uint _e59 = params.end.w;
-    t_end_1 = metal::min(t_begin + _e54, _e59);
+    TilePlace _e25 = place_of(workgroup_2, tiles_1, params);
+    uint row_tile_1 = _e25.row_tile;
+    uint n_23 = _e25.head;
+    uint b_23 = _e25.batch_row;
+    uint split_5 = _e25.split;
+    uint _e33 = params.origin.z;
+    uint rows_begin = _e33 + (row_tile_1 * 32u);
+    uint _e40 = params.end.z;
+    uint rows_end = metal::min(rows_begin + 32u, _e40);
+    uint _e45 = params.origin.w;
+    uint _e48 = params.keys_per_split;
+    uint t_begin = _e45 + (split_5 * _e48);
+    uint _e53 = params.keys_per_split;
+    uint _e58 = params.end.w;
+    t_end_1 = metal::min(t_begin + _e53, _e58);
     if (CAUSAL_SKIP) {
-        uint _e67 = params.q_len;
-        local_9 = rows_end < _e67;
+        uint _e66 = params.q_len;
+        local_9 = rows_end < _e66;
     } else {
         local_9 = false;
     }
-    bool _e70 = local_9;
-    if (_e70) {
-        uint _e71 = t_end_1;
-        uint _e74 = params.past_len;
-        t_end_1 = metal::min(_e71, rows_end + _e74);
+    bool _e69 = local_9;
+    if (_e69) {
+        uint _e70 = t_end_1;
+        uint _e73 = params.past_len;
+        t_end_1 = metal::min(_e70, rows_end + _e73);
     }
     uint first_4 = rows_begin + (group * ROWS);
-    float _e80 = score_factor(params);
-    Queries _e81 = load_queries(b_23, n_23, first_4, rows_end, lane_12, _e80, params, query, bias, _buffer_sizes);
-    RowNumbers _e85 = same_numbers(LOWEST);
-    reference_5 = _e85;
-    RowNumbers _e88 = same_numbers(0.0);
-    sum_6 = _e88;
-    uint _e91 = rotated(0u, lane_12);
-    uint _e93 = rotated(1u, lane_12);
-    uint _e95 = rotated(2u, lane_12);
-    uint _e97 = rotated(3u, lane_12);
-    metal::uint4 block_at = (metal::uint4(_e91, _e93, _e95, _e97) * COLUMNS4_) + metal::uint4(lane_12);
+    float _e79 = score_factor(params);
+    Queries _e80 = load_queries(b_23, n_23, first_4, rows_end, lane_12, _e79, params, query, bias, _buffer_sizes);
+    RowNumbers _e84 = same_numbers(LOWEST);
+    reference_5 = _e84;
+    RowNumbers _e87 = same_numbers(0.0);
+    sum_6 = _e87;
+    uint _e90 = rotated(0u, lane_12);
+    uint _e92 = rotated(1u, lane_12);
+    uint _e94 = rotated(2u, lane_12);
+    uint _e96 = rotated(3u, lane_12);
+    metal::uint4 block_at = (metal::uint4(_e90, _e92, _e94, _e96) * COLUMNS4_) + metal::uint4(lane_12);
     t0_5 = t_begin;
     bool loop_init_1 = true;
     while(true) {
         if (!loop_init_1) {
-            uint _e234 = t0_5;
-            t0_5 = _e234 + KEY_TILE;
+            uint _e233 = t0_5;
+            t0_5 = _e233 + KEY_TILE;
         }
         loop_init_1 = false;
-        uint _e104 = t0_5;
-        uint _e105 = t_end_1;
-        if (_e104 < _e105) {
+        uint _e103 = t0_5;
+        uint _e104 = t_end_1;
+        if (_e103 < _e104) {
         } else {
             break;
         }
         {
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-            uint _e107 = t0_5;
-            uint _e108 = t_end_1;
-            stage_tile(b_23, n_23, _e107, _e108, local_index_2, params, key, value, bias, past_key, past_value, key_tile, value_tile, _buffer_sizes);
+            uint _e106 = t0_5;
+            uint _e107 = t_end_1;
+            stage_tile(b_23, n_23, _e106, _e107, local_index_2, params, key, value, bias, past_key, past_value, key_tile, value_tile, _buffer_sizes);
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-            uint _e110 = t_end_1;
-            uint _e111 = t0_5;
-            uint step_end = metal::min(KEY_TILE, _e110 - _e111);
+            uint _e109 = t_end_1;
+            uint _e110 = t0_5;
+            uint step_end = metal::min(KEY_TILE, _e109 - _e110);
             step = 0u;
             bool loop_init_2 = true;
             while(true) {
                 if (!loop_init_2) {
-                    uint _e231 = step;
-                    step = _e231 + 8u;
+                    uint _e230 = step;
+                    step = _e230 + 8u;
                 }
                 loop_init_2 = false;
-                uint _e116 = step;
-                if (_e116 < step_end) {
+                uint _e115 = step;
+                if (_e115 < step_end) {
                 } else {
                     break;
                 }
                 {
-                    uint _e118 = t0_5;
-                    uint _e119 = step;
-                    uint t_17 = _e118 + _e119;
-                    uint _e121 = step;
-                    metal::uint4 at0_ = block_at + metal::uint4(_e121 * COLUMNS4_);
-                    uint _e126 = step;
-                    metal::uint4 at1_ = block_at + metal::uint4((_e126 + 4u) * COLUMNS4_);
-                    RowVectors _e133 = block_scores(_e81, at0_, key_tile);
-                    OwnedRows _e134 = scatter_rows(_e133);
-                    p0_ = _e134;
-                    RowVectors _e136 = block_scores(_e81, at1_, key_tile);
-                    OwnedRows _e137 = scatter_rows(_e136);
-                    p1_ = _e137;
+                    uint _e117 = t0_5;
+                    uint _e118 = step;
+                    uint t_17 = _e117 + _e118;
+                    uint _e120 = step;
+                    metal::uint4 at0_ = block_at + metal::uint4(_e120 * COLUMNS4_);
+                    uint _e125 = step;
+                    metal::uint4 at1_ = block_at + metal::uint4((_e125 + 4u) * COLUMNS4_);
+                    RowVectors _e132 = block_scores(_e80, at0_, key_tile);
+                    OwnedRows _e133 = scatter_rows(_e132);
+                    p0_ = _e133;
+                    RowVectors _e135 = block_scores(_e80, at1_, key_tile);
+                    OwnedRows _e136 = scatter_rows(_e135);
+                    p1_ = _e136;
                     if (true) {
                         local_10 = ATTENTION_BIAS;
                     } else {
                         local_10 = true;
                     }
-                    bool _e146 = local_10;
-                    if (!(_e146)) {
+                    bool _e145 = local_10;
+                    if (!(_e145)) {
                         local_11 = false;
                     } else {
                         local_11 = true;
                     }
-                    bool _e155 = local_11;
-                    if (_e155) {
-                        OwnedRows _e156 = p0_;
-                        uint _e157 = t_end_1;
-                        OwnedRows _e160 = mask_rows(_e156, b_23, n_23, first_4, rows_end, t_17, _e157 - 1u, lane_12, params, padding_mask, attention_bias, _buffer_sizes);
-                        p0_ = _e160;
-                        OwnedRows _e161 = p1_;
-                        uint _e164 = t_end_1;
-                        OwnedRows _e167 = mask_rows(_e161, b_23, n_23, first_4, rows_end, t_17 + 4u, _e164 - 1u, lane_12, params, padding_mask, attention_bias, _buffer_sizes);
-                        p1_ = _e167;
+                    bool _e154 = local_11;
+                    if (_e154) {
+                        OwnedRows _e155 = p0_;
+                        uint _e156 = t_end_1;
+                        OwnedRows _e159 = mask_rows(_e155, b_23, n_23, first_4, rows_end, t_17, _e156 - 1u, lane_12, params, padding_mask, attention_bias, _buffer_sizes);
+                        p0_ = _e159;
+                        OwnedRows _e160 = p1_;
+                        uint _e163 = t_end_1;
+                        OwnedRows _e166 = mask_rows(_e160, b_23, n_23, first_4, rows_end, t_17 + 4u, _e163 - 1u, lane_12, params, padding_mask, attention_bias, _buffer_sizes);
+                        p1_ = _e166;
                     }
-                    uint _e170 = t_end_1;
-                    bool is_tail = (t_17 + 8u) > _e170;
+                    uint _e169 = t_end_1;
+                    bool is_tail = (t_17 + 8u) > _e169;
                     if (is_tail) {
-                        OwnedRows _e172 = p0_;
-                        uint _e173 = t_end_1;
-                        OwnedRows _e175 = rows_below(_e172, _e173, t_17, lane_12, LOWEST);
-                        p0_ = _e175;
-                        OwnedRows _e176 = p1_;
-                        uint _e177 = t_end_1;
-                        OwnedRows _e181 = rows_below(_e176, _e177, t_17 + 4u, lane_12, LOWEST);
-                        p1_ = _e181;
+                        OwnedRows _e171 = p0_;
+                        uint _e172 = t_end_1;
+                        OwnedRows _e174 = rows_below(_e171, _e172, t_17, lane_12, LOWEST);
+                        p0_ = _e174;
+                        OwnedRows _e175 = p1_;
+                        uint _e176 = t_end_1;
+                        OwnedRows _e180 = rows_below(_e175, _e176, t_17 + 4u, lane_12, LOWEST);
+                        p1_ = _e180;
                     }
-                    OwnedRows _e182 = p0_;
-                    RowNumbers _e183 = reference_5;
-                    bool _e184 = rows_grew(_e182, _e183);
-                    if (!(_e184)) {
-                        OwnedRows _e188 = p1_;
-                        RowNumbers _e189 = reference_5;
-                        bool _e190 = rows_grew(_e188, _e189);
-                        local_12 = _e190;
+                    OwnedRows _e181 = p0_;
+                    RowNumbers _e182 = reference_5;
+                    bool _e183 = rows_grew(_e181, _e182);
+                    if (!(_e183)) {
+                        OwnedRows _e187 = p1_;
+                        RowNumbers _e188 = reference_5;
+                        bool _e189 = rows_grew(_e187, _e188);
+                        local_12 = _e189;
                     } else {
                         local_12 = true;
                     }
-                    bool _e192 = local_12;
-                    bool _e193 = any_lane(_e192);
-                    if (_e193) {
-                        OwnedRows _e194 = p1_;
-                        OwnedRows _e195 = p0_;
-                        RowNumbers _e196 = reference_5;
-                        RowNumbers _e197 = rows_max(_e195, _e196);
-                        RowNumbers _e198 = rows_max(_e194, _e197);
-                        RowNumbers _e199 = reference_5;
-                        RowNumbers _e200 = shrink_factors(_e199, _e198);
-                        reference_5 = _e198;
-                        RowNumbers _e201 = sum_6;
-                        RowNumbers _e202 = scale_numbers(_e201, _e200);
-                        sum_6 = _e202;
-                        Outputs _e203 = o_5;
-                        Outputs _e204 = scale_outputs(_e203, _e200);
-                        o_5 = _e204;
+                    bool _e191 = local_12;
+                    bool _e192 = any_lane(_e191);
+                    if (_e192) {
+                        OwnedRows _e193 = p1_;
+                        OwnedRows _e194 = p0_;
+                        RowNumbers _e195 = reference_5;
+                        RowNumbers _e196 = rows_max(_e194, _e195);
+                        RowNumbers _e197 = rows_max(_e193, _e196);
+                        RowNumbers _e198 = reference_5;
+                        RowNumbers _e199 = shrink_factors(_e198, _e197);
+                        reference_5 = _e197;
+                        RowNumbers _e200 = sum_6;
+                        RowNumbers _e201 = scale_numbers(_e200, _e199);
+                        sum_6 = _e201;
+                        Outputs _e202 = o_5;
+                        Outputs _e203 = scale_outputs(_e202, _e199);
+                        o_5 = _e203;
                     }
-                    OwnedRows _e205 = p0_;
-                    RowNumbers _e206 = reference_5;
-                    OwnedRows _e207 = weigh_rows(_e205, _e206);
-                    p0_ = _e207;
-                    OwnedRows _e208 = p1_;
-                    RowNumbers _e209 = reference_5;
-                    OwnedRows _e210 = weigh_rows(_e208, _e209);
-                    p1_ = _e210;
+                    OwnedRows _e204 = p0_;
+                    RowNumbers _e205 = reference_5;
+                    OwnedRows _e206 = weigh_rows(_e204, _e205);
+                    p0_ = _e206;
+                    OwnedRows _e207 = p1_;
+                    RowNumbers _e208 = reference_5;
+                    OwnedRows _e209 = weigh_rows(_e207, _e208);
+                    p1_ = _e209;
                     if (is_tail) {
-                        OwnedRows _e211 = p0_;
-                        uint _e212 = t_end_1;
-                        OwnedRows _e214 = rows_below(_e211, _e212, t_17, lane_12, 0.0);
-                        p0_ = _e214;
-                        OwnedRows _e215 = p1_;
-                        uint _e216 = t_end_1;
-                        OwnedRows _e220 = rows_below(_e215, _e216, t_17 + 4u, lane_12, 0.0);
-                        p1_ = _e220;
+                        OwnedRows _e210 = p0_;
+                        uint _e211 = t_end_1;
+                        OwnedRows _e213 = rows_below(_e210, _e211, t_17, lane_12, 0.0);
+                        p0_ = _e213;
+                        OwnedRows _e214 = p1_;
+                        uint _e215 = t_end_1;
+                        OwnedRows _e219 = rows_below(_e214, _e215, t_17 + 4u, lane_12, 0.0);
+                        p1_ = _e219;
                     }
-                    RowNumbers _e221 = sum_6;
-                    OwnedRows _e222 = p0_;
-                    OwnedRows _e223 = p1_;
-                    RowNumbers _e224 = add_block_weights(_e221, _e222, _e223);
-                    sum_6 = _e224;
-                    Outputs _e225 = o_5;
-                    OwnedRows _e226 = p0_;
-                    RowVectors _e227 = gather_rows(_e226);
-                    OwnedRows _e228 = p1_;
-                    RowVectors _e229 = gather_rows(_e228);
-                    Outputs _e230 = add_turn(_e225, _e227, _e229, at0_, at1_, params, value_tile);
-                    o_5 = _e230;
+                    RowNumbers _e220 = sum_6;
+                    OwnedRows _e221 = p0_;
+                    OwnedRows _e222 = p1_;
+                    RowNumbers _e223 = add_block_weights(_e220, _e221, _e222);
+                    sum_6 = _e223;
+                    Outputs _e224 = o_5;
+                    OwnedRows _e225 = p0_;
+                    RowVectors _e226 = gather_rows(_e225);
+                    OwnedRows _e227 = p1_;
+                    RowVectors _e228 = gather_rows(_e227);
+                    Outputs _e229 = add_turn(_e224, _e226, _e228, at0_, at1_, params, value_tile);
+                    o_5 = _e229;
                 }
             }
         }
     }
-    uint _e239 = params.first_split;
-    Outputs _e241 = o_5;
-    RowNumbers _e242 = reference_5;
-    RowNumbers _e243 = sum_6;
-    RowNumbers _e244 = group_sums(_e243);
-    store_rows(b_23, n_23, first_4, rows_end, _e239 + split_5, lane_12, _e241, _e242, _e244, params, output, partial_values, partial_stats, _buffer_sizes);
+    uint _e238 = params.first_split;
+    Outputs _e240 = o_5;
+    RowNumbers _e241 = reference_5;
+    RowNumbers _e242 = sum_6;
+    RowNumbers _e243 = group_sums(_e242);
+    store_rows(b_23, n_23, first_4, rows_end, _e238 + split_5, lane_12, _e240, _e241, _e243, params, output, partial_values, partial_stats, _buffer_sizes);
     return;
 }
 
@@ -1582,6 +1628,8 @@ struct main_Input {
 , threadgroup type_13& value_tile
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
-    attend(workgroup, local_index, naga_div((subgroup * subgroup_size) + subgroup_lane, LANES), naga_mod(subgroup_lane, LANES), params, query, key, value, bias, past_key, past_value, output, padding_mask, attention_bias, partial_values, partial_stats, key_tile, value_tile, _buffer_sizes);
+    uint _e7 = group_at((subgroup * subgroup_size) + subgroup_lane);
+    uint _e8 = lane_at(subgroup_lane);
+    attend(workgroup, local_index, _e7, _e8, params, query, key, value, bias, past_key, past_value, output, padding_mask, attention_bias, partial_values, partial_stats, key_tile, value_tile, _buffer_sizes);
     return;
 }

@@ -192,6 +192,7 @@ constant bool CAUSAL = false;
 constant uint PADDING_MASK = 0u;
 constant bool ATTENTION_BIAS = false;
 constant bool LOG2_SCORES = true;
+constant bool LONGEST_FIRST = false;
 constant uint WORKGROUP_SIZE = 128u;
 constant uint SUBGROUPS = 4u;
 constant uint SCORES_ROW = 264u;
@@ -576,24 +577,23 @@ TilePlace tile_place(
 TilePlace place_of(
     metal::uint3 workgroup_1,
     uint tiles,
-    bool longest_first,
     constant AttentionParams& params
 ) {
-    uint _e6 = params.end.x;
-    uint _e10 = params.origin.x;
-    uint batch_rows_1 = _e6 - _e10;
-    if (!(longest_first)) {
-        TilePlace _e16 = tile_place(workgroup_1.x, workgroup_1.y, workgroup_1.z, batch_rows_1, params);
-        return _e16;
+    uint _e5 = params.end.x;
+    uint _e9 = params.origin.x;
+    uint batch_rows_1 = _e5 - _e9;
+    if (true) {
+        TilePlace _e17 = tile_place(workgroup_1.x, workgroup_1.y, workgroup_1.z, batch_rows_1, params);
+        return _e17;
     }
-    uint _e20 = params.end.y;
-    uint _e24 = params.origin.y;
-    uint heads_1 = _e20 - _e24;
-    uint _e29 = params.splits;
-    uint others = (heads_1 * batch_rows_1) * _e29;
+    uint _e21 = params.end.y;
+    uint _e25 = params.origin.y;
+    uint heads_1 = _e21 - _e25;
+    uint _e30 = params.splits;
+    uint others = (heads_1 * batch_rows_1) * _e30;
     uint i_2 = (((workgroup_1.z * heads_1) + workgroup_1.y) * tiles) + workgroup_1.x;
-    TilePlace _e46 = tile_place((tiles - 1u) - naga_div(i_2, others), naga_mod(naga_mod(i_2, others), heads_1), naga_div(naga_mod(i_2, others), heads_1), batch_rows_1, params);
-    return _e46;
+    TilePlace _e47 = tile_place((tiles - 1u) - naga_div(i_2, others), naga_mod(naga_mod(i_2, others), heads_1), naga_div(naga_mod(i_2, others), heads_1), batch_rows_1, params);
+    return _e47;
 }
 
 metal::float4 get_scores(
@@ -1798,65 +1798,65 @@ Place place_of_lane(
     uint _e7 = params.end.z;
     uint _e11 = params.origin.z;
     uint tiles_of_rows = naga_div(((_e7 - _e11) + ROWS) - 1u, ROWS);
-    TilePlace _e20 = place_of(workgroup_2, tiles_of_rows, CAUSAL_SKIP, params);
-    uint _e24 = params.origin.w;
-    uint _e28 = params.keys_per_split;
-    uint t_begin_1 = _e24 + (_e20.split * _e28);
-    place_41.b = _e20.batch_row;
-    place_41.n = _e20.head;
-    uint _e41 = params.origin.z;
-    place_41.rows_begin = _e41 + (_e20.row_tile * ROWS);
-    uint _e48 = place_41.rows_begin;
-    uint _e54 = params.end.z;
-    place_41.rows_end = metal::min(_e48 + ROWS, _e54);
+    TilePlace _e19 = place_of(workgroup_2, tiles_of_rows, params);
+    uint _e23 = params.origin.w;
+    uint _e27 = params.keys_per_split;
+    uint t_begin_1 = _e23 + (_e19.split * _e27);
+    place_41.b = _e19.batch_row;
+    place_41.n = _e19.head;
+    uint _e40 = params.origin.z;
+    place_41.rows_begin = _e40 + (_e19.row_tile * ROWS);
+    uint _e47 = place_41.rows_begin;
+    uint _e53 = params.end.z;
+    place_41.rows_end = metal::min(_e47 + ROWS, _e53);
     place_41.t_begin = t_begin_1;
-    uint _e60 = params.keys_per_split;
-    uint _e65 = params.end.w;
-    place_41.t_end = metal::min(t_begin_1 + _e60, _e65);
+    uint _e59 = params.keys_per_split;
+    uint _e64 = params.end.w;
+    place_41.t_end = metal::min(t_begin_1 + _e59, _e64);
     if (CAUSAL_SKIP) {
-        uint _e71 = place_41.rows_end;
-        uint _e74 = params.q_len;
-        local_13 = _e71 < _e74;
+        uint _e70 = place_41.rows_end;
+        uint _e73 = params.q_len;
+        local_13 = _e70 < _e73;
     } else {
         local_13 = false;
     }
-    bool _e77 = local_13;
-    if (_e77) {
-        uint _e80 = place_41.t_end;
-        uint _e82 = place_41.rows_end;
-        uint _e85 = params.past_len;
-        place_41.t_end = metal::min(_e80, _e82 + _e85);
+    bool _e76 = local_13;
+    if (_e76) {
+        uint _e79 = place_41.t_end;
+        uint _e81 = place_41.rows_end;
+        uint _e84 = params.past_len;
+        place_41.t_end = metal::min(_e79, _e81 + _e84);
     }
-    uint _e90 = place_41.t_end;
-    place_41.last = metal::max(_e90, t_begin_1 + 1u) - 1u;
-    uint _e99 = params.first_split;
-    place_41.split = _e99 + _e20.split;
+    uint _e89 = place_41.t_end;
+    place_41.last = metal::max(_e89, t_begin_1 + 1u) - 1u;
+    uint _e98 = params.first_split;
+    place_41.split = _e98 + _e19.split;
     place_41.piece_row = naga_div(local_index_1, PIECES);
     uint column = naga_mod(local_index_1, PIECES) * PIECE;
-    uint _e111 = place_41.piece_row;
-    place_41.piece_at = (_e111 * TILE_ROW) + column;
-    uint _e118 = params.head_size;
-    place_41.key_column = metal::min(column, naga_div(_e118 - 1u, PIECE) * PIECE);
-    uint _e129 = params.v_head_size;
-    place_41.value_column = metal::min(column, naga_div(_e129 - 1u, PIECE) * PIECE);
-    uint _e140 = params.head_size;
-    place_41.key_is_inside = column < _e140;
-    Strides _e145 = params.key;
-    uint _e147 = place_41.b;
-    uint _e149 = place_41.n;
-    uint _e151 = element(_e145, _e147, _e149, 0u);
-    uint _e153 = place_41.key_column;
-    place_41.key_at = _e151 + _e153;
-    Strides _e158 = params.value;
-    uint _e160 = place_41.b;
-    uint _e162 = place_41.n;
-    uint _e164 = element(_e158, _e160, _e162, 0u);
-    uint _e166 = place_41.value_column;
-    place_41.value_at = _e164 + _e166;
+    uint _e110 = place_41.piece_row;
+    place_41.piece_at = (_e110 * TILE_ROW) + column;
+    uint _e117 = params.head_size;
+    place_41.key_column = metal::min(column, naga_div(_e117 - 1u, PIECE) * PIECE);
+    uint _e128 = params.v_head_size;
+    place_41.value_column = metal::min(column, naga_div(_e128 - 1u, PIECE) * PIECE);
+    uint _e139 = params.head_size;
+    place_41.key_is_inside = column < _e139;
+    Strides _e144 = params.key;
+    uint _e146 = place_41.b;
+    uint _e148 = place_41.n;
+    uint _e150 = element(_e144, _e146, _e148, 0u);
+    uint _e152 = place_41.key_column;
+    place_41.key_at = _e150 + _e152;
+    Strides _e157 = params.value;
+    uint _e159 = place_41.b;
+    uint _e161 = place_41.n;
+    uint _e163 = element(_e157, _e159, _e161, 0u);
+    uint _e165 = place_41.value_column;
+    place_41.value_at = _e163 + _e165;
     place_41.lane = lane_1;
     place_41.part = naga_mod(lane_1, LANES_A_ROW);
-    Place _e172 = place_41;
-    return _e172;
+    Place _e171 = place_41;
+    return _e171;
 }
 
 bool is_masked(

@@ -125,9 +125,11 @@ constant bool CAUSAL = false;
 constant uint PADDING_MASK = 0u;
 constant bool ATTENTION_BIAS = false;
 constant bool LOG2_SCORES = true;
+constant bool LONGEST_FIRST = false;
 constant bool PARTIAL = false;
 constant uint KEY_TILE = 16u;
 constant uint TILE_LENGTH = 256u;
+constant uint LANE_STEP = 1u;
 constant uint WORKGROUP_SIZE = 128u;
 constant bool CAUSAL_SKIP = false;
 
@@ -560,24 +562,23 @@ TilePlace tile_place(
 TilePlace place_of(
     metal::uint3 workgroup_1,
     uint tiles,
-    bool longest_first,
     constant AttentionParams& params
 ) {
-    uint _e6 = params.end.x;
-    uint _e10 = params.origin.x;
-    uint batch_rows_1 = _e6 - _e10;
-    if (!(longest_first)) {
-        TilePlace _e16 = tile_place(workgroup_1.x, workgroup_1.y, workgroup_1.z, batch_rows_1, params);
-        return _e16;
+    uint _e5 = params.end.x;
+    uint _e9 = params.origin.x;
+    uint batch_rows_1 = _e5 - _e9;
+    if (true) {
+        TilePlace _e17 = tile_place(workgroup_1.x, workgroup_1.y, workgroup_1.z, batch_rows_1, params);
+        return _e17;
     }
-    uint _e20 = params.end.y;
-    uint _e24 = params.origin.y;
-    uint heads_1 = _e20 - _e24;
-    uint _e29 = params.splits;
-    uint others = (heads_1 * batch_rows_1) * _e29;
-    uint i_3 = (((workgroup_1.z * heads_1) + workgroup_1.y) * tiles) + workgroup_1.x;
-    TilePlace _e46 = tile_place((tiles - 1u) - naga_div(i_3, others), naga_mod(naga_mod(i_3, others), heads_1), naga_div(naga_mod(i_3, others), heads_1), batch_rows_1, params);
-    return _e46;
+    uint _e21 = params.end.y;
+    uint _e25 = params.origin.y;
+    uint heads_1 = _e21 - _e25;
+    uint _e30 = params.splits;
+    uint others = (heads_1 * batch_rows_1) * _e30;
+    uint i_5 = (((workgroup_1.z * heads_1) + workgroup_1.y) * tiles) + workgroup_1.x;
+    TilePlace _e47 = tile_place((tiles - 1u) - naga_div(i_5, others), naga_mod(naga_mod(i_5, others), heads_1), naga_div(naga_mod(i_5, others), heads_1), batch_rows_1, params);
+    return _e47;
 }
 
 uint existing_column(
@@ -783,7 +784,7 @@ Owned scatter_rotated(
 ) {
     metal::float2 unnamed = metal::simd_shuffle_xor(s_9.zw, 2u);
     metal::float2 pair = s_9.xy + unnamed;
-    float unnamed_1 = metal::simd_shuffle_xor(pair.y, 1u);
+    float unnamed_1 = metal::simd_shuffle_xor(pair.y, LANE_STEP);
     return pair.x + unnamed_1;
 }
 
@@ -794,13 +795,46 @@ OwnedRows scatter_rows(
     return OwnedRows {_e2};
 }
 
+float swap1_(
+    float x_12
+) {
+    if (true) {
+        float unnamed_2 = metal::quad_shuffle_xor(x_12, 1u);
+        return unnamed_2;
+    }
+    float unnamed_3 = metal::simd_shuffle_xor(x_12, LANE_STEP);
+    return unnamed_3;
+}
+
+float swap2_(
+    float x_13
+) {
+    if (true) {
+        float unnamed_4 = metal::quad_shuffle_xor(x_13, 2u);
+        return unnamed_4;
+    }
+    float unnamed_5 = metal::simd_shuffle_xor(x_13, 2u);
+    return unnamed_5;
+}
+
+float swap3_(
+    float x_14
+) {
+    if (true) {
+        float unnamed_6 = metal::quad_shuffle_xor(x_14, 3u);
+        return unnamed_6;
+    }
+    float unnamed_7 = metal::simd_shuffle_xor(x_14, 3u);
+    return unnamed_7;
+}
+
 metal::float4 gather_rotated(
     Owned p
 ) {
-    Owned unnamed_2 = metal::quad_shuffle_xor(p, 1u);
-    Owned unnamed_3 = metal::quad_shuffle_xor(p, 2u);
-    Owned unnamed_4 = metal::quad_shuffle_xor(p, 3u);
-    return metal::float4(p, unnamed_2, unnamed_3, unnamed_4);
+    float _e1 = swap1_(p);
+    float _e2 = swap2_(p);
+    float _e3 = swap3_(p);
+    return metal::float4(p, _e1, _e2, _e3);
 }
 
 RowVectors gather_rows(
@@ -811,7 +845,7 @@ RowVectors gather_rows(
 }
 
 Owned owned_masked(
-    Owned x_12,
+    Owned x_15,
     uint b_11,
     uint n_11,
     uint s_11,
@@ -823,7 +857,7 @@ Owned owned_masked(
     device type_8 const& attention_bias,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    float _e9 = masked_score(x_12, b_11, n_11, s_11, metal::min(t_8 + lane_2, last), params, padding_mask, attention_bias, _buffer_sizes);
+    float _e9 = masked_score(x_15, b_11, n_11, s_11, metal::min(t_8 + lane_2, last), params, padding_mask, attention_bias, _buffer_sizes);
     return _e9;
 }
 
@@ -867,9 +901,9 @@ OwnedRows rows_below(
 }
 
 float owned_max(
-    Owned x_13
+    Owned x_16
 ) {
-    return x_13;
+    return x_16;
 }
 
 bool rows_grew(
@@ -881,52 +915,52 @@ bool rows_grew(
 }
 
 bool any_above(
-    RowNumbers x_14,
+    RowNumbers x_17,
     float most
 ) {
-    return x_14.r0_ > most;
+    return x_17.r0_ > most;
 }
 
 float group_max(
-    float x_15
+    float x_18
 ) {
-    float unnamed_5 = metal::quad_shuffle_xor(x_15, 1u);
-    float y = metal::max(x_15, unnamed_5);
-    float unnamed_6 = metal::quad_shuffle_xor(y, 2u);
-    return metal::max(y, unnamed_6);
+    float _e1 = swap1_(x_18);
+    float y = metal::max(x_18, _e1);
+    float _e3 = swap2_(y);
+    return metal::max(y, _e3);
 }
 
 RowNumbers group_maxima(
-    RowNumbers x_16
+    RowNumbers x_19
 ) {
-    float _e2 = group_max(x_16.r0_);
+    float _e2 = group_max(x_19.r0_);
     return RowNumbers {_e2};
 }
 
 bool any_beyond(
-    RowNumbers x_17,
+    RowNumbers x_20,
     float most_1
 ) {
-    return metal::abs(x_17.r0_) > most_1;
+    return metal::abs(x_20.r0_) > most_1;
 }
 
 RowNumbers logarithms(
-    RowNumbers x_18
+    RowNumbers x_21
 ) {
-    return RowNumbers {metal::log2(metal::max(x_18.r0_, 1.0))};
+    return RowNumbers {metal::log2(metal::max(x_21.r0_, 1.0))};
 }
 
 RowNumbers rounded_down(
-    RowNumbers x_19
+    RowNumbers x_22
 ) {
-    return RowNumbers {metal::floor(x_19.r0_)};
+    return RowNumbers {metal::floor(x_22.r0_)};
 }
 
 RowNumbers raised(
-    RowNumbers x_20,
+    RowNumbers x_23,
     RowNumbers by
 ) {
-    return RowNumbers {x_20.r0_ + by.r0_};
+    return RowNumbers {x_23.r0_ + by.r0_};
 }
 
 RowNumbers rows_max(
@@ -939,10 +973,10 @@ RowNumbers rows_max(
 }
 
 Owned owned_weight(
-    Owned x_21,
+    Owned x_24,
     float row_max
 ) {
-    float _e3 = weight(x_21 - row_max);
+    float _e3 = weight(x_24 - row_max);
     return _e3;
 }
 
@@ -963,16 +997,16 @@ RowNumbers shrink_factors(
 }
 
 RowNumbers scale_numbers(
-    RowNumbers x_22,
+    RowNumbers x_25,
     RowNumbers factor_3
 ) {
-    return RowNumbers {x_22.r0_ * factor_3.r0_};
+    return RowNumbers {x_25.r0_ * factor_3.r0_};
 }
 
 float owned_sum(
-    Owned x_23
+    Owned x_26
 ) {
-    return x_23;
+    return x_26;
 }
 
 RowNumbers add_weights(
@@ -984,12 +1018,12 @@ RowNumbers add_weights(
 }
 
 float group_sum(
-    float x_24
+    float x_27
 ) {
-    float unnamed_7 = metal::quad_shuffle_xor(x_24, 1u);
-    float y_1 = x_24 + unnamed_7;
-    float unnamed_8 = metal::quad_shuffle_xor(y_1, 2u);
-    return y_1 + unnamed_8;
+    float _e1 = swap1_(x_27);
+    float y_1 = x_27 + _e1;
+    float _e3 = swap2_(y_1);
+    return y_1 + _e3;
 }
 
 RowNumbers group_sums(
@@ -1043,7 +1077,7 @@ void store_row_part(
     uint split_2,
     uint part_2,
     uint lane_7,
-    metal::float4 x_25,
+    metal::float4 x_28,
     float sum_3,
     constant AttentionParams& params,
     device type_3& output,
@@ -1062,13 +1096,13 @@ void store_row_part(
     if (_e22) {
         if (PARTIAL) {
             uint _e24 = partial_index(split_2, b_14, n_14, s_13, params);
-            store_partial4_(_e24, h_8, x_25, params, partial_values, _buffer_sizes);
+            store_partial4_(_e24, h_8, x_28, params, partial_values, _buffer_sizes);
             return;
         } else {
             Strides _e27 = params.output;
             uint _e28 = element(_e27, b_14, n_14, s_13);
             uint _e32 = params.v_head_size;
-            store_output4_(_e28 + h_8, _e32 - h_8, x_25 / metal::float4(sum_3), output, _buffer_sizes);
+            store_output4_(_e28 + h_8, _e32 - h_8, x_28 / metal::float4(sum_3), output, _buffer_sizes);
             return;
         }
     } else {
@@ -1178,20 +1212,32 @@ Outputs add_turn(
     return _e6;
 }
 
+uint group_at(
+    uint i
+) {
+    return (naga_div(i, 4u) * LANE_STEP) + naga_mod(i, LANE_STEP);
+}
+
+uint lane_at(
+    uint i_1
+) {
+    return naga_mod(naga_div(i_1, LANE_STEP), LANES);
+}
+
 Elem4_ entry_key(
     uint b_18,
     uint n_18,
     uint t0_,
     uint last_2,
-    uint i,
+    uint i_2,
     constant AttentionParams& params,
     device type_3 const& key,
     device type_3 const& past_key,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e15 = params.head_size;
-    uint _e16 = existing_column(naga_mod(i, COLUMNS4_) * 4u, _e15);
-    Elem4_ _e17 = stored_key4_(b_18, n_18, metal::min(t0_ + naga_div(i, COLUMNS4_), last_2), _e16, params, key, past_key, _buffer_sizes);
+    uint _e16 = existing_column(naga_mod(i_2, COLUMNS4_) * 4u, _e15);
+    Elem4_ _e17 = stored_key4_(b_18, n_18, metal::min(t0_ + naga_div(i_2, COLUMNS4_), last_2), _e16, params, key, past_key, _buffer_sizes);
     return _e17;
 }
 
@@ -1200,84 +1246,47 @@ Elem4_ entry_value(
     uint n_19,
     uint t0_1,
     uint last_3,
-    uint i_1,
+    uint i_3,
     constant AttentionParams& params,
     device type_3 const& value,
     device type_3 const& past_value,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e15 = params.v_head_size;
-    uint _e16 = existing_column(naga_mod(i_1, COLUMNS4_) * 4u, _e15);
-    Elem4_ _e17 = stored_value4_(b_19, n_19, metal::min(t0_1 + naga_div(i_1, COLUMNS4_), last_3), _e16, params, value, past_value, _buffer_sizes);
+    uint _e16 = existing_column(naga_mod(i_3, COLUMNS4_) * 4u, _e15);
+    Elem4_ _e17 = stored_value4_(b_19, n_19, metal::min(t0_1 + naga_div(i_3, COLUMNS4_), last_3), _e16, params, value, past_value, _buffer_sizes);
     return _e17;
-}
-
-Ahead load_ahead(
-    uint b_20,
-    uint n_20,
-    uint t0_2,
-    uint last_4,
-    uint local_index_1,
-    constant AttentionParams& params,
-    device type_3 const& key,
-    device type_3 const& value,
-    device type_3 const& past_key,
-    device type_3 const& past_value,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    Elem4_ _e5 = entry_key(b_20, n_20, t0_2, last_4, local_index_1, params, key, past_key, _buffer_sizes);
-    Elem4_ _e8 = entry_key(b_20, n_20, t0_2, last_4, local_index_1 + WORKGROUP_SIZE, params, key, past_key, _buffer_sizes);
-    Elem4_ _e9 = entry_value(b_20, n_20, t0_2, last_4, local_index_1, params, value, past_value, _buffer_sizes);
-    Elem4_ _e12 = entry_value(b_20, n_20, t0_2, last_4, local_index_1 + WORKGROUP_SIZE, params, value, past_value, _buffer_sizes);
-    return Ahead {_e5, _e8, _e9, _e12};
 }
 
 void store_entry(
     Elem4_ k_1,
     Elem4_ v_3,
-    uint n_21,
-    uint t0_3,
-    uint last_5,
-    uint i_2,
+    uint n_20,
+    uint t0_2,
+    uint last_4,
+    uint i_4,
     constant AttentionParams& params,
     device type_3 const& bias,
     threadgroup type_13& key_tile,
     threadgroup type_13& value_tile,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    if (i_2 < TILE_LENGTH) {
-        uint t_12 = metal::min(t0_3 + naga_div(i_2, COLUMNS4_), last_5);
-        uint h_9 = naga_mod(i_2, COLUMNS4_) * 4u;
+    if (i_4 < TILE_LENGTH) {
+        uint t_12 = metal::min(t0_2 + naga_div(i_4, COLUMNS4_), last_4);
+        uint h_9 = naga_mod(i_4, COLUMNS4_) * 4u;
         uint _e19 = params.head_size;
         uint _e20 = existing_column(h_9, _e19);
-        metal::float4 _e21 = with_key_bias(static_cast<metal::float4>(k_1), n_21, t_12, _e20, params, bias, _buffer_sizes);
+        metal::float4 _e21 = with_key_bias(static_cast<metal::float4>(k_1), n_20, t_12, _e20, params, bias, _buffer_sizes);
         uint _e27 = params.head_size;
-        key_tile.inner[i_2] = static_cast<metal::float4>((h_9 < _e27) ? _e21 : metal::float4 {});
+        key_tile.inner[i_4] = static_cast<metal::float4>((h_9 < _e27) ? _e21 : metal::float4 {});
         uint _e36 = params.v_head_size;
         uint _e37 = existing_column(h_9, _e36);
-        metal::float4 _e38 = with_value_bias(static_cast<metal::float4>(v_3), n_21, t_12, _e37, params, bias, _buffer_sizes);
-        value_tile.inner[i_2] = static_cast<metal::float4>(_e38);
+        metal::float4 _e38 = with_value_bias(static_cast<metal::float4>(v_3), n_20, t_12, _e37, params, bias, _buffer_sizes);
+        value_tile.inner[i_4] = static_cast<metal::float4>(_e38);
         return;
     } else {
         return;
     }
-}
-
-void store_ahead(
-    Ahead x_26,
-    uint n_22,
-    uint t0_4,
-    uint last_6,
-    uint local_index_2,
-    constant AttentionParams& params,
-    device type_3 const& bias,
-    threadgroup type_13& key_tile,
-    threadgroup type_13& value_tile,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    store_entry(x_26.k0_, x_26.v0_, n_22, t0_4, last_6, local_index_2, params, bias, key_tile, value_tile, _buffer_sizes);
-    store_entry(x_26.k1_, x_26.v1_, n_22, t0_4, last_6, local_index_2 + WORKGROUP_SIZE, params, bias, key_tile, value_tile, _buffer_sizes);
-    return;
 }
 
 uint plain_keys_end(
@@ -1296,8 +1305,8 @@ uint plain_keys_end(
     if (_e13) {
         return t_begin;
     }
-    uint _e16 = params.past_len;
-    uint end_9 = CAUSAL ? metal::min(t_end, (rows_begin + _e16) + 1u) : t_end;
+    uint _e17 = params.past_len;
+    uint end_9 = CAUSAL ? metal::min(t_end, (rows_begin + _e17) + 1u) : t_end;
     return t_begin + (naga_div(metal::max(end_9, t_begin) - t_begin, KEY_TILE) * KEY_TILE);
 }
 
@@ -1308,11 +1317,48 @@ uint rotated(
     return j ^ (lane_11 & 3u);
 }
 
-bool any_lane(
-    bool x_27
+Ahead load_ahead(
+    uint b_20,
+    uint n_21,
+    uint t0_3,
+    uint last_5,
+    uint local_index_1,
+    constant AttentionParams& params,
+    device type_3 const& key,
+    device type_3 const& value,
+    device type_3 const& past_key,
+    device type_3 const& past_value,
+    constant _mslBufferSizes& _buffer_sizes
 ) {
-    bool unnamed_9 = metal::simd_any(x_27);
-    return unnamed_9;
+    Elem4_ _e5 = entry_key(b_20, n_21, t0_3, last_5, local_index_1, params, key, past_key, _buffer_sizes);
+    Elem4_ _e8 = entry_key(b_20, n_21, t0_3, last_5, local_index_1 + WORKGROUP_SIZE, params, key, past_key, _buffer_sizes);
+    Elem4_ _e9 = entry_value(b_20, n_21, t0_3, last_5, local_index_1, params, value, past_value, _buffer_sizes);
+    Elem4_ _e12 = entry_value(b_20, n_21, t0_3, last_5, local_index_1 + WORKGROUP_SIZE, params, value, past_value, _buffer_sizes);
+    return Ahead {_e5, _e8, _e9, _e12};
+}
+
+void store_ahead(
+    Ahead x_29,
+    uint n_22,
+    uint t0_4,
+    uint last_6,
+    uint local_index_2,
+    constant AttentionParams& params,
+    device type_3 const& bias,
+    threadgroup type_13& key_tile,
+    threadgroup type_13& value_tile,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    store_entry(x_29.k0_, x_29.v0_, n_22, t0_4, last_6, local_index_2, params, bias, key_tile, value_tile, _buffer_sizes);
+    store_entry(x_29.k1_, x_29.v1_, n_22, t0_4, last_6, local_index_2 + WORKGROUP_SIZE, params, bias, key_tile, value_tile, _buffer_sizes);
+    return;
+}
+
+bool any_lane(
+    bool x_30
+) {
+    bool unnamed_8 = metal::simd_any(x_30);
+    return unnamed_8;
 }
 
 void attend(
@@ -1359,333 +1405,333 @@ void attend(
     uint _e15 = params.end.z;
     uint _e19 = params.origin.z;
     uint tiles_1 = naga_div(((_e15 - _e19) + 32u) - 1u, 32u);
-    TilePlace _e26 = place_of(workgroup_2, tiles_1, CAUSAL_SKIP, params);
-    uint row_tile_1 = _e26.row_tile;
-    uint n_23 = _e26.head;
-    uint b_21 = _e26.batch_row;
-    uint split_5 = _e26.split;
-    uint _e34 = params.origin.z;
-    uint rows_begin_1 = _e34 + (row_tile_1 * 32u);
-    uint _e41 = params.end.z;
-    uint rows_end = metal::min(rows_begin_1 + 32u, _e41);
-    uint _e46 = params.origin.w;
-    uint _e49 = params.keys_per_split;
-    uint t_begin_1 = _e46 + (split_5 * _e49);
-    uint _e54 = params.keys_per_split;
-    uint _e59 = params.end.w;
-    t_end_1 = metal::min(t_begin_1 + _e54, _e59);
+    TilePlace _e25 = place_of(workgroup_2, tiles_1, params);
+    uint row_tile_1 = _e25.row_tile;
+    uint n_23 = _e25.head;
+    uint b_21 = _e25.batch_row;
+    uint split_5 = _e25.split;
+    uint _e33 = params.origin.z;
+    uint rows_begin_1 = _e33 + (row_tile_1 * 32u);
+    uint _e40 = params.end.z;
+    uint rows_end = metal::min(rows_begin_1 + 32u, _e40);
+    uint _e45 = params.origin.w;
+    uint _e48 = params.keys_per_split;
+    uint t_begin_1 = _e45 + (split_5 * _e48);
+    uint _e53 = params.keys_per_split;
+    uint _e58 = params.end.w;
+    t_end_1 = metal::min(t_begin_1 + _e53, _e58);
     if (CAUSAL_SKIP) {
-        uint _e67 = params.q_len;
-        local_10 = rows_end < _e67;
+        uint _e66 = params.q_len;
+        local_10 = rows_end < _e66;
     } else {
         local_10 = false;
     }
-    bool _e70 = local_10;
-    if (_e70) {
-        uint _e71 = t_end_1;
-        uint _e74 = params.past_len;
-        t_end_1 = metal::min(_e71, rows_end + _e74);
+    bool _e69 = local_10;
+    if (_e69) {
+        uint _e70 = t_end_1;
+        uint _e73 = params.past_len;
+        t_end_1 = metal::min(_e70, rows_end + _e73);
     }
     uint first_4 = rows_begin_1 + (group * ROWS);
-    float _e80 = score_factor(params);
-    Queries _e81 = load_queries(b_21, n_23, first_4, rows_end, lane_12, _e80, params, query, bias, _buffer_sizes);
-    RowNumbers _e85 = same_numbers(LOWEST);
-    reference_5 = _e85;
-    RowNumbers _e88 = same_numbers(0.0);
-    sum_6 = _e88;
-    uint _e91 = rotated(0u, lane_12);
-    uint _e93 = rotated(1u, lane_12);
-    uint _e95 = rotated(2u, lane_12);
-    uint _e97 = rotated(3u, lane_12);
-    metal::uint4 block_at = (metal::uint4(_e91, _e93, _e95, _e97) * COLUMNS4_) + metal::uint4(lane_12);
-    uint _e103 = t_end_1;
-    uint last_7 = metal::max(_e103, t_begin_1 + 1u) - 1u;
-    Ahead _e109 = load_ahead(b_21, n_23, t_begin_1, last_7, local_index_3, params, key, value, past_key, past_value, _buffer_sizes);
-    ahead = _e109;
+    float _e79 = score_factor(params);
+    Queries _e80 = load_queries(b_21, n_23, first_4, rows_end, lane_12, _e79, params, query, bias, _buffer_sizes);
+    RowNumbers _e84 = same_numbers(LOWEST);
+    reference_5 = _e84;
+    RowNumbers _e87 = same_numbers(0.0);
+    sum_6 = _e87;
+    uint _e90 = rotated(0u, lane_12);
+    uint _e92 = rotated(1u, lane_12);
+    uint _e94 = rotated(2u, lane_12);
+    uint _e96 = rotated(3u, lane_12);
+    metal::uint4 block_at = (metal::uint4(_e90, _e92, _e94, _e96) * COLUMNS4_) + metal::uint4(lane_12);
+    uint _e102 = t_end_1;
+    uint last_7 = metal::max(_e102, t_begin_1 + 1u) - 1u;
+    Ahead _e108 = load_ahead(b_21, n_23, t_begin_1, last_7, local_index_3, params, key, value, past_key, past_value, _buffer_sizes);
+    ahead = _e108;
     t0_5 = t_begin_1;
-    uint _e112 = t_end_1;
-    uint _e113 = plain_keys_end(rows_begin_1, t_begin_1, _e112, params);
-    if (t_begin_1 < _e113) {
+    uint _e111 = t_end_1;
+    uint _e112 = plain_keys_end(rows_begin_1, t_begin_1, _e111, params);
+    if (t_begin_1 < _e112) {
         if (local_index_3 == 0u) {
             metal::atomic_store_explicit(&lost_bets, 0u, metal::memory_order_relaxed);
         }
         bool loop_init = true;
         while(true) {
             if (!loop_init) {
-                uint _e214 = t0_5;
-                t0_5 = _e214 + KEY_TILE;
+                uint _e213 = t0_5;
+                t0_5 = _e213 + KEY_TILE;
             }
             loop_init = false;
-            uint _e121 = t0_5;
-            if (_e121 < _e113) {
+            uint _e120 = t0_5;
+            if (_e120 < _e112) {
             } else {
                 break;
             }
             {
                 metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-                Ahead _e123 = ahead;
-                uint _e124 = t0_5;
-                store_ahead(_e123, n_23, _e124, last_7, local_index_3, params, bias, key_tile, value_tile, _buffer_sizes);
+                Ahead _e122 = ahead;
+                uint _e123 = t0_5;
+                store_ahead(_e122, n_23, _e123, last_7, local_index_3, params, bias, key_tile, value_tile, _buffer_sizes);
                 metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-                uint _e125 = t0_5;
-                Ahead _e128 = load_ahead(b_21, n_23, _e125 + KEY_TILE, last_7, local_index_3, params, key, value, past_key, past_value, _buffer_sizes);
-                ahead = _e128;
-                uint _e129 = t0_5;
-                if (_e129 == t_begin_1) {
+                uint _e124 = t0_5;
+                Ahead _e127 = load_ahead(b_21, n_23, _e124 + KEY_TILE, last_7, local_index_3, params, key, value, past_key, past_value, _buffer_sizes);
+                ahead = _e127;
+                uint _e128 = t0_5;
+                if (_e128 == t_begin_1) {
                     step = 0u;
                     bool loop_init_1 = true;
                     while(true) {
                         if (!loop_init_1) {
-                            uint _e145 = step;
-                            step = _e145 + 4u;
+                            uint _e144 = step;
+                            step = _e144 + 4u;
                         }
                         loop_init_1 = false;
-                        uint _e133 = step;
-                        if (_e133 < REFERENCE_KEYS) {
+                        uint _e132 = step;
+                        if (_e132 < REFERENCE_KEYS) {
                         } else {
                             break;
                         }
                         {
-                            uint _e136 = step;
-                            RowVectors _e141 = block_scores(_e81, block_at + metal::uint4(_e136 * COLUMNS4_), key_tile);
-                            OwnedRows _e142 = scatter_rows(_e141);
-                            RowNumbers _e143 = reference_5;
-                            RowNumbers _e144 = rows_max(_e142, _e143);
-                            reference_5 = _e144;
+                            uint _e135 = step;
+                            RowVectors _e140 = block_scores(_e80, block_at + metal::uint4(_e135 * COLUMNS4_), key_tile);
+                            OwnedRows _e141 = scatter_rows(_e140);
+                            RowNumbers _e142 = reference_5;
+                            RowNumbers _e143 = rows_max(_e141, _e142);
+                            reference_5 = _e143;
                         }
                     }
-                    RowNumbers _e148 = reference_5;
-                    RowNumbers _e149 = rounded_down(_e148);
-                    reference_5 = _e149;
+                    RowNumbers _e147 = reference_5;
+                    RowNumbers _e148 = rounded_down(_e147);
+                    reference_5 = _e148;
                 }
                 step_1 = 0u;
                 bool loop_init_2 = true;
                 while(true) {
                     if (!loop_init_2) {
-                        uint _e186 = step_1;
-                        step_1 = _e186 + 8u;
+                        uint _e185 = step_1;
+                        step_1 = _e185 + 8u;
                     }
                     loop_init_2 = false;
-                    uint _e152 = step_1;
-                    if (_e152 < KEY_TILE) {
+                    uint _e151 = step_1;
+                    if (_e151 < KEY_TILE) {
                     } else {
                         break;
                     }
                     {
-                        uint _e155 = step_1;
-                        metal::uint4 at_7 = block_at + metal::uint4(_e155 * COLUMNS4_);
+                        uint _e154 = step_1;
+                        metal::uint4 at_7 = block_at + metal::uint4(_e154 * COLUMNS4_);
                         metal::uint4 at_b_1 = at_7 + metal::uint4(64u);
-                        RowVectors _e163 = block_scores(_e81, at_7, key_tile);
-                        OwnedRows _e164 = scatter_rows(_e163);
-                        p_8 = _e164;
-                        RowVectors _e166 = block_scores(_e81, at_b_1, key_tile);
-                        OwnedRows _e167 = scatter_rows(_e166);
-                        p_b = _e167;
-                        OwnedRows _e169 = p_8;
-                        RowNumbers _e170 = reference_5;
-                        OwnedRows _e171 = weigh_rows(_e169, _e170);
-                        p_8 = _e171;
-                        OwnedRows _e172 = p_b;
-                        RowNumbers _e173 = reference_5;
-                        OwnedRows _e174 = weigh_rows(_e172, _e173);
-                        p_b = _e174;
-                        RowNumbers _e175 = sum_6;
-                        OwnedRows _e176 = p_8;
-                        RowNumbers _e177 = add_weights(_e175, _e176);
-                        OwnedRows _e178 = p_b;
-                        RowNumbers _e179 = add_weights(_e177, _e178);
-                        sum_6 = _e179;
-                        Outputs _e180 = o_8;
-                        OwnedRows _e181 = p_8;
-                        RowVectors _e182 = gather_rows(_e181);
-                        OwnedRows _e183 = p_b;
-                        RowVectors _e184 = gather_rows(_e183);
-                        Outputs _e185 = add_turn(_e180, _e182, _e184, at_7, at_b_1, value_tile);
-                        o_8 = _e185;
+                        RowVectors _e162 = block_scores(_e80, at_7, key_tile);
+                        OwnedRows _e163 = scatter_rows(_e162);
+                        p_8 = _e163;
+                        RowVectors _e165 = block_scores(_e80, at_b_1, key_tile);
+                        OwnedRows _e166 = scatter_rows(_e165);
+                        p_b = _e166;
+                        OwnedRows _e168 = p_8;
+                        RowNumbers _e169 = reference_5;
+                        OwnedRows _e170 = weigh_rows(_e168, _e169);
+                        p_8 = _e170;
+                        OwnedRows _e171 = p_b;
+                        RowNumbers _e172 = reference_5;
+                        OwnedRows _e173 = weigh_rows(_e171, _e172);
+                        p_b = _e173;
+                        RowNumbers _e174 = sum_6;
+                        OwnedRows _e175 = p_8;
+                        RowNumbers _e176 = add_weights(_e174, _e175);
+                        OwnedRows _e177 = p_b;
+                        RowNumbers _e178 = add_weights(_e176, _e177);
+                        sum_6 = _e178;
+                        Outputs _e179 = o_8;
+                        OwnedRows _e180 = p_8;
+                        RowVectors _e181 = gather_rows(_e180);
+                        OwnedRows _e182 = p_b;
+                        RowVectors _e183 = gather_rows(_e182);
+                        Outputs _e184 = add_turn(_e179, _e181, _e183, at_7, at_b_1, value_tile);
+                        o_8 = _e184;
                     }
                 }
-                RowNumbers _e189 = sum_6;
-                bool _e191 = any_above(_e189, LARGE_SUM);
-                bool _e192 = any_lane(_e191);
-                if (_e192) {
-                    RowNumbers _e193 = sum_6;
-                    RowNumbers _e194 = group_maxima(_e193);
-                    bool _e195 = lost;
-                    if (!(_e195)) {
-                        bool _e200 = any_above(_e194, LOST_SUM);
-                        local_11 = _e200;
+                RowNumbers _e188 = sum_6;
+                bool _e190 = any_above(_e188, LARGE_SUM);
+                bool _e191 = any_lane(_e190);
+                if (_e191) {
+                    RowNumbers _e192 = sum_6;
+                    RowNumbers _e193 = group_maxima(_e192);
+                    bool _e194 = lost;
+                    if (!(_e194)) {
+                        bool _e199 = any_above(_e193, LOST_SUM);
+                        local_11 = _e199;
                     } else {
                         local_11 = true;
                     }
-                    bool _e202 = local_11;
-                    lost = _e202;
-                    RowNumbers _e203 = logarithms(_e194);
-                    RowNumbers _e204 = rounded_down(_e203);
-                    RowNumbers _e205 = reference_5;
-                    RowNumbers _e206 = raised(_e205, _e204);
-                    reference_5 = _e206;
-                    RowNumbers _e208 = same_numbers(0.0);
-                    RowNumbers _e209 = shrink_factors(_e208, _e204);
-                    RowNumbers _e210 = sum_6;
-                    RowNumbers _e211 = scale_numbers(_e210, _e209);
-                    sum_6 = _e211;
-                    Outputs _e212 = o_8;
-                    Outputs _e213 = scale_outputs(_e212, _e209);
-                    o_8 = _e213;
+                    bool _e201 = local_11;
+                    lost = _e201;
+                    RowNumbers _e202 = logarithms(_e193);
+                    RowNumbers _e203 = rounded_down(_e202);
+                    RowNumbers _e204 = reference_5;
+                    RowNumbers _e205 = raised(_e204, _e203);
+                    reference_5 = _e205;
+                    RowNumbers _e207 = same_numbers(0.0);
+                    RowNumbers _e208 = shrink_factors(_e207, _e203);
+                    RowNumbers _e209 = sum_6;
+                    RowNumbers _e210 = scale_numbers(_e209, _e208);
+                    sum_6 = _e210;
+                    Outputs _e211 = o_8;
+                    Outputs _e212 = scale_outputs(_e211, _e208);
+                    o_8 = _e212;
                 }
             }
         }
-        bool _e217 = lost;
-        if (!(_e217)) {
-            RowNumbers _e221 = reference_5;
-            bool _e223 = any_beyond(_e221, LARGEST_REFERENCE);
-            local_12 = _e223;
+        bool _e216 = lost;
+        if (!(_e216)) {
+            RowNumbers _e220 = reference_5;
+            bool _e222 = any_beyond(_e220, LARGEST_REFERENCE);
+            local_12 = _e222;
         } else {
             local_12 = true;
         }
-        bool _e225 = local_12;
-        if (_e225) {
+        bool _e224 = local_12;
+        if (_e224) {
             metal::atomic_store_explicit(&lost_bets, 1u, metal::memory_order_relaxed);
         }
         metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
         if (local_index_3 == 0u) {
-            uint _e232 = metal::atomic_load_explicit(&lost_bets, metal::memory_order_relaxed);
-            is_lost = _e232;
+            uint _e231 = metal::atomic_load_explicit(&lost_bets, metal::memory_order_relaxed);
+            is_lost = _e231;
         }
         metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-        uint unnamed_10 = is_lost;
+        uint unnamed_9 = is_lost;
         metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-        if (unnamed_10 != 0u) {
+        if (unnamed_9 != 0u) {
             o_8 = Outputs {};
-            RowNumbers _e239 = same_numbers(LOWEST);
-            reference_5 = _e239;
-            RowNumbers _e241 = same_numbers(0.0);
-            sum_6 = _e241;
+            RowNumbers _e238 = same_numbers(LOWEST);
+            reference_5 = _e238;
+            RowNumbers _e240 = same_numbers(0.0);
+            sum_6 = _e240;
             t0_5 = t_begin_1;
-            uint _e242 = t0_5;
-            Ahead _e243 = load_ahead(b_21, n_23, _e242, last_7, local_index_3, params, key, value, past_key, past_value, _buffer_sizes);
-            ahead = _e243;
+            uint _e241 = t0_5;
+            Ahead _e242 = load_ahead(b_21, n_23, _e241, last_7, local_index_3, params, key, value, past_key, past_value, _buffer_sizes);
+            ahead = _e242;
         }
     }
     bool loop_init_3 = true;
     while(true) {
         if (!loop_init_3) {
-            uint _e330 = t0_5;
-            t0_5 = _e330 + KEY_TILE;
+            uint _e329 = t0_5;
+            t0_5 = _e329 + KEY_TILE;
         }
         loop_init_3 = false;
-        uint _e244 = t0_5;
-        uint _e245 = t_end_1;
-        if (_e244 < _e245) {
+        uint _e243 = t0_5;
+        uint _e244 = t_end_1;
+        if (_e243 < _e244) {
         } else {
             break;
         }
         {
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-            Ahead _e247 = ahead;
-            uint _e248 = t0_5;
-            store_ahead(_e247, n_23, _e248, last_7, local_index_3, params, bias, key_tile, value_tile, _buffer_sizes);
+            Ahead _e246 = ahead;
+            uint _e247 = t0_5;
+            store_ahead(_e246, n_23, _e247, last_7, local_index_3, params, bias, key_tile, value_tile, _buffer_sizes);
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-            uint _e249 = t0_5;
-            Ahead _e252 = load_ahead(b_21, n_23, _e249 + KEY_TILE, last_7, local_index_3, params, key, value, past_key, past_value, _buffer_sizes);
-            ahead = _e252;
-            uint _e254 = t_end_1;
-            uint _e255 = t0_5;
-            uint step_end = metal::min(KEY_TILE, _e254 - _e255);
+            uint _e248 = t0_5;
+            Ahead _e251 = load_ahead(b_21, n_23, _e248 + KEY_TILE, last_7, local_index_3, params, key, value, past_key, past_value, _buffer_sizes);
+            ahead = _e251;
+            uint _e253 = t_end_1;
+            uint _e254 = t0_5;
+            uint step_end = metal::min(KEY_TILE, _e253 - _e254);
             step_2 = 0u;
             bool loop_init_4 = true;
             while(true) {
                 if (!loop_init_4) {
-                    uint _e327 = step_2;
-                    step_2 = _e327 + 4u;
+                    uint _e326 = step_2;
+                    step_2 = _e326 + 4u;
                 }
                 loop_init_4 = false;
-                uint _e260 = step_2;
-                if (_e260 < step_end) {
+                uint _e259 = step_2;
+                if (_e259 < step_end) {
                 } else {
                     break;
                 }
                 {
-                    uint _e262 = t0_5;
-                    uint _e263 = step_2;
-                    uint t_13 = _e262 + _e263;
-                    uint _e265 = step_2;
-                    metal::uint4 at_8 = block_at + metal::uint4(_e265 * COLUMNS4_);
-                    RowVectors _e270 = block_scores(_e81, at_8, key_tile);
-                    OwnedRows _e271 = scatter_rows(_e270);
-                    p_9 = _e271;
+                    uint _e261 = t0_5;
+                    uint _e262 = step_2;
+                    uint t_13 = _e261 + _e262;
+                    uint _e264 = step_2;
+                    metal::uint4 at_8 = block_at + metal::uint4(_e264 * COLUMNS4_);
+                    RowVectors _e269 = block_scores(_e80, at_8, key_tile);
+                    OwnedRows _e270 = scatter_rows(_e269);
+                    p_9 = _e270;
                     if (true) {
                         local_13 = ATTENTION_BIAS;
                     } else {
                         local_13 = true;
                     }
-                    bool _e280 = local_13;
-                    if (!(_e280)) {
+                    bool _e279 = local_13;
+                    if (!(_e279)) {
                         local_14 = false;
                     } else {
                         local_14 = true;
                     }
-                    bool _e289 = local_14;
-                    if (_e289) {
-                        OwnedRows _e290 = p_9;
-                        OwnedRows _e291 = mask_rows(_e290, b_21, n_23, first_4, rows_end, t_13, last_7, lane_12, params, padding_mask, attention_bias, _buffer_sizes);
-                        p_9 = _e291;
+                    bool _e288 = local_14;
+                    if (_e288) {
+                        OwnedRows _e289 = p_9;
+                        OwnedRows _e290 = mask_rows(_e289, b_21, n_23, first_4, rows_end, t_13, last_7, lane_12, params, padding_mask, attention_bias, _buffer_sizes);
+                        p_9 = _e290;
                     }
-                    uint _e294 = t_end_1;
-                    bool is_tail = (t_13 + 4u) > _e294;
+                    uint _e293 = t_end_1;
+                    bool is_tail = (t_13 + 4u) > _e293;
                     if (is_tail) {
-                        OwnedRows _e296 = p_9;
-                        uint _e297 = t_end_1;
-                        OwnedRows _e299 = rows_below(_e296, _e297, t_13, lane_12, LOWEST);
-                        p_9 = _e299;
+                        OwnedRows _e295 = p_9;
+                        uint _e296 = t_end_1;
+                        OwnedRows _e298 = rows_below(_e295, _e296, t_13, lane_12, LOWEST);
+                        p_9 = _e298;
                     }
-                    OwnedRows _e300 = p_9;
-                    RowNumbers _e301 = reference_5;
-                    bool _e302 = rows_grew(_e300, _e301);
-                    bool _e303 = any_lane(_e302);
-                    if (_e303) {
-                        OwnedRows _e304 = p_9;
-                        RowNumbers _e305 = reference_5;
-                        RowNumbers _e306 = rows_max(_e304, _e305);
-                        RowNumbers _e307 = reference_5;
-                        RowNumbers _e308 = shrink_factors(_e307, _e306);
-                        reference_5 = _e306;
-                        RowNumbers _e309 = sum_6;
-                        RowNumbers _e310 = scale_numbers(_e309, _e308);
-                        sum_6 = _e310;
-                        Outputs _e311 = o_8;
-                        Outputs _e312 = scale_outputs(_e311, _e308);
-                        o_8 = _e312;
+                    OwnedRows _e299 = p_9;
+                    RowNumbers _e300 = reference_5;
+                    bool _e301 = rows_grew(_e299, _e300);
+                    bool _e302 = any_lane(_e301);
+                    if (_e302) {
+                        OwnedRows _e303 = p_9;
+                        RowNumbers _e304 = reference_5;
+                        RowNumbers _e305 = rows_max(_e303, _e304);
+                        RowNumbers _e306 = reference_5;
+                        RowNumbers _e307 = shrink_factors(_e306, _e305);
+                        reference_5 = _e305;
+                        RowNumbers _e308 = sum_6;
+                        RowNumbers _e309 = scale_numbers(_e308, _e307);
+                        sum_6 = _e309;
+                        Outputs _e310 = o_8;
+                        Outputs _e311 = scale_outputs(_e310, _e307);
+                        o_8 = _e311;
                     }
-                    OwnedRows _e313 = p_9;
-                    RowNumbers _e314 = reference_5;
-                    OwnedRows _e315 = weigh_rows(_e313, _e314);
-                    p_9 = _e315;
+                    OwnedRows _e312 = p_9;
+                    RowNumbers _e313 = reference_5;
+                    OwnedRows _e314 = weigh_rows(_e312, _e313);
+                    p_9 = _e314;
                     if (is_tail) {
-                        OwnedRows _e316 = p_9;
-                        uint _e317 = t_end_1;
-                        OwnedRows _e319 = rows_below(_e316, _e317, t_13, lane_12, 0.0);
-                        p_9 = _e319;
+                        OwnedRows _e315 = p_9;
+                        uint _e316 = t_end_1;
+                        OwnedRows _e318 = rows_below(_e315, _e316, t_13, lane_12, 0.0);
+                        p_9 = _e318;
                     }
-                    RowNumbers _e320 = sum_6;
-                    OwnedRows _e321 = p_9;
-                    RowNumbers _e322 = add_weights(_e320, _e321);
-                    sum_6 = _e322;
-                    Outputs _e323 = o_8;
-                    OwnedRows _e324 = p_9;
-                    RowVectors _e325 = gather_rows(_e324);
-                    Outputs _e326 = add_values(_e323, _e325, at_8, value_tile);
-                    o_8 = _e326;
+                    RowNumbers _e319 = sum_6;
+                    OwnedRows _e320 = p_9;
+                    RowNumbers _e321 = add_weights(_e319, _e320);
+                    sum_6 = _e321;
+                    Outputs _e322 = o_8;
+                    OwnedRows _e323 = p_9;
+                    RowVectors _e324 = gather_rows(_e323);
+                    Outputs _e325 = add_values(_e322, _e324, at_8, value_tile);
+                    o_8 = _e325;
                 }
             }
         }
     }
-    uint _e335 = params.first_split;
-    Outputs _e337 = o_8;
-    RowNumbers _e338 = reference_5;
-    RowNumbers _e339 = sum_6;
-    RowNumbers _e340 = group_sums(_e339);
-    store_rows(b_21, n_23, first_4, rows_end, _e335 + split_5, lane_12, _e337, _e338, _e340, params, output, partial_values, partial_stats, _buffer_sizes);
+    uint _e334 = params.first_split;
+    Outputs _e336 = o_8;
+    RowNumbers _e337 = reference_5;
+    RowNumbers _e338 = sum_6;
+    RowNumbers _e339 = group_sums(_e338);
+    store_rows(b_21, n_23, first_4, rows_end, _e334 + split_5, lane_12, _e336, _e337, _e339, params, output, partial_values, partial_stats, _buffer_sizes);
     return;
 }
 
@@ -1715,6 +1761,8 @@ struct main_Input {
 , threadgroup uint& is_lost
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
-    attend(workgroup, local_index, naga_div((subgroup * subgroup_size) + subgroup_lane, LANES), naga_mod(subgroup_lane, LANES), params, query, key, value, bias, past_key, past_value, output, padding_mask, attention_bias, partial_values, partial_stats, key_tile, value_tile, lost_bets, is_lost, _buffer_sizes);
+    uint _e7 = group_at((subgroup * subgroup_size) + subgroup_lane);
+    uint _e8 = lane_at(subgroup_lane);
+    attend(workgroup, local_index, _e7, _e8, params, query, key, value, bias, past_key, past_value, output, padding_mask, attention_bias, partial_values, partial_stats, key_tile, value_tile, lost_bets, is_lost, _buffer_sizes);
     return;
 }

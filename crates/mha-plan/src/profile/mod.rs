@@ -23,8 +23,9 @@ pub struct TuningRow {
     /// Register tile, `r<rows>s<vec4 columns of a lane>`, then `a<vec4 loaded ahead>` where the lane loads ahead (in lane short the
     /// pieces of 16 bytes that its part of a block of keys has, packed in float16, and keys alone). Lane rows adds the values of a
     /// turn's eight keys by parts of columns where `p8` follows, and where `f4` or `f8` does also sums so many keys from zero, as lane
-    /// apple does with `f8`. `h` where tiles in workgroup memory hold float16. On matrices, `m<side>r<row blocks>c<column
-    /// blocks>k<key blocks>a<pieces of 16 bytes loaded ahead>`.
+    /// apple does with `f8`. `h` where tiles in workgroup memory hold float16. `c` where causality alone
+    /// is where each row's keys end, in lane rows in its plain loop too. On matrices, `m<side>r<row blocks>c<column blocks>k<key
+    /// blocks>a<pieces of 16 bytes loaded ahead>`.
     pub tile: String,
     /// Query rows of a group of lanes.
     pub rows: u32,
@@ -69,6 +70,17 @@ impl TuningRow {
     /// Bytes of a tile's element in workgroup memory, where a bias of keys and values may forbid float16.
     pub fn tile_element(&self, adds_bias: bool) -> u32 {
         if self.tile.ends_with('h') && !adds_bias { 2 } else { 4 }
+    }
+
+    /// How far apart the four or eight lanes of a row group of lanes rows and apple lie in a subgroup: on discrete GPUs whose subgroups
+    /// always have 32 lanes, so far that eight or four neighbours read the same 16 bytes of a tile. On an H200 that takes 3 % off lane rows
+    /// at heads of 64 (`results/h200-lanes.md`, "Lane rows: lanes apart"): its multiprocessors fetch such reads once for two lanes.
+    /// Elsewhere, where nothing was measured, side by side: lanes of a quad exchange scores by operations of their own.
+    pub(crate) fn lane_step(&self, caps: &DeviceCaps) -> u32 {
+        let has_32 = caps.min_subgroup_size == 32 && caps.max_subgroup_size == 32;
+        // Groups that lie apart fill whole subgroups together.
+        let fills = self.workgroup_size.is_multiple_of(32) && self.lanes <= 32;
+        if caps.kind == DeviceKind::Discrete && has_32 && fills { 32 / self.lanes } else { 1 }
     }
 
     /// Keys that a workgroup of lane short takes in each turn of its loop: a block for each group of lanes.
@@ -158,7 +170,7 @@ pub fn parse(text: &str) -> Result<Vec<TuningRow>, TableError> {
         let [rows_of_tile, ..] = tile_numbers(tile).filter(|[rows, ..]| *rows > 0).ok_or_else(|| {
             let on_matrices = "m<side>r<row blocks>c<column blocks>k<key blocks>g<groups>a<pieces loaded ahead>";
             fail(format!(
-                "a tile is r<rows>s<vec4 columns>a<vec4 loaded ahead>, p8, f4, f8 or h behind it, or {on_matrices}, from 1 on, got `{tile}`"
+                "a tile is r<rows>s<vec4 columns>a<vec4 loaded ahead>, p8, f4, f8, h or c behind it, or {on_matrices}, from 1 on, got `{tile}`"
             ))
         })?;
         let (lanes, workgroup_size) = (number(lanes)?, number(workgroup_size)?);
@@ -190,7 +202,7 @@ fn tile_numbers(tile: &str) -> Option<[u32; 3]> {
     if let Some(matrix) = matrix_tile(tile) {
         return Some([matrix.side * matrix.row_blocks, 0, matrix.ahead]);
     }
-    let (rows, rest) = tile.strip_suffix('h').unwrap_or(tile).strip_prefix('r')?.split_once('s')?;
+    let (rows, rest) = tile.strip_suffix(['h', 'c']).unwrap_or(tile).strip_prefix('r')?.split_once('s')?;
     let (rest, turn) = rest.split_at(rest.find(['p', 'f']).unwrap_or(rest.len()));
     let (slice4, ahead) = rest.split_once('a').unwrap_or((rest, "0"));
     matches!(turn, "" | "p8" | "f4" | "f8").then_some([rows.parse().ok()?, slice4.parse().ok()?, ahead.parse().ok()?])
@@ -216,6 +228,8 @@ macro_rules! tables {
 tables! {
     /// The portable prefill lane.
     ROWS = "rows";
+    /// The portable prefill lane on discrete GPUs.
+    ROWS_DISCRETE = "rows_discrete";
     /// The portable prefill lane on software devices.
     ROWS_SOFTWARE = "rows_software";
     /// The short-query lane.
@@ -245,6 +259,15 @@ pub fn apple_generation(adapter_name: &str) -> Option<u32> {
     let rest = adapter_name.strip_prefix("Apple M")?;
     let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
     rest[..digits].parse().ok()
+}
+
+/// The portable prefill lane's table for a device.
+pub fn rows(caps: &DeviceCaps) -> &'static Profile {
+    match caps.kind {
+        DeviceKind::Discrete => &ROWS_DISCRETE,
+        DeviceKind::Software => &ROWS_SOFTWARE,
+        _ => &ROWS,
+    }
 }
 
 /// The short-query lane's table for a device, and why.
@@ -297,6 +320,32 @@ mod tests {
             let bytes = SHORT_KEYS * row.slice4() * if row.dtype == DType::F16 { 8 } else { 16 };
             assert_eq!(row.ahead(), bytes / 16, "{row}");
         }
+    }
+
+    #[test]
+    fn discrete_gpus_have_the_rows_of_the_portable_lane_and_more() {
+        let mut rest = ROWS_DISCRETE.rows.iter();
+        for row in &ROWS.rows {
+            assert!(rest.any(|other| other == row), "rows_discrete has the rows of rows, in order, without {row}");
+        }
+    }
+
+    #[test]
+    fn lanes_lie_apart_where_it_was_measured() {
+        let row = |lanes| ROWS.rows.iter().find(|row| row.lanes == lanes).unwrap();
+        let wide = DeviceCaps { max_subgroup_size: 64, ..devices::h100() };
+        for (lanes, caps, step) in [
+            (4, devices::h100(), 8),
+            (8, devices::h100(), 4),
+            (4, wide, 1),
+            (4, devices::m3_max(), 1),
+            (4, devices::amd_integrated(), 1),
+            (4, devices::lavapipe(), 1),
+        ] {
+            assert_eq!(row(lanes).lane_step(&caps), step, "{lanes} lanes on {}", caps.name);
+        }
+        let odd = TuningRow { workgroup_size: 48, ..row(4).clone() };
+        assert_eq!(odd.lane_step(&devices::h100()), 1, "half of a subgroup's groups would lack lanes");
     }
 
     #[test]
