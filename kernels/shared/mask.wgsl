@@ -31,11 +31,6 @@ fn is_causally_hidden(s: u32, t: u32) -> bool {
     return t > s + params.past_len && s + 1u < params.q_len;
 }
 
-// The end of the keys that causality shows to row s.
-fn seen_end(s: u32) -> u32 {
-    return select(~0u, s + params.past_len + 1u, s + 1u < params.q_len);
-}
-
 // The operator's score from scale · q·k: each addend is rounded to f32 in this order, because the sum's order shows
 // where a mask value dwarfs the scores.
 fn masked_score(scaled: f32, b: u32, n: u32, s: u32, t: u32) -> f32 {

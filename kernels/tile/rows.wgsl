@@ -150,15 +150,6 @@ fn mask_rows(p: OwnedRows, b: u32, n: u32, first: u32, end: u32, t: u32, last: u
     );
 }
 
-// p for the keys of the block at t that causality shows to the row, else LOWEST. Rows from `end` on see what the last does.
-fn seen_rows(p: OwnedRows, first: u32, end: u32, t: u32, lane: u32) -> OwnedRows {
-    return OwnedRows(
-        //% for r in range(N)
-        owned_below(seen_end(min(first${plus(r)}, end - 1u)), t, lane, p.r${r}, LOWEST),
-        //% endfor
-    );
-}
-
 // p for keys below `end`, else `outside`.
 fn rows_below(p: OwnedRows, end: u32, t: u32, lane: u32, outside: f32) -> OwnedRows {
     return OwnedRows(
