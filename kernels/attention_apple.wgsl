@@ -67,12 +67,17 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
     let block_at = vec4<u32>(rotated(0u, lane), rotated(1u, lane), rotated(2u, lane), rotated(3u, lane)) * COLUMNS4 + lane;
 
     //% set blocks = range(N // 4)
+    //% if M
+    let hides = CAUSAL && !ATTENTION_BIAS && PADDING_MASK == 0u;
+    // Of the keys that causality shows to any of the group's rows: a tile's later ones are left out where no group of the subgroup sees them.
+    let group_end = seen_end(min(first + ROWS, rows_end) - 1u);
+    //% endif
     for (var t0 = t_begin; t0 < t_end; t0 += KEY_TILE) {
         workgroupBarrier();
         stage_tile(b, n, t0, t_end, local_index);
         workgroupBarrier();
         let step_end = min(KEY_TILE, t_end - t0);
-        for (var step = 0u; step < step_end; step += ${N}u) {
+        for (var step = 0u; step < step_end${" && any_lane(!hides || t0 + step < group_end)" if M else ""}; step += ${N}u) {
             let t = t0 + step;
             //% for i in blocks
             let at${i} = block_at + (step${plus(4 * i)}) * COLUMNS4;
@@ -81,7 +86,7 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
             var p${i} = scatter_rows(block_scores(q, at${i}));
             //% endfor
             //% if M
-            if CAUSAL && !ATTENTION_BIAS && PADDING_MASK == 0u {
+            if hides {
                 //% for i in blocks
                 p${i} = seen_rows(p${i}, first, rows_end, t${plus(4 * i)}, lane);
                 //% endfor

@@ -105,6 +105,10 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
     // tile, and looks at the sums of weights once after each, which grow with the largest. Where a bet is lost the other loop
     // starts again from the first key.
     let plain_end = plain_keys_end(rows_begin, t_begin, t_end);
+    //% if N
+    // Of the keys that causality shows to any of the group's rows: a tile's later ones are left out where no group of the subgroup sees them.
+    let group_end = seen_end(min(first + ROWS, rows_end) - 1u);
+    //% endif
     if t_begin < plain_end {
         var lost = false;
         if local_index == 0u {
@@ -132,9 +136,12 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
             // Two blocks a turn, so that the arithmetic of one hides the exchange of the other.
             //% for hides in ([true, false] if N else [false])
             //% if N
-            if ${"" if hides else "!"}(CAUSAL && t0 + KEY_TILE > rows_begin + params.past_len + 1u) {
+            if ${"" if hides else "!"}(CAUSAL && any_lane(t0 + KEY_TILE > first + params.past_len + 1u)) {
             //% endif
             for (var step = 0u; step < KEY_TILE; step += 8u) {
+                //% if hides
+                if any_lane(t0 + step < group_end) {
+                //% endif
                 let at = block_at + step * COLUMNS4;
                 let at_b = at + 4u * COLUMNS4;
                 var p = scatter_rows(block_scores(q, at));
@@ -147,6 +154,9 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
                 p_b = weigh_rows(p_b, reference);
                 sum = add_weights(add_weights(sum, p), p_b);
                 o = add_turn(o, gather_rows(p), gather_rows(p_b), at, at_b);
+                //% if hides
+                }
+                //% endif
             }
             //% if N
             }
