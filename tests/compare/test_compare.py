@@ -11,6 +11,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "crates" / "mha-bench" / "compare"))
 import cases  # noqa: E402
+import processes  # noqa: E402
 import tables  # noqa: E402
 
 
@@ -194,3 +195,32 @@ def test_a_time_below_noise_is_no_figure():
     ours, peer = (line for line in tables.markdown("name", found).splitlines() if line.startswith("| s | ") and "ms" not in line
                   and "f32" not in line)
     assert ours.split("|")[7].strip() == "" and "not known" in peer
+
+
+def test_of_several_processes_the_median_counts():
+    first = results()["rows"][0] | {"chain_ms": 1.5}
+    others = [first | {"gpu_ms": 3.0, "gpu_ms_spread": [2.8, 3.5], "call_ms": 4.0, "tflops": 20.0, "gigabytes": 8.0, "chain_ms": 2.5,
+                       "largest_error": 1.0},
+              first | {"gpu_ms": 2.5, "gpu_ms_spread": [2.4, 2.6], "call_ms": 6.0, "tflops": 24.0, "gigabytes": 9.6, "chain_ms": 2.0},
+              first | {"shape": "other", "gpu_ms": 9.0}]
+    (row,) = processes.together([first], others)
+    assert row["processes"] == [2.0, 2.5, 3.0]
+    assert (row["gpu_ms"], row["chain_ms"], row["call_ms"]) == (2.5, 2.0, 5.0)
+    assert row["gpu_ms_spread"] == [1.9, 3.5]
+    assert (row["tflops"], row["gigabytes"]) == (pytest.approx(24.0), pytest.approx(9.6))
+    assert row["largest_error"] == 3e-7, "errors are the first one's, of more rows"
+    found = results() | {"rows": [row]}
+    assert "medians over 3 processes" in tables.markdown("name", found)
+    assert "processes" not in tables.markdown("name", results())
+
+
+def test_a_process_without_a_time_leaves_it_to_the_others():
+    timed = results()["peers"][1]
+    drowned = {key: value for key, value in timed.items() if key not in ("gpu_ms_spread", "tflops")} | {"gpu_ms": None}
+    (row,) = processes.together([drowned], [timed, timed | {"gpu_ms": 7.0, "gpu_ms_spread": [6.0, 8.0]}])
+    assert (row["gpu_ms"], row["gpu_ms_spread"], row["processes"]) == (6.0, [4.5, 8.0], [5.0, 7.0])
+    assert row["tflops"] == pytest.approx(12.0 * 5 / 6)
+    (alone,) = processes.together([drowned], [])
+    assert alone == drowned
+    deviation_9 = {key: value for key, value in drowned.items() if key != "gpu_ms"} | {"score_deviation": 9.0}
+    assert processes.together([deviation_9], [timed]) == [deviation_9]

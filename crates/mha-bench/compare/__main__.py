@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 
+import processes
 import tables
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -47,6 +48,8 @@ def arguments():
     options.add_argument("--checked-rows", type=int, default=64, help="of every head, against float64")
     options.add_argument("--repeats", type=int, default=20)
     options.add_argument("--rounds", type=int, default=4, help="over which launches are shared out, subjects in turn")
+    options.add_argument("--processes", type=int, default=1,
+                         help="of this project and of each peer, in turn, whose median counts; a sweep has one")
     options.add_argument("--peer-timeout", type=int, default=600, help="seconds; what a peer measured until then is kept")
     options.add_argument("--first-calls", default="lightonocr-4k,llm-decode", help="shapes, or `none`")
     options.add_argument("--dtypes", default="f32,f16")
@@ -79,11 +82,13 @@ def bench(options, *extra):
         return json.loads(pathlib.Path(file.name).read_text())
 
 
+def common(options, checked_rows):
+    return ["--checked-rows", checked_rows, "--repeats", options.repeats, "--dtypes", options.dtypes, "--rounds", options.rounds]
+
+
 def own(options, inputs):
     """Every figure of this project's kernels. `inputs` is a folder for what they are measured with."""
     first, *others = options.score_deviations.split(",")
-    common = ["--checked-rows", options.checked_rows, "--repeats", options.repeats, "--dtypes", options.dtypes,
-              "--rounds", options.rounds]
     runs = []
     if options.shapes != "none":
         runs.append(["--shapes", options.shapes, "--subjects", options.subjects, "--score-deviations", first,
@@ -94,7 +99,7 @@ def own(options, inputs):
         runs.append(["--shapes", options.sweep, "--score-deviations", first, "--calls", 3, "--write-inputs", inputs])
     results = {"shapes": [], "rows": [], "refused": [], "swept": []}
     for run in runs:
-        found = bench(options, *common, *run)
+        found = bench(options, *common(options, options.checked_rows), *run)
         results |= {key: found[key] for key in ("format", "device", "peak_tflops")}
         results["shapes"] += [shape for shape in found["shapes"] if shape not in results["shapes"]]
         results["rows"] += found["rows"]
@@ -102,6 +107,15 @@ def own(options, inputs):
     if options.sweep != "none":
         results["swept"] = list(dict.fromkeys(row["shape"] for row in found["rows"]))
     return results
+
+
+def own_again(options):
+    """The times of another process at the first score deviation."""
+    if options.shapes == "none":
+        return []
+    first = options.score_deviations.split(",")[0]
+    run = ["--shapes", options.shapes, "--subjects", options.subjects, "--score-deviations", first]
+    return bench(options, *common(options, 1), *run)["rows"]
 
 
 def first_calls(options):
@@ -128,9 +142,12 @@ def chosen(options):
     return {name: directory for name, directory in named.items() if name != "none"}
 
 
-def peers(options, inputs):
-    """Of each peer in turn, its rows, and why there are none or not all. It gets the numbers that `own` wrote to `inputs`."""
+def peers(options, inputs, again=False):
+    """Of each peer in turn, its rows, and why there are none or not all. It gets the numbers that `own` wrote to `inputs`. `again` is for
+    the times of another process."""
     shapes = options.peer_shapes or options.shapes
+    deviations = options.score_deviations.split(",")[0] if again else options.score_deviations
+    checked_rows = 1 if again else options.checked_rows
     for name, directory in chosen(options).items():
         script, own_arguments, modules = PEERS[name]
         path = os.pathsep.join(part for part in (directory, os.environ.get("PYTHONPATH")) if part)
@@ -142,8 +159,8 @@ def peers(options, inputs):
             continue
         say(name)
         with tempfile.NamedTemporaryFile(suffix=".json") as file:
-            what = ["--shapes", shapes, "--dtypes", options.dtypes, "--score-deviations", options.score_deviations,
-                    "--checked-rows", str(options.checked_rows), "--inputs", inputs, "--json", file.name]
+            what = ["--shapes", shapes, "--dtypes", options.dtypes, "--score-deviations", deviations,
+                    "--checked-rows", str(checked_rows), "--inputs", inputs, "--json", file.name]
             run = [sys.executable, HERE / script, *own_arguments, *what]
             try:
                 status = subprocess.run(run, env=environment, timeout=options.peer_timeout).returncode
@@ -182,6 +199,14 @@ def measured(options, inputs):
         results["peers_absent"].pop(name)
         if problem:
             results["peers_absent"][name] = problem
+        yield results
+    first = {part: results[part] for part in ("rows", "peers")}
+    again = {"rows": [], "peers": []}
+    for _ in range(1, options.processes):
+        again["rows"] += own_again(options)
+        for _, rows, _ in peers(options, inputs, again=True):
+            again["peers"] += rows
+        results |= {part: processes.together(first[part], again[part]) for part in first}
         yield results
 
 

@@ -155,6 +155,10 @@ def markdown(name, results):
     chains = "" if not found.has_chains else (
         "\nIn a chain is what a call adds to a chain of calls in one compute pass, which has no beginning and end of a pass between them,\n"
         "as peers are measured.")
+    counts = [len(row["processes"]) for row in found.own + found.peers if "processes" in row]
+    repeated = "" if not counts else (
+        f"\nTimes are medians over {max(counts)} processes of each, in turn, and from the smallest tenth to the largest ninetieth percentile of\n"
+        "any; `NAME.json` has the times of all. Errors are of the first.".replace("NAME", name))
     parts = [f"""# {name}: {results['device']}
 
 {results['date']}, on {results['host']}. Every figure is in `{name}.json`. Made by
@@ -170,7 +174,7 @@ GPU times are by timestamp queries: the median of launches in a row at full cloc
 there is what one more costs in a chain of nodes whose tensors stay on the device, by wall clock. `call` is one call with
 tensors in host memory. Ratios are the peer's time over ours, of the faster where ONNX Runtime has two packages. Errors are
 the largest differences from float64 over a sample of rows, and scores have a standard deviation of {first:g} unless a table
-says otherwise.{rms}{chains}{absent}
+says otherwise.{rms}{chains}{repeated}{absent}
 """]
     if plain:
         parts += [f"## {dtype}\n\n{rates(found, dtype, first, plain)}" for dtype in found.dtypes]
