@@ -88,7 +88,7 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
             //% if M
             if hides {
                 //% for i in blocks
-                p${i} = seen_rows(p${i}, first, rows_end, t${plus(4 * i)}, lane);
+                p${i} = seen_rows(p${i}, first, rows_end, t${plus(4 * i)}, t_end, lane);
                 //% endfor
             } else
             //% endif

@@ -1,6 +1,6 @@
 // The portable prefill lane. A workgroup takes a tile of query rows of one head; a group of LANES lanes shares ROWS of
 // them, each lane holding every LANES-th vec4 of Q and of O in registers. Keys and values pass through workgroup memory
-// in tiles, each loaded while the one before is in use. For N of 1 the plain loop takes tiles of which causality hides keys, too.
+// in tiles, each loaded while the one before is in use. For N of 1 the plain loop takes all tiles of problems without other masks or biases.
 override WORKGROUP_SIZE: u32;
 // Keys of a tile, a multiple of 8 for which the vec4 that a lane loads ahead are enough.
 override KEY_TILE: u32;
@@ -56,18 +56,18 @@ fn store_entry(k: Elem4, v: Elem4, n: u32, t0: u32, last: u32, i: u32) {
     }
 }
 
-// Where the plain loop ends: after the last whole tile that has nothing added to its scores in any row from rows_begin on.
+// Where the plain loop ends: after the last tile that has nothing added to its scores in any row from rows_begin on and is whole. For N of
+// 1 also tiles that are not, or of which causality hides keys, where each row sees a key of the first; else its reference would lose the bet.
 fn plain_keys_end(rows_begin: u32, t_begin: u32, t_end: u32) -> u32 {
     if ATTENTION_BIAS || PADDING_MASK != 0u {
         return t_begin;
     }
     //% if N
-    // Where each row sees a key at the least; else a row's first reference would lose the bet.
-    let ends_early = CAUSAL && t_begin > rows_begin + params.past_len;
-    //% else
-    let ends_early = CAUSAL;
+    if !CAUSAL || t_begin <= rows_begin + params.past_len {
+        return t_end;
+    }
     //% endif
-    let end = select(t_end, min(t_end, rows_begin + params.past_len + 1u), ends_early);
+    let end = select(t_end, min(t_end, rows_begin + params.past_len + 1u), CAUSAL);
     return t_begin + (max(end, t_begin) - t_begin) / KEY_TILE * KEY_TILE;
 }
 
@@ -106,8 +106,8 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
     // starts again from the first key.
     let plain_end = plain_keys_end(rows_begin, t_begin, t_end);
     //% if N
-    // Of the keys that causality shows to any of the group's rows: a tile's later ones are left out where no group of the subgroup sees them.
-    let group_end = seen_end(min(first + ROWS, rows_end) - 1u);
+    // Of the keys that any of the group's rows sees: a tile's later ones are left out where no group of the subgroup does.
+    let group_end = min(seen_end(min(first + ROWS, rows_end) - 1u), t_end);
     //% endif
     if t_begin < plain_end {
         var lost = false;
@@ -119,24 +119,18 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
             store_ahead(ahead, n, t0, last, local_index);
             workgroupBarrier();
             ahead = load_ahead(b, n, t0 + KEY_TILE, last, local_index);
+            //% if not N
             if t0 == t_begin {
                 for (var step = 0u; step < REFERENCE_KEYS; step += 4u) {
-                    //% if N
-                    var p = scatter_rows(block_scores(q, block_at + step * COLUMNS4));
-                    if CAUSAL {
-                        p = seen_rows(p, first, rows_end, t0 + step, lane);
-                    }
-                    reference = rows_max(p, reference);
-                    //% else
                     reference = rows_max(scatter_rows(block_scores(q, block_at + step * COLUMNS4)), reference);
-                    //% endif
                 }
                 reference = rounded_down(reference);
             }
+            //% endif
             // Two blocks a turn, so that the arithmetic of one hides the exchange of the other.
             //% for hides in ([true, false] if N else [false])
             //% if N
-            if ${"" if hides else "!"}(CAUSAL && any_lane(t0 + KEY_TILE > first + params.past_len + 1u)) {
+            if ${"" if hides else "!"}(t0 + KEY_TILE > t_end || CAUSAL && any_lane(t0 + KEY_TILE > first + params.past_len + 1u)) {
             //% endif
             for (var step = 0u; step < KEY_TILE; step += 8u) {
                 //% if hides
@@ -147,8 +141,13 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
                 var p = scatter_rows(block_scores(q, at));
                 var p_b = scatter_rows(block_scores(q, at_b));
                 //% if hides
-                p = seen_rows(p, first, rows_end, t0 + step, lane);
-                p_b = seen_rows(p_b, first, rows_end, t0 + step + 4u, lane);
+                p = seen_rows(p, first, rows_end, t0 + step, t_end, lane);
+                p_b = seen_rows(p_b, first, rows_end, t0 + step + 4u, t_end, lane);
+                //% endif
+                //% if N
+                if t0 + step == t_begin {
+                    reference = rounded_down(rows_max(p_b, rows_max(p, reference)));
+                }
                 //% endif
                 p = weigh_rows(p, reference);
                 p_b = weigh_rows(p_b, reference);
