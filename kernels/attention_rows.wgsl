@@ -67,7 +67,8 @@ fn plain_keys_end(rows_begin: u32, t_begin: u32, t_end: u32) -> u32 {
         return t_end;
     }
     //% endif
-    let end = select(t_end, min(t_end, rows_begin + params.past_len + 1u), CAUSAL);
+    let ends_early = CAUSAL;
+    let end = select(t_end, min(t_end, rows_begin + params.past_len + 1u), ends_early);
     return t_begin + (max(end, t_begin) - t_begin) / KEY_TILE * KEY_TILE;
 }
 
