@@ -4,12 +4,14 @@ put each figure beside the one it is compared with. No peer is needed here, and 
 import argparse
 import json
 import pathlib
+import runpy
 import sys
 
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "crates" / "mha-bench" / "compare"))
+COMPARE = pathlib.Path(__file__).parents[2] / "crates" / "mha-bench" / "compare"
+sys.path.insert(0, str(COMPARE))
 import cases  # noqa: E402
 import processes  # noqa: E402
 import tables  # noqa: E402
@@ -198,29 +200,90 @@ def test_a_time_below_noise_is_no_figure():
 
 
 def test_of_several_processes_the_median_counts():
-    first = results()["rows"][0] | {"chain_ms": 1.5}
-    others = [first | {"gpu_ms": 3.0, "gpu_ms_spread": [2.8, 3.5], "call_ms": 4.0, "tflops": 20.0, "gigabytes": 8.0, "chain_ms": 2.5,
-                       "largest_error": 1.0},
-              first | {"gpu_ms": 2.5, "gpu_ms_spread": [2.4, 2.6], "call_ms": 6.0, "tflops": 24.0, "gigabytes": 9.6, "chain_ms": 2.0},
-              first | {"shape": "other", "gpu_ms": 9.0}]
-    (row,) = processes.together([first], others)
-    assert row["processes"] == [2.0, 2.5, 3.0]
+    first = results()["rows"][0] | {"chain_ms": 1.5, "decision": "a kernel"}
+    slow = first | {"gpu_ms": 3.0, "gpu_ms_spread": [2.8, 3.5], "call_ms": 4.0, "tflops": 20.0, "gigabytes": 8.0, "chain_ms": 2.5,
+                    "largest_error": 1.0}
+    between = first | {"gpu_ms": 2.5, "gpu_ms_spread": [2.4, 2.6], "call_ms": 6.0, "tflops": 24.0, "gigabytes": 9.6, "chain_ms": 2.0}
+    row, other = processes.together([[first], [slow, first | {"shape": "other"}], [between]])
+    assert row["processes"] == {"gpu_ms": [2.0, 3.0, 2.5], "chain_ms": [1.5, 2.5, 2.0], "call_ms": [5.0, 4.0, 6.0]}
     assert (row["gpu_ms"], row["chain_ms"], row["call_ms"]) == (2.5, 2.0, 5.0)
     assert row["gpu_ms_spread"] == [1.9, 3.5]
     assert (row["tflops"], row["gigabytes"]) == (pytest.approx(24.0), pytest.approx(9.6))
     assert row["largest_error"] == 3e-7, "errors are the first one's, of more rows"
+    assert row["decision"] == "a kernel"
+    assert other == first | {"shape": "other"}, "a case that the first turn lacks"
     found = results() | {"rows": [row]}
     assert "medians over 3 processes" in tables.markdown("name", found)
+    found["peers"] = processes.together([[peer] for peer in results()["peers"][1:2] * 2])
+    assert "medians over 2 to 3 processes" in tables.markdown("name", found)
     assert "processes" not in tables.markdown("name", results())
 
 
 def test_a_process_without_a_time_leaves_it_to_the_others():
     timed = results()["peers"][1]
-    drowned = {key: value for key, value in timed.items() if key not in ("gpu_ms_spread", "tflops")} | {"gpu_ms": None}
-    (row,) = processes.together([drowned], [timed, timed | {"gpu_ms": 7.0, "gpu_ms_spread": [6.0, 8.0]}])
-    assert (row["gpu_ms"], row["gpu_ms_spread"], row["processes"]) == (6.0, [4.5, 8.0], [5.0, 7.0])
+    drowned = {key: value for key, value in timed.items() if key not in ("gpu_ms_spread", "tflops")} | {"gpu_ms": None, "call_ms": 30.0}
+    later = timed | {"gpu_ms": 7.0, "gpu_ms_spread": [6.0, 8.0]}
+    (row,) = processes.together([[drowned], [timed], [later]])
+    assert (row["gpu_ms"], row["gpu_ms_spread"], row["processes"]["gpu_ms"]) == (6.0, [4.5, 8.0], [5.0, 7.0])
+    assert row["call_ms"] == 20.0 and row["processes"]["call_ms"] == [30.0, 20.0, 20.0]
     assert row["tflops"] == pytest.approx(12.0 * 5 / 6)
-    (alone,) = processes.together([drowned], [])
-    assert alone == drowned
-    deviation_9 = {key: value for key, value in drowned.items() if key != "gpu_ms"} | {"score_deviation": 9.0}
-    assert processes.together([deviation_9], [timed]) == [deviation_9]
+    refused = {key: timed[key] for key in ("peer", "subject", "shape", "dtype", "score_deviation")} | {"refused": "no"}
+    assert processes.together([[refused], [timed]]) == [timed]
+    assert "refused" not in processes.together([[refused], [timed], [later]])[0]
+    assert processes.together([[refused], [refused]]) == [refused]
+    assert processes.together([[drowned], []]) == [drowned]
+    deviation_9 = {key: value for key, value in timed.items() if "ms" not in key} | {"score_deviation": 9.0}
+    assert processes.together([[deviation_9], [timed]]) == [deviation_9, timed]
+
+
+def test_processes_that_chose_other_kernels_say_so():
+    row = results()["rows"][0] | {"decision": "one"}
+    (both,) = processes.together([[row], [row | {"decision": "two"}]])
+    assert both["decision"] == "one; another process: two"
+
+
+def scripted(monkeypatch, tmp_path, *words):
+    """What `compare` writes with programs that write down a time: 2, 4 and 3 ms for this project, half of it for a peer, which fails
+    in its third process."""
+    bench = tmp_path / "bench"
+    peer = tmp_path / "peer.py"
+    count = lambda name: (f"n = pathlib.Path('{tmp_path}/{name}'); i = int(n.read_text()) if n.exists() else 0; n.write_text(str(i + 1))\n"
+                          "ms = [2.0, 4.0, 3.0][i]\n")
+    head = "import json, pathlib, sys\nfile = sys.argv[sys.argv.index('--json') + 1]\n"
+    row = results()["rows"][0]
+    bench.write_text(f"#!{sys.executable}\n{head}{count('own')}"
+                     f"row = {row!r} | {{'gpu_ms': ms, 'checked': sys.argv[sys.argv.index('--checked-rows') + 1]}}\n"
+                     "pathlib.Path(file).write_text(json.dumps({'format': 1, 'device': 'a GPU', 'peak_tflops': {'f32': 60.0}, 'shapes': [],"
+                     " 'refused': [], 'rows': [row]}))\n")
+    bench.chmod(0o755)
+    peer.write_text(f"{head}{count('peer')}if i == 2: sys.exit(3)\n"
+                    f"row = {results()['peers'][1]!r} | {{'gpu_ms': ms / 2, 'deviations': sys.argv[sys.argv.index('--score-deviations') + 1]}}\n"
+                    "del row['peer']\npathlib.Path(file).write_text(json.dumps([row]))\n")
+    main = runpy.run_path(str(COMPARE / "__main__.py"))
+    main["PEERS"].clear()
+    main["PEERS"]["ort-plugin"] = (str(peer), [], "sys")
+    main["PEERS"]["torch"] = (str(peer), [], "no_module_of_this_name")
+    words = ["compare", "--name", "x", "--out", str(tmp_path), "--bench", str(bench), "--shapes", "s", "--sweep", "none", "--first-calls",
+             "none", "--score-deviations", "1", *words]
+    monkeypatch.setattr(sys, "argv", words)
+    main["main"]()
+    return json.loads((tmp_path / "x.json").read_text())
+
+
+def test_processes_take_turns_and_tell_what_failed(monkeypatch, tmp_path):
+    found = scripted(monkeypatch, tmp_path, "--processes", "3")
+    (own,), (peer,) = found["rows"], found["peers"]
+    assert own["processes"]["gpu_ms"] == [2.0, 4.0, 3.0] and own["gpu_ms"] == 3.0
+    assert own["checked"] == "64", "the first process's errors, of all rows"
+    assert peer["processes"]["gpu_ms"] == [1.0, 2.0] and peer["gpu_ms"] == 1.5
+    assert found["peers_absent"].keys() == {"ort-plugin", "torch"}
+    assert found["peers_absent"]["ort-plugin"] == "process 3: it ended with status 3, after 0 rows"
+    assert "no_module_of_this_name" in found["peers_absent"]["torch"]
+
+
+def test_one_process_is_measured_once(monkeypatch, tmp_path):
+    found = scripted(monkeypatch, tmp_path)
+    assert found["rows"][0]["gpu_ms"] == 2.0 and "processes" not in found["rows"][0]
+    for words in (["--processes", "0"], ["--processes", "2", "--shapes", "none"]):
+        with pytest.raises(SystemExit):
+            scripted(monkeypatch, tmp_path, *words)

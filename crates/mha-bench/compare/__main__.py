@@ -49,13 +49,18 @@ def arguments():
     options.add_argument("--repeats", type=int, default=20)
     options.add_argument("--rounds", type=int, default=4, help="over which launches are shared out, subjects in turn")
     options.add_argument("--processes", type=int, default=1,
-                         help="of this project and of each peer, in turn, whose median counts; a sweep has one")
+                         help="of this project and of each peer, in turn, whose medians count; of the sweep this project has one")
     options.add_argument("--peer-timeout", type=int, default=600, help="seconds; what a peer measured until then is kept")
     options.add_argument("--first-calls", default="lightonocr-4k,llm-decode", help="shapes, or `none`")
     options.add_argument("--dtypes", default="f32,f16")
     options.add_argument("--note", default="", help="a sentence for the table's head")
     options.add_argument("--render", action="store_true")
-    return options.parse_args()
+    found = options.parse_args()
+    if found.processes < 1:
+        options.error(f"--processes takes a number from 1 on, got {found.processes}")
+    if found.processes > 1 and found.shapes == "none":
+        options.error("--processes measures --shapes in each process, got none of them")
+    return found
 
 
 def say(what, start=time.monotonic()):
@@ -111,8 +116,6 @@ def own(options, inputs):
 
 def own_again(options):
     """The times of another process at the first score deviation."""
-    if options.shapes == "none":
-        return []
     first = options.score_deviations.split(",")[0]
     run = ["--shapes", options.shapes, "--subjects", options.subjects, "--score-deviations", first]
     return bench(options, *common(options, 1), *run)["rows"]
@@ -142,13 +145,15 @@ def chosen(options):
     return {name: directory for name, directory in named.items() if name != "none"}
 
 
-def peers(options, inputs, again=False):
-    """Of each peer in turn, its rows, and why there are none or not all. It gets the numbers that `own` wrote to `inputs`. `again` is for
-    the times of another process."""
+def peers(options, inputs, again=None):
+    """Of each peer in turn, its rows, and why there are none or not all. It gets the numbers that `own` wrote to `inputs`. `again` has the
+    names of those whose times of another process are wanted."""
     shapes = options.peer_shapes or options.shapes
-    deviations = options.score_deviations.split(",")[0] if again else options.score_deviations
-    checked_rows = 1 if again else options.checked_rows
-    for name, directory in chosen(options).items():
+    deviations, checked_rows, wanted = options.score_deviations, options.checked_rows, chosen(options)
+    if again is not None:
+        deviations, checked_rows = deviations.split(",")[0], 1
+        wanted = {name: directory for name, directory in wanted.items() if name in again}
+    for name, directory in wanted.items():
         script, own_arguments, modules = PEERS[name]
         path = os.pathsep.join(part for part in (directory, os.environ.get("PYTHONPATH")) if part)
         environment = os.environ | {"PYTHONPATH": path}
@@ -200,13 +205,17 @@ def measured(options, inputs):
         if problem:
             results["peers_absent"][name] = problem
         yield results
-    first = {part: results[part] for part in ("rows", "peers")}
-    again = {"rows": [], "peers": []}
-    for _ in range(1, options.processes):
-        again["rows"] += own_again(options)
-        for _, rows, _ in peers(options, inputs, again=True):
-            again["peers"] += rows
-        results |= {part: processes.together(first[part], again[part]) for part in first}
+    turns = {part: [results[part]] for part in ("rows", "peers")}
+    for turn in range(2, options.processes + 1):
+        turns["rows"].append(own_again(options))
+        found = []
+        for name, rows, problem in peers(options, inputs, again={row["peer"] for row in results["peers"]}):
+            found += rows
+            if problem:
+                before = results["peers_absent"].get(name)
+                results["peers_absent"][name] = "; ".join(filter(None, [before, f"process {turn}: {problem}"]))
+        turns["peers"].append(found)
+        results |= {part: processes.together(rows) for part, rows in turns.items()}
         yield results
 
 

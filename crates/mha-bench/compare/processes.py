@@ -10,23 +10,30 @@ TIMES = ("gpu_ms", "chain_ms", "call_ms")
 RATES = ("tflops", "gigabytes")
 
 
-def together(first, others):
-    """The rows of the first process, each with the median over all processes of every time that it or another has; `gpu_ms_spread` from
-    the least to the largest of theirs, and `processes`, all `gpu_ms`, in order of size. Errors are the first one's."""
-    return [one(row, [row, *(other for other in others if same(row, other))]) for row in first]
+def together(turns):
+    """One row of each case of some turns, each the rows of a process: every time is the median of those processes that have it, and
+    `gpu_ms_spread` is from the least to the largest of theirs. `processes` has the times one by one, in order of turns. All else, errors
+    too, is the first turn's that has the case."""
+    cases = {}
+    for rows in turns:
+        for row in rows:
+            cases.setdefault(tuple(row.get(name) for name in CASE), []).append(row)
+    return [one(rows) for rows in cases.values()]
 
 
-def same(row, other):
-    return all(row.get(name) == other.get(name) for name in CASE)
-
-
-def one(row, found):
-    timed = [other for other in found if other.get("gpu_ms")]
-    if len(timed) < 2:
-        return row
-    medians = {name: statistics.median(values) for name in TIMES if (values := [o[name] for o in timed if o.get(name)])}
-    work = {name: timed[0][name] * timed[0]["gpu_ms"] for name in RATES if timed[0].get(name)}
-    spreads = [other["gpu_ms_spread"] for other in timed if other.get("gpu_ms_spread")]
-    spread = [min(low for low, _ in spreads), max(high for _, high in spreads)] if spreads else None
-    return (row | medians | {name: amount / medians["gpu_ms"] for name, amount in work.items()}
-            | ({"gpu_ms_spread": spread} if spread else {}) | {"processes": sorted(other["gpu_ms"] for other in timed)})
+def one(rows):
+    times = {name: values for name in TIMES if (values := [row[name] for row in rows if row.get(name)])}
+    if max(map(len, times.values()), default=0) < 2:
+        # Of one that was refused or drowned in noise, another turn has the time.
+        return next((row for row in rows if row.get("gpu_ms")), rows[0])
+    timed = [row for row in rows if row.get("gpu_ms")]
+    row = {name: value for name, value in rows[0].items() if name != "refused" or not timed}
+    row |= {name: statistics.median(values) for name, values in times.items()} | {"processes": times}
+    for name in RATES:
+        if known := next((other for other in timed if other.get(name)), None):
+            row[name] = known[name] * known["gpu_ms"] / row["gpu_ms"]
+    if spreads := [other["gpu_ms_spread"] for other in timed if other.get("gpu_ms_spread")]:
+        row["gpu_ms_spread"] = [min(low for low, _ in spreads), max(high for _, high in spreads)]
+    if len(decisions := list(dict.fromkeys(other["decision"] for other in rows if "decision" in other))) > 1:
+        row["decision"] = "; another process: ".join(decisions)
+    return row

@@ -155,10 +155,10 @@ def markdown(name, results):
     chains = "" if not found.has_chains else (
         "\nIn a chain is what a call adds to a chain of calls in one compute pass, which has no beginning and end of a pass between them,\n"
         "as peers are measured.")
-    counts = [len(row["processes"]) for row in found.own + found.peers if "processes" in row]
+    counts = sorted({len(row["processes"]["gpu_ms"]) for row in found.own + found.peers if "processes" in row})
     repeated = "" if not counts else (
-        f"\nTimes are medians over {max(counts)} processes of each, in turn, and from the smallest tenth to the largest ninetieth percentile of\n"
-        "any; `NAME.json` has the times of all. Errors are of the first.".replace("NAME", name))
+        f"\nTimes are medians over {' to '.join(dict.fromkeys(map(str, (counts[0], counts[-1]))))} processes of each, in turn, and from the smallest "
+        f"tenth to the largest ninetieth\npercentile of any; `{name}.json` has each one's. Errors are of the first.")
     parts = [f"""# {name}: {results['device']}
 
 {results['date']}, on {results['host']}. Every figure is in `{name}.json`. Made by
