@@ -32,8 +32,10 @@ const LOST_SUM: f32 = 0x1p+64f;
 // References of the plain loop are whole numbers, so that raising one by a whole number is exact and later weights fit those before.
 // Larger ones than this could not be, and lose the bet too.
 const LARGEST_REFERENCE: f32 = 0x1p+22f;
+//% if not N
 // Keys, of a tile's 8 or more, whose scores are the first reference. Of four, one row of many has none but small scores.
 const REFERENCE_KEYS: u32 = 8u;
+//% endif
 
 // Entry i of the tile that begins at key t0. Keys past the last and columns past the end are read as the last that exist,
 // because a load under a branch is waited for there.
@@ -63,13 +65,12 @@ fn plain_keys_end(rows_begin: u32, t_begin: u32, t_end: u32) -> u32 {
         return t_begin;
     }
     //% if N
-    if !CAUSAL || t_begin <= rows_begin + params.past_len {
-        return t_end;
-    }
-    //% endif
+    return select(t_begin, t_end, !CAUSAL || t_begin <= rows_begin + params.past_len);
+    //% else
     let ends_early = CAUSAL;
     let end = select(t_end, min(t_end, rows_begin + params.past_len + 1u), ends_early);
     return t_begin + (max(end, t_begin) - t_begin) / KEY_TILE * KEY_TILE;
+    //% endif
 }
 
 fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
@@ -101,7 +102,7 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
     var ahead = load_ahead(b, n, t_begin, last, local_index);
     var t0 = t_begin;
 
-    // The plain loop takes whole tiles to whose scores nothing is added, which are in units of log2. A look at each block's maximum
+    // The plain loop takes tiles to whose scores nothing is added, which are in units of log2. A look at each block's maximum
     // would keep a compiler from overlapping arithmetic and exchange, so it bets that no score passes its reference by far within a
     // tile, and looks at the sums of weights once after each, which grow with the largest. Where a bet is lost the other loop
     // starts again from the first key.

@@ -18,6 +18,9 @@ use mha_spec::{
 };
 use mha_testkit::{Case, Expected, plain};
 
+/// How names of tiles and kernels for software devices end.
+const OF_SOFTWARE: char = 'c';
+
 fn main() -> ExitCode {
     let mut tests = Vec::new();
     for dtype in DTYPES {
@@ -28,7 +31,16 @@ fn main() -> ExitCode {
             for lanes in sizes {
                 let name = format!("{}_{}_lanes{lanes}", choice.name(), dtype.name());
                 let run = move |gpu: &Arc<Gpu>| tuning_rows(gpu, choice, dtype, lanes);
-                tests.push(test(name, dtype, run).needing(move |caps| subgroups_of(lanes, caps)));
+                let needs = move |caps: &DeviceCaps| {
+                    let of_device = |(row, _): &(Option<TuningRow>, u32)| lanes_of(row) == lanes && is_for(row, caps);
+                    subgroups_of(lanes, caps).and_then(|()| match rows(choice, dtype).iter().any(of_device) {
+                        true => Ok(()),
+                        false => {
+                            Err(format!("all tiles of {} with {lanes} lanes are for software devices", choice.name()))
+                        }
+                    })
+                };
+                tests.push(test(name, dtype, run).needing(needs));
             }
         }
         tests.push(test(format!("around_attention_{}", dtype.name()), dtype, move |gpu| around(gpu, dtype)));
@@ -69,16 +81,15 @@ fn tuning_rows(gpu: &Gpu, choice: Lane, dtype: DType, lanes: u32) -> Result<(), 
     let is_software = gpu.caps().kind == DeviceKind::Software;
     let one_scalar = is_software && !choice.on_matrices();
     let told = |name: &'static str| if is_software && choice == Lane::Rows { without_turn(name) } else { name };
-    let of_software = |name: &str| choice != Lane::Wide && name.ends_with('c');
-    let of_device = |row: &Option<TuningRow>| is_software || !row.as_ref().is_some_and(|row| of_software(&row.tile));
-    let of_lanes = |row: &Option<TuningRow>| lanes_of(row) == lanes && of_device(row);
+    let of_lanes = |row: &Option<TuningRow>| lanes_of(row) == lanes && is_for(row, gpu.caps());
     for (row, head_size) in rows(choice, dtype).into_iter().filter(|(row, _)| of_lanes(row)) {
         // A tile in float16 is for keys without a bias, so that a bare problem alone reaches it.
         let bare_alone = row.as_ref().is_some_and(|row| row.tile.ends_with('h'));
-        let has_own_loop = row.as_ref().is_some_and(|row| of_software(&row.tile));
+        let has_own_loop = row.as_ref().is_some_and(|row| row.tile.ends_with(OF_SOFTWARE));
         let options = PlanOptions { row, ..lane(choice) };
         for head_size in [head_size, head_size - 4, head_size - 1] {
-            let problems = [("full", full(dtype, head_size, choice)), ("bare", bare(dtype, head_size, choice))];
+            let bare = AttentionProblem { causal: has_own_loop, ..bare(dtype, head_size, choice) };
+            let problems = [("full", full(dtype, head_size, choice)), ("bare", bare)];
             for (features, problem) in problems {
                 let plan = match mha_plan::plan(&problem, gpu.caps(), &options) {
                     Ok(plan) => plan,
@@ -124,7 +135,7 @@ fn tuning_rows(gpu: &Gpu, choice: Lane, dtype: DType, lanes: u32) -> Result<(), 
             let listed = |side: u32| name.contains(&format!("_m{side}r"));
             has_part(name, format!("l{lanes}")) && caps.coop_matrices.iter().any(|shape| listed(shape.m))
         }
-        _ => has_part(name, format!("l{lanes}")) && (is_software || !of_software(name)),
+        _ => has_part(name, format!("l{lanes}")) && (is_software || !name.ends_with(OF_SOFTWARE)),
     };
     let scalar_ran = seen.iter().any(|(name, _)| is_scalar(name));
     let ran = |name: &'static str| {
@@ -136,6 +147,11 @@ fn tuning_rows(gpu: &Gpu, choice: Lane, dtype: DType, lanes: u32) -> Result<(), 
         [] => Ok(()),
         _ => Err(format!("no tuning row reaches {}; refused: {}", missing.join(", "), refused.join(", "))),
     }
+}
+
+/// Whether a device may take a row: tiles for software devices no other does.
+fn is_for(row: &Option<TuningRow>, caps: &DeviceCaps) -> bool {
+    caps.kind == DeviceKind::Software || !row.as_ref().is_some_and(|row| row.tile.ends_with(OF_SOFTWARE))
 }
 
 /// A kernel's name without how it adds the values of a turn or knows of causality.
