@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use mha_plan::{PlanOptions, devices, plan};
+use mha_plan::{Plan, PlanOptions, devices, plan};
 use mha_spec::options::PathChoice;
 use mha_spec::{AttentionProblem, DType};
 
@@ -13,7 +13,7 @@ use problems::{Shape, named};
 
 fn record() -> String {
     let mut text = String::from(
-        "# What each path runs on each device profile: kernel, dispatches and reason.\n\
+        "# What each path runs on each device profile: kernel, dispatches, reason, and workgroups of each dispatch and the lanes of one.\n\
          # Written by `RECORD_PLANS=1 cargo test -p mha-plan --test recorded`; a test compares it.\n",
     );
     for caps in devices::all() {
@@ -24,7 +24,7 @@ fn record() -> String {
                     let problem = AttentionProblem { dtype, ..problem };
                     let options = PlanOptions { path, ..PlanOptions::default() };
                     let line = match plan(&problem, &caps, &options) {
-                        Ok(plan) => plan.decision,
+                        Ok(plan) => format!("{}{}", plan.decision, grids(&plan)),
                         Err(refusal) => format!("refused: {refusal}"),
                     };
                     writeln!(text, "{:<8} {} {name:<18} {line}", path.name(), dtype.name()).unwrap();
@@ -33,6 +33,16 @@ fn record() -> String {
         }
     }
     text
+}
+
+/// Workgroups of each step, and the lanes of one.
+fn grids(plan: &Plan) -> String {
+    let grids = plan.steps.iter().map(|step| {
+        let lanes = step.blueprint.constants.iter().find(|(name, _)| *name == "WORKGROUP_SIZE");
+        let lanes = lanes.map(|(_, lanes)| format!(" of {lanes}")).unwrap_or_default();
+        format!("; {}{lanes}", step.grid.map(|count| count.to_string()).join("x"))
+    });
+    grids.collect()
 }
 
 #[test]
