@@ -58,19 +58,14 @@ fn store_entry(k: Elem4, v: Elem4, n: u32, t0: u32, last: u32, i: u32) {
     }
 }
 
-// Where the plain loop ends: after the last tile that has nothing added to its scores in any row from rows_begin on and is whole. For N of
-// 1 also tiles that are not, or of which causality hides keys, where each row sees a key of the first; else its reference would lose the bet.
+// Where the plain loop ends: after the last whole tile that has nothing added to its scores in any row from rows_begin on.
 fn plain_keys_end(rows_begin: u32, t_begin: u32, t_end: u32) -> u32 {
     if ATTENTION_BIAS || PADDING_MASK != 0u {
         return t_begin;
     }
-    //% if N
-    return select(t_begin, t_end, !CAUSAL || t_begin <= rows_begin + params.past_len);
-    //% else
     let ends_early = CAUSAL;
     let end = select(t_end, min(t_end, rows_begin + params.past_len + 1u), ends_early);
     return t_begin + (max(end, t_begin) - t_begin) / KEY_TILE * KEY_TILE;
-    //% endif
 }
 
 fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
@@ -106,17 +101,23 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
     // would keep a compiler from overlapping arithmetic and exchange, so it bets that no score passes its reference by far within a
     // tile, and looks at the sums of weights once after each, which grow with the largest. Where a bet is lost the other loop
     // starts again from the first key.
-    let plain_end = plain_keys_end(rows_begin, t_begin, t_end);
     //% if N
+    // All tiles where each row sees a key of the first, else its reference would lose the bet: first those that hide nothing.
+    let takes_all = !(ATTENTION_BIAS || PADDING_MASK != 0u) && (!CAUSAL || t_begin <= rows_begin + params.past_len);
+    let plain_end = select(t_begin, t_end, takes_all);
+    let whole_end = min(plain_keys_end(rows_begin, t_begin, t_end), plain_end);
     // Of the keys that any of the group's rows sees: a tile's later ones are left out where no group of the subgroup does.
     let group_end = min(seen_end(min(first + ROWS, rows_end) - 1u), t_end);
+    //% else
+    let plain_end = plain_keys_end(rows_begin, t_begin, t_end);
     //% endif
     if t_begin < plain_end {
         var lost = false;
         if local_index == 0u {
             atomicStore(&lost_bets, 0u);
         }
-        for (; t0 < plain_end; t0 += KEY_TILE) {
+        //% for hides in ([false, true] if N else [false])
+        for (; t0 < ${"whole_end" if N and not hides else "plain_end"}; t0 += KEY_TILE) {
             workgroupBarrier();
             store_ahead(ahead, n, t0, last, local_index);
             workgroupBarrier();
@@ -130,10 +131,6 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
             }
             //% endif
             // Two blocks a turn, so that the arithmetic of one hides the exchange of the other.
-            //% for hides in ([true, false] if N else [false])
-            //% if N
-            if ${"" if hides else "!"}(t0 + KEY_TILE > t_end || CAUSAL && any_lane(t0 + KEY_TILE > first + params.past_len + 1u)) {
-            //% endif
             for (var step = 0u; step < KEY_TILE; step += 8u) {
                 //% if hides
                 if any_lane(t0 + step < group_end) {
@@ -159,10 +156,6 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
                 }
                 //% endif
             }
-            //% if N
-            }
-            //% endif
-            //% endfor
             if any_lane(any_above(sum, LARGE_SUM)) {
                 let largest = group_maxima(sum);
                 lost = lost || any_above(largest, LOST_SUM);
@@ -173,6 +166,7 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
                 o = scale_outputs(o, shrink);
             }
         }
+        //% endfor
         if lost || any_beyond(reference, LARGEST_REFERENCE) {
             atomicStore(&lost_bets, 1u);
         }
