@@ -9,7 +9,7 @@ use common::{DTYPES, Failures, check_on, table_rows, test};
 use mha_gpu::{Gpu, GpuSettings};
 use mha_plan::profile::TuningRow;
 use mha_plan::{DeviceCaps, DeviceKind, Lane, PlanOptions};
-use mha_spec::{AttentionProblem, DType, Past};
+use mha_spec::{AttentionProblem, Past};
 use mha_testkit::{Case, plain};
 
 /// A head size for each number of lanes that row groups have.
@@ -24,30 +24,30 @@ fn main() -> ExitCode {
         for dtype in DTYPES {
             for head_size in HEAD_SIZES {
                 let name = format!("{}_{}_heads{head_size}", lane.name(), dtype.name());
-                let tile = test(name, dtype, move |gpu| tile(gpu, lane, dtype, head_size));
-                tests.push(tile.needing(software));
+                // The largest, as smaller ones are the same template.
+                let of_software = |row: &TuningRow| row.tile.ends_with('c') && row.max_head_size >= head_size;
+                let row =
+                    table_rows(lane, dtype).find(of_software).expect("a tile for software devices for these heads");
+                let lanes = row.lanes;
+                let tile = test(name, dtype, move |gpu| tile(gpu, lane, &row, head_size));
+                tests.push(tile.needing(move |caps| software(caps, lanes)));
             }
         }
     }
     common::main(GpuSettings::default(), tests)
 }
 
-fn software(caps: &DeviceCaps) -> Result<(), String> {
-    match caps.kind {
-        DeviceKind::Software => Ok(()),
-        kind => Err(format!("tiles for software devices are for those, got {kind:?}")),
+fn software(caps: &DeviceCaps, lanes: u32) -> Result<(), String> {
+    match (caps.kind, caps.min_subgroup_size) {
+        (DeviceKind::Software, least) if least >= lanes => Ok(()),
+        (DeviceKind::Software, least) => Err(format!("groups of {lanes} lanes need subgroups as large, got {least}")),
+        (kind, _) => Err(format!("tiles for software devices are for those, got {kind:?}")),
     }
 }
 
-/// The first tile for heads of a size: the largest, as smaller ones are the same template.
-fn tile(gpu: &Gpu, lane: Lane, dtype: DType, head_size: u32) -> Result<(), String> {
-    let mut rows = table_rows(lane, dtype).filter(|row| row.tile.ends_with('c') && row.max_head_size >= head_size);
-    let row = rows.next().ok_or("each lane has a tile for software devices for these heads")?;
-    if gpu.caps().min_subgroup_size < row.lanes {
-        return Ok(());
-    }
+fn tile(gpu: &Gpu, lane: Lane, row: &TuningRow, head_size: u32) -> Result<(), String> {
     let mut failures = Failures::default();
-    for (seed, case) in (0..).zip(cases(&row, dtype, head_size)) {
+    for (seed, case) in (0..).zip(cases(row, head_size)) {
         for splits in [1, 3] {
             let row = TuningRow { splits: Some(splits), ..row.clone() };
             let options = PlanOptions { lane: Some(lane), row: Some(row.clone()), ..PlanOptions::default() };
@@ -69,7 +69,7 @@ fn tile(gpu: &Gpu, lane: Lane, dtype: DType, head_size: u32) -> Result<(), Strin
 }
 
 /// Problems of two heads: rows of two tiles and some more, of which groups see keys from one to all, over tiles of keys that are not whole.
-fn cases(row: &TuningRow, dtype: DType, head_size: u32) -> Vec<Case> {
+fn cases(row: &TuningRow, head_size: u32) -> Vec<Case> {
     let (rows, keys) = (row.tile_rows() + row.rows + 3, 2 * row.key_tile + 5);
     let square = plain(1, 2, rows, rows, head_size);
     let causal = AttentionProblem { causal: true, ..square };
@@ -86,10 +86,10 @@ fn cases(row: &TuningRow, dtype: DType, head_size: u32) -> Vec<Case> {
         AttentionProblem { causal: true, ..plain(1, 2, rows, keys, head_size) },
         AttentionProblem { causal: true, ..plain(1, 2, row.rows + 2, keys, head_size) },
     ];
-    let plain_cases = problems.into_iter().map(|problem| AttentionProblem { dtype, ..problem });
+    let plain_cases = problems.into_iter().map(|problem| AttentionProblem { dtype: row.dtype, ..problem });
     let mut cases: Vec<Case> = (0..).zip(plain_cases).map(|(seed, problem)| Case::new(problem, seed)).collect();
     for (problem, position) in [(plain(1, 2, row.rows + 1, keys, head_size), keys - 1), (causal, row.tile_rows() - 1)] {
-        let mut case = Case::new(AttentionProblem { dtype, ..problem }, 11);
+        let mut case = Case::new(AttentionProblem { dtype: row.dtype, ..problem }, 11);
         let head_size = head_size as usize;
         case.inputs.query.chunks_exact_mut(head_size).for_each(|row| row[0] = QUERY);
         for (at, row) in case.inputs.key.chunks_exact_mut(head_size).enumerate() {
