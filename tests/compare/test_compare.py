@@ -229,9 +229,13 @@ def test_a_process_without_a_time_leaves_it_to_the_others():
     assert row["tflops"] == pytest.approx(12.0 * 5 / 6)
     refused = {key: timed[key] for key in ("peer", "subject", "shape", "dtype", "score_deviation")} | {"refused": "no"}
     assert processes.together([[refused], [timed]]) == [timed]
-    assert "refused" not in processes.together([[refused], [timed], [later]])[0]
+    (row,) = processes.together([[refused], [timed], [later]])
+    assert "refused" not in row and row["largest_error"] == timed["largest_error"]
     assert processes.together([[refused], [refused]]) == [refused]
     assert processes.together([[drowned], []]) == [drowned]
+    (never,) = processes.together([[drowned], [drowned]])
+    assert never["gpu_ms"] is None and never["call_ms"] == 30.0
+    assert "not known" in tables.markdown("name", results() | {"peers": [never]})
     deviation_9 = {key: value for key, value in timed.items() if "ms" not in key} | {"score_deviation": 9.0}
     assert processes.together([[deviation_9], [timed]]) == [deviation_9, timed]
 
@@ -257,7 +261,7 @@ def scripted(monkeypatch, tmp_path, *words):
                      " 'refused': [], 'rows': [row]}))\n")
     bench.chmod(0o755)
     peer.write_text(f"{head}{count('peer')}if i == 2: sys.exit(3)\n"
-                    f"row = {results()['peers'][1]!r} | {{'gpu_ms': ms / 2, 'deviations': sys.argv[sys.argv.index('--score-deviations') + 1]}}\n"
+                    f"row = {results()['peers'][1]!r} | {{'gpu_ms': ms / 2}}\n"
                     "del row['peer']\npathlib.Path(file).write_text(json.dumps([row]))\n")
     main = runpy.run_path(str(COMPARE / "__main__.py"))
     main["PEERS"].clear()

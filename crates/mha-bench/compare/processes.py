@@ -13,7 +13,7 @@ RATES = ("tflops", "gigabytes")
 def together(turns):
     """One row of each case of some turns, each the rows of a process: every time is the median of those processes that have it, and
     `gpu_ms_spread` is from the least to the largest of theirs. `processes` has the times one by one, in order of turns. All else, errors
-    too, is the first turn's that has the case."""
+    too, is of the first turn that has the case and was not refused it."""
     cases = {}
     for rows in turns:
         for row in rows:
@@ -22,13 +22,12 @@ def together(turns):
 
 
 def one(rows):
+    first = next((row for row in rows if "refused" not in row), rows[0])
     times = {name: values for name in TIMES if (values := [row[name] for row in rows if row.get(name)])}
     if max(map(len, times.values()), default=0) < 2:
-        # Of one that was refused or drowned in noise, another turn has the time.
-        return next((row for row in rows if row.get("gpu_ms")), rows[0])
+        return first
     timed = [row for row in rows if row.get("gpu_ms")]
-    row = {name: value for name, value in rows[0].items() if name != "refused" or not timed}
-    row |= {name: statistics.median(values) for name, values in times.items()} | {"processes": times}
+    row = first | {name: statistics.median(values) for name, values in times.items()} | {"processes": times}
     for name in RATES:
         if known := next((other for other in timed if other.get(name)), None):
             row[name] = known[name] * known["gpu_ms"] / row["gpu_ms"]

@@ -155,7 +155,7 @@ def markdown(name, results):
     chains = "" if not found.has_chains else (
         "\nIn a chain is what a call adds to a chain of calls in one compute pass, which has no beginning and end of a pass between them,\n"
         "as peers are measured.")
-    counts = sorted({len(row["processes"]["gpu_ms"]) for row in found.own + found.peers if "processes" in row})
+    counts = sorted({len(row["processes"].get("gpu_ms", [])) for row in found.own + found.peers if "processes" in row})
     repeated = "" if not counts else (
         f"\nTimes are medians over {' to '.join(dict.fromkeys(map(str, (counts[0], counts[-1]))))} processes of each, in turn, and from the smallest "
         f"tenth to the largest ninetieth\npercentile of any; `{name}.json` has each one's. Errors are of the first.")

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use common::{DTYPES, Failures, LANES, ON_MATRICES, check_on, lane, run, table_rows, test};
+use common::{DTYPES, Failures, LANES, OF_SOFTWARE, ON_MATRICES, check_on, lane, run, subgroups_of, table_rows, test};
 use half::f16;
 use mha_gpu::{Gpu, GpuSettings};
 use mha_kernels::KERNELS;
@@ -17,9 +17,6 @@ use mha_spec::{
     AdapterChoice, AttentionBias, AttentionProblem, DType, PaddingMask, Past, PresentOutputs, ProjectionBias,
 };
 use mha_testkit::{Case, Expected, plain};
-
-/// How names of tiles and kernels for software devices end.
-const OF_SOFTWARE: char = 'c';
 
 fn main() -> ExitCode {
     let mut tests = Vec::new();
@@ -263,13 +260,6 @@ fn features(gpu: &Gpu, dtype: DType) -> Result<(), String> {
 /// Lanes of a row's groups, which are those of one subgroup.
 fn lanes_of(row: &Option<TuningRow>) -> u32 {
     row.as_ref().map_or(1, |row| row.lanes)
-}
-
-fn subgroups_of(lanes: u32, caps: &DeviceCaps) -> Result<(), String> {
-    match caps.min_subgroup_size {
-        least if least >= lanes => Ok(()),
-        least => Err(format!("groups of {lanes} lanes need subgroups as large, got {least}")),
-    }
 }
 
 /// A short or a long query, as the lane takes it, over keys enough for splits, with nothing else.

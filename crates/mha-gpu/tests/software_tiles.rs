@@ -5,7 +5,7 @@ mod common;
 
 use std::process::ExitCode;
 
-use common::{DTYPES, Failures, check_on, table_rows, test};
+use common::{DTYPES, Failures, OF_SOFTWARE, check_on, subgroups_of, table_rows, test};
 use mha_gpu::{Gpu, GpuSettings};
 use mha_plan::profile::TuningRow;
 use mha_plan::{DeviceCaps, DeviceKind, Lane, PlanOptions};
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
             for head_size in HEAD_SIZES {
                 let name = format!("{}_{}_heads{head_size}", lane.name(), dtype.name());
                 // The largest, as smaller ones are the same template.
-                let of_software = |row: &TuningRow| row.tile.ends_with('c') && row.max_head_size >= head_size;
+                let of_software = |row: &TuningRow| row.tile.ends_with(OF_SOFTWARE) && row.max_head_size >= head_size;
                 let row =
                     table_rows(lane, dtype).find(of_software).expect("a tile for software devices for these heads");
                 let lanes = row.lanes;
@@ -38,10 +38,9 @@ fn main() -> ExitCode {
 }
 
 fn software(caps: &DeviceCaps, lanes: u32) -> Result<(), String> {
-    match (caps.kind, caps.min_subgroup_size) {
-        (DeviceKind::Software, least) if least >= lanes => Ok(()),
-        (DeviceKind::Software, least) => Err(format!("groups of {lanes} lanes need subgroups as large, got {least}")),
-        (kind, _) => Err(format!("tiles for software devices are for those, got {kind:?}")),
+    match caps.kind {
+        DeviceKind::Software => subgroups_of(lanes, caps),
+        kind => Err(format!("tiles for software devices are for those, got {kind:?}")),
     }
 }
 
@@ -68,7 +67,7 @@ fn tile(gpu: &Gpu, lane: Lane, row: &TuningRow, head_size: u32) -> Result<(), St
     failures.done()
 }
 
-/// Problems of two heads: rows of two tiles and some more, of which groups see keys from one to all, over tiles of keys that are not whole.
+/// Problems of two heads: rows of a tile and some more, of which groups see keys from one to all, over tiles of keys that are not whole.
 fn cases(row: &TuningRow, head_size: u32) -> Vec<Case> {
     let (rows, keys) = (row.tile_rows() + row.rows + 3, 2 * row.key_tile + 5);
     let square = plain(1, 2, rows, rows, head_size);

@@ -25,6 +25,17 @@ pub const PATHS: [PathChoice; 2] = [PathChoice::Baseline, PathChoice::Apple];
 /// Both types.
 pub const DTYPES: [DType; 2] = [DType::F32, DType::F16];
 
+/// How names of tiles and kernels for software devices end.
+pub const OF_SOFTWARE: char = 'c';
+
+/// Whether a device's subgroups hold groups of so many lanes.
+pub fn subgroups_of(lanes: u32, caps: &DeviceCaps) -> Result<(), String> {
+    match caps.min_subgroup_size {
+        least if least >= lanes => Ok(()),
+        least => Err(format!("groups of {lanes} lanes need subgroups as large, got {least}")),
+    }
+}
+
 /// Whether a device lists cooperative matrices.
 pub fn matrices(caps: &DeviceCaps) -> Result<(), String> {
     match caps.coop_matrices[..] {
