@@ -1,6 +1,8 @@
 // The portable prefill lane. A workgroup takes a tile of query rows of one head; a group of LANES lanes shares ROWS of
 // them, each lane holding every LANES-th vec4 of Q and of O in registers. Keys and values pass through workgroup memory
 // in tiles, each loaded while the one before is in use. For N of 1 the plain loop takes all tiles of problems without other masks or biases.
+// M is of how many columns values are loaded at a time: 4, or 2, which take half the registers. For K of 1 the first reference is made of
+// the scores of the first turn, which are not computed twice then: the faster where keys are few, on GPUs.
 override WORKGROUP_SIZE: u32;
 // Keys of a tile, a multiple of 8 for which the vec4 that a lane loads ahead are enough.
 override KEY_TILE: u32;
@@ -11,15 +13,35 @@ override CAUSAL_SKIP: bool;
 override TILE_LENGTH: u32 = KEY_TILE * COLUMNS4;
 
 var<workgroup> key_tile: array<Tile4, TILE_LENGTH>;
+//% if M == 4
 var<workgroup> value_tile: array<Tile4, TILE_LENGTH>;
+//% else
+// Two arrays, so that compilers do not join two loads to one.
+var<workgroup> value_tile_xy: array<vec2<f32>, TILE_LENGTH>;
+var<workgroup> value_tile_zw: array<vec2<f32>, TILE_LENGTH>;
+//% endif
 
 fn tile_key(at: u32) -> vec4<f32> {
     return vec4<f32>(key_tile[at]);
 }
 
+//% if M == 4
 fn tile_value(at: u32) -> vec4<f32> {
     return vec4<f32>(value_tile[at]);
 }
+//% else
+fn tile_value_xy(at: u32) -> vec2<f32> {
+    return value_tile_xy[at];
+}
+
+fn tile_value_zw(at: u32) -> vec2<f32> {
+    return value_tile_zw[at];
+}
+
+fn tile_value(at: u32) -> vec4<f32> {
+    return vec4<f32>(tile_value_xy(at), tile_value_zw(at));
+}
+//% endif
 
 // Whether a lane lost the bet of the plain loop, and what all read of it.
 var<workgroup> lost_bets: atomic<u32>;
@@ -32,7 +54,7 @@ const LOST_SUM: f32 = 0x1p+64f;
 // References of the plain loop are whole numbers, so that raising one by a whole number is exact and later weights fit those before.
 // Larger ones than this could not be, and lose the bet too.
 const LARGEST_REFERENCE: f32 = 0x1p+22f;
-//% if not N
+//% if not K
 // Keys, of a tile's 8 or more, whose scores are the first reference. Of four, one row of many has none but small scores.
 const REFERENCE_KEYS: u32 = 8u;
 //% endif
@@ -54,7 +76,13 @@ fn store_entry(k: Elem4, v: Elem4, n: u32, t0: u32, last: u32, i: u32) {
         let h = i % COLUMNS4 * 4u;
         let key = with_key_bias(vec4<f32>(k), n, t, existing_column(h, params.head_size));
         key_tile[i] = Tile4(select(vec4<f32>(), key, h < params.head_size));
+        //% if M == 4
         value_tile[i] = Tile4(with_value_bias(vec4<f32>(v), n, t, existing_column(h, params.v_head_size)));
+        //% else
+        let value = with_value_bias(vec4<f32>(v), n, t, existing_column(h, params.v_head_size));
+        value_tile_xy[i] = value.xy;
+        value_tile_zw[i] = value.zw;
+        //% endif
     }
 }
 
@@ -122,7 +150,7 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
             store_ahead(ahead, n, t0, last, local_index);
             workgroupBarrier();
             ahead = load_ahead(b, n, t0 + KEY_TILE, last, local_index);
-            //% if not N
+            //% if not K
             if t0 == t_begin {
                 for (var step = 0u; step < REFERENCE_KEYS; step += 4u) {
                     reference = rows_max(scatter_rows(block_scores(q, block_at + step * COLUMNS4)), reference);
@@ -143,14 +171,18 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
                 p = seen_rows(p, first, rows_end, t0 + step, t_end, lane);
                 p_b = seen_rows(p_b, first, rows_end, t0 + step + 4u, t_end, lane);
                 //% endif
-                //% if N
+                //% if K
                 if t0 + step == t_begin {
                     reference = rounded_down(rows_max(p_b, rows_max(p, reference)));
                 }
                 //% endif
                 p = weigh_rows(p, reference);
                 p_b = weigh_rows(p_b, reference);
+                //% if M == 4
                 sum = add_weights(add_weights(sum, p), p_b);
+                //% else
+                sum = add_block_weights(sum, p, p_b);
+                //% endif
                 o = add_turn(o, gather_rows(p), gather_rows(p_b), at, at_b);
                 //% if hides
                 }

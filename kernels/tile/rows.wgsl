@@ -1,5 +1,5 @@
 // The query rows of a group of lanes: N. Named members, because an array that is indexed in a loop lands in memory
-// wherever a compiler chooses not to unroll.
+// wherever a compiler chooses not to unroll. M is 1 where scores are summed row by row instead of key by key.
 const ROWS: u32 = ${N}u;
 
 // A vec4 for each row: of columns, or of the four keys of a block.
@@ -40,6 +40,37 @@ fn load_part(b: u32, n: u32, first: u32, end: u32, part: u32, lane: u32, factor:
     );
 }
 
+//% if M
+// s plus the products of one part of Q with that part of the four keys at `at`, row by row.
+fn part_scores(s: RowVectors, q: RowVectors, at: vec4<u32>) -> RowVectors {
+    let k0 = tile_key(at.x);
+    let k1 = tile_key(at.y);
+    let k2 = tile_key(at.z);
+    let k3 = tile_key(at.w);
+    //% for r in range(N)
+    //% for key in range(4)
+    var s${r}_${key} = s.r${r}.${"xyzw"[key]};
+    //% for column in ["x", "y", "z", "w"]
+    s${r}_${key} = fma(q.r${r}.${column}, k${key}.${column}, s${r}_${key});
+    //% endfor
+    //% endfor
+    //% endfor
+    return RowVectors(
+        //% for r in range(N)
+        vec4<f32>(s${r}_0, s${r}_1, s${r}_2, s${r}_3),
+        //% endfor
+    );
+}
+
+fn add_vectors(x: RowVectors, y: RowVectors) -> RowVectors {
+    return RowVectors(
+        //% for r in range(N)
+        x.r${r} + y.r${r},
+        //% endfor
+    );
+}
+
+//% else
 // Scores of one key plus its products with one part of Q: each column over all rows, so that a sum is not needed again before
 // it is ready.
 fn key_scores(s: RowNumbers, q: RowVectors, k: vec4<f32>) -> RowNumbers {
@@ -70,6 +101,7 @@ fn part_scores(s: RowVectors, q: RowVectors, at: vec4<u32>) -> RowVectors {
     );
 }
 
+//% endif
 // A block of four keys the other way around: for each key a number of each row.
 struct KeyNumbers {
     k0: RowNumbers,

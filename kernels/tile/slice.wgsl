@@ -1,4 +1,5 @@
-// A lane's part of each row: N vec4 of columns, every LANES-th. Named members for the reason that rows have them.
+// A lane's part of each row: N vec4 of columns, every LANES-th. Named members for the reason that rows have them. Scores of them are one
+// chain of products or, for M of 2, two chains of half as many, whose rounding errors are smaller.
 const SLICE4: u32 = ${N}u;
 
 // Of Q, each part over all rows.
@@ -19,10 +20,18 @@ fn load_queries(b: u32, n: u32, first: u32, end: u32, lane: u32, factor: f32) ->
 // This lane's share of the scores of the four keys at `at`.
 fn block_scores(q: Queries, at: vec4<u32>) -> RowVectors {
     var s = RowVectors();
-    //% for c in range(N)
+    //% for c in range(N if M == 1 else (N + 1) // 2)
     s = part_scores(s, q.c${c}, at${plus(c, "LANES")});
     //% endfor
+    //% if M == 1
     return s;
+    //% else
+    var s_b = RowVectors();
+    //% for c in range((N + 1) // 2, N)
+    s_b = part_scores(s_b, q.c${c}, at${plus(c, "LANES")});
+    //% endfor
+    return add_vectors(s, s_b);
+    //% endif
 }
 
 // Of one row of V or O.

@@ -316,7 +316,7 @@ mod tests {
             (subject("paths,auto", None), "got `auto` twice"),
             (subject("baseline", Some(row)), "as `--subjects lane:rows`"),
             (subject("lane:rows", Some(" ; ")), "got none"),
-            (subject("lane:rows", Some("f32 | 64")), "row 1: a row has 6 or 7 cells, got 2"),
+            (subject("lane:rows", Some("f32 | 64")), "row 1: a row has 6 to 8 cells, got 2"),
             (dtypes(&names("f32,fp16")).map(drop), "--dtypes takes f32, f16, got `fp16`"),
             (dtypes(&names("f16,f16")).map(drop), "got `f16` twice"),
         ] {

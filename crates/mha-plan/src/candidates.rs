@@ -142,7 +142,7 @@ fn rows(lane: Lane, problem: &AttentionProblem, caps: &DeviceCaps) -> Vec<Tuning
         _ => Vec::new(),
     };
     let head_size = problem.head_size.max(problem.v_head_size);
-    let covers = |row: &&TuningRow| row.dtype == problem.dtype && row.max_head_size >= head_size;
+    let covers = |row: &&TuningRow| row.dtype == problem.dtype && row.max_head_size >= head_size && row.is_for(problem);
     let mut rows: Vec<TuningRow> = own.rows.iter().chain(&others).filter(covers).cloned().collect();
     rows.retain(|row| fits(lane, row, problem, caps).is_ok());
     rows.retain(|row| few_keys || lane != Lane::Rows || row.splits.is_none());

@@ -303,7 +303,9 @@ pub(crate) fn lane_choice(
     let (table, reason) = table(lane, caps);
     let head_size = problem.head_size.max(problem.v_head_size);
     let rows = if pinned.is_empty() { &table.rows } else { pinned };
-    let covering = || rows.iter().filter(|row| row.dtype == problem.dtype && row.max_head_size >= head_size);
+    let of_type =
+        || rows.iter().filter(|row| row.dtype == problem.dtype && (!pinned.is_empty() || row.is_for(problem)));
+    let covering = || of_type().filter(|row| row.max_head_size >= head_size);
     let fitting = || covering().filter(|row| fits(lane, row, problem, caps).is_ok());
     // The narrowest head class that covers and the lanes of its first row; within it, a choice by the problem's size.
     let row = fitting().next().map(|first| {
@@ -342,9 +344,8 @@ pub(crate) fn lane_choice(
     let Some(row) = row else {
         let refusal = match covering().next() {
             None => {
-                let of_type = rows.iter().filter(|row| row.dtype == problem.dtype);
                 let dtype = problem.dtype.name();
-                match of_type.map(|row| row.max_head_size).max() {
+                match of_type().map(|row| row.max_head_size).max() {
                     Some(most) => format!("{dtype} head sizes are at most {most}, got {head_size}"),
                     None => format!("lane {} needs a row for {dtype}, got none", lane.name()),
                 }
@@ -438,6 +439,7 @@ fn seed_choice(lane: Lane, problem: &AttentionProblem, caps: &DeviceCaps, why: S
         key_tile: 0,
         workgroup_size,
         splits: Some(1),
+        most_keys: None,
     };
     Ok(Choice { lane, kernel, workgroup_size, splits: 1, keys_per_split: None, why, row: Some(row) })
 }

@@ -236,8 +236,28 @@ fn few_rows_over_few_keys_get_groups_of_their_own() {
     assert_eq!(tile(128, 128, 16, &devices::h100()), (single, 1));
     // More keys are split instead, and merged; more rows fill the device, or a smaller one.
     assert_eq!(tile(64, 300, 16, &devices::h100()), (four.clone(), 2));
-    assert_eq!(tile(128, 128, 300, &devices::h100()).0, four);
+    assert_eq!(tile(128, 128, 300, &devices::h100()).0, "r4s4a2f8k");
     assert_eq!(tile(64, 64, 16, &devices::lavapipe()).0, software);
+}
+
+#[test]
+fn few_keys_have_rows_of_their_own() {
+    let tile = |head_size, kv_len, dtype, caps: &DeviceCaps| {
+        let shape = Shape { q_len: 4096, kv_len, num_heads: 16, head_size, v_head_size: head_size, ..Shape::default() };
+        let plan = check(&AttentionProblem { dtype, ..problem(shape) }, caps, &PlanOptions::default());
+        plan.decision.split(',').next().unwrap().rsplit('_').next().unwrap().to_owned()
+    };
+    for (head_size, kv_len, want) in [
+        (40, 77, ["r4s5a1f8v2x2k", "r4s5a2p8k"]),
+        (40, 128, ["r4s5a1f8v2x2k", "r4s5a2p8k"]),
+        (40, 129, ["r4s5a1f8v2", "r4s5a2p8"]),
+        (64, 128, ["r4s4a2f8k", "r4s4a2k"]),
+        (64, 129, ["r4s4a2f8", "r4s4a2"]),
+    ] {
+        let tiles = [DType::F32, DType::F16].map(|dtype| tile(head_size, kv_len, dtype, &devices::h100()));
+        assert_eq!(tiles, want, "heads of {head_size}, {kv_len} keys");
+    }
+    assert_eq!(tile(40, 77, DType::F32, &devices::m1()), "r4s5a1f4");
 }
 
 #[test]

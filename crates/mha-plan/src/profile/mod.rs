@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::LazyLock;
 
-use mha_spec::DType;
+use mha_spec::{AttentionProblem, DType};
 
 use crate::caps::{DeviceCaps, DeviceKind};
 
@@ -23,9 +23,10 @@ pub struct TuningRow {
     /// Register tile, `r<rows>s<vec4 columns of a lane>`, then `a<vec4 loaded ahead>` where the lane loads ahead (in lane short the
     /// pieces of 16 bytes that its part of a block of keys has, packed in float16, and keys alone). Lane rows adds the values of a
     /// turn's eight keys by parts of columns where `p8` follows, and where `f4` or `f8` does also sums so many keys from zero, as lane
-    /// apple does with `f8`. `h` where tiles in workgroup memory hold float16. `c` where causality alone
-    /// is where each row's keys end, in lane rows in its plain loop too. On matrices, `m<side>r<row blocks>c<column blocks>k<key
-    /// blocks>a<pieces of 16 bytes loaded ahead>`.
+    /// apple does with `f8`; with `f8v2` values are loaded two columns at a time and scores summed row by row, with `x2` in two chains of
+    /// half as many columns. `k`, for few keys, where the first reference is made of the first turn's scores. `h` where tiles in workgroup
+    /// memory hold float16. `c` where causality alone is where each row's keys end, in lane rows in its plain loop too. On matrices,
+    /// `m<side>r<row blocks>c<column blocks>k<key blocks>a<pieces of 16 bytes loaded ahead>`.
     pub tile: String,
     /// Query rows of a group of lanes.
     pub rows: u32,
@@ -35,6 +36,8 @@ pub struct TuningRow {
     pub workgroup_size: u32,
     /// Key splits, where the row fixes them.
     pub splits: Option<u32>,
+    /// Most keys that the row is for, where others follow for more.
+    pub most_keys: Option<u32>,
 }
 
 /// As a line of a table, which [`parse`] reads.
@@ -42,7 +45,12 @@ impl fmt::Display for TuningRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let TuningRow { dtype, max_head_size, lanes, tile, key_tile, workgroup_size, .. } = self;
         write!(f, "{} | {max_head_size} | {lanes} | {tile} | {key_tile} | {workgroup_size}", dtype.name())?;
-        self.splits.map_or(Ok(()), |splits| write!(f, " | {splits}"))
+        match (self.splits, self.most_keys) {
+            (None, None) => Ok(()),
+            (Some(splits), None) => write!(f, " | {splits}"),
+            (None, Some(keys)) => write!(f, " | | {keys}"),
+            (Some(splits), Some(keys)) => write!(f, " | {splits} | {keys}"),
+        }
     }
 }
 
@@ -91,6 +99,11 @@ impl TuningRow {
     /// Pieces of 16 bytes of keys, and but in lane short of values, that each lane loads ahead; 0 where it loads none.
     pub(crate) fn ahead(&self) -> u32 {
         tile_numbers(&self.tile).map_or(0, |[.., ahead]| ahead)
+    }
+
+    /// Whether the row is for as many keys as the problem has.
+    pub(crate) fn is_for(&self, problem: &AttentionProblem) -> bool {
+        self.most_keys.is_none_or(|most| problem.total_len() <= most)
     }
 
     fn slice4(&self) -> u32 {
@@ -150,8 +163,8 @@ pub struct TableError {
     pub message: String,
 }
 
-/// Reads a table: lines `| dtype | max head size | lanes | tile | key tile | workgroup |`, and a seventh cell where
-/// the number of key splits is fixed; `#` begins a comment.
+/// Reads a table: lines `| dtype | max head size | lanes | tile | key tile | workgroup |`, a seventh cell where the number of key splits
+/// is fixed, and an eighth, behind the seventh or an empty one, where the row is for so many keys at the most; `#` begins a comment.
 pub fn parse(text: &str) -> Result<Vec<TuningRow>, TableError> {
     let mut rows = Vec::new();
     for (index, line) in text.lines().enumerate() {
@@ -161,16 +174,19 @@ pub fn parse(text: &str) -> Result<Vec<TuningRow>, TableError> {
         }
         let fail = |message: String| TableError { line: index + 1, message };
         let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
-        let ([dtype, max_head_size, lanes, tile, key_tile, workgroup_size], splits) = match cells[..] {
-            [a, b, c, d, e, f] => ([a, b, c, d, e, f], None),
-            [a, b, c, d, e, f, splits] => ([a, b, c, d, e, f], Some(splits)),
-            _ => return Err(fail(format!("a row has 6 or 7 cells, got {}", cells.len()))),
+        let ([dtype, max_head_size, lanes, tile, key_tile, workgroup_size], splits, most_keys) = match cells[..] {
+            [a, b, c, d, e, f] => ([a, b, c, d, e, f], None, None),
+            [a, b, c, d, e, f, splits] => ([a, b, c, d, e, f], Some(splits), None),
+            [a, b, c, d, e, f, splits, keys] => {
+                ([a, b, c, d, e, f], (!splits.is_empty()).then_some(splits), Some(keys))
+            }
+            _ => return Err(fail(format!("a row has 6 to 8 cells, got {}", cells.len()))),
         };
         let number = |cell: &str| cell.parse::<u32>().map_err(|_| fail(format!("a number is expected, got `{cell}`")));
         let [rows_of_tile, ..] = tile_numbers(tile).filter(|[rows, ..]| *rows > 0).ok_or_else(|| {
             let on_matrices = "m<side>r<row blocks>c<column blocks>k<key blocks>g<groups>a<pieces loaded ahead>";
             fail(format!(
-                "a tile is r<rows>s<vec4 columns>a<vec4 loaded ahead>, p8, f4, f8, h or c behind it, or {on_matrices}, from 1 on, got `{tile}`"
+                "a tile is r<rows>s<vec4 columns>a<vec4 loaded ahead>, p8, f4, f8, f8v2, f8v2x2, h, c or k behind it, or {on_matrices}, from 1 on, got `{tile}`"
             ))
         })?;
         let (lanes, workgroup_size) = (number(lanes)?, number(workgroup_size)?);
@@ -192,6 +208,7 @@ pub fn parse(text: &str) -> Result<Vec<TuningRow>, TableError> {
             key_tile: number(key_tile)?,
             workgroup_size,
             splits: splits.map(number).transpose()?,
+            most_keys: most_keys.map(number).transpose()?,
         });
     }
     Ok(rows)
@@ -202,10 +219,14 @@ fn tile_numbers(tile: &str) -> Option<[u32; 3]> {
     if let Some(matrix) = matrix_tile(tile) {
         return Some([matrix.side * matrix.row_blocks, 0, matrix.ahead]);
     }
-    let (rows, rest) = tile.strip_suffix(['h', 'c']).unwrap_or(tile).strip_prefix('r')?.split_once('s')?;
+    let (rows, rest) = tile.strip_suffix(['h', 'c', 'k']).unwrap_or(tile).strip_prefix('r')?.split_once('s')?;
     let (rest, turn) = rest.split_at(rest.find(['p', 'f']).unwrap_or(rest.len()));
     let (slice4, ahead) = rest.split_once('a').unwrap_or((rest, "0"));
-    matches!(turn, "" | "p8" | "f4" | "f8").then_some([rows.parse().ok()?, slice4.parse().ok()?, ahead.parse().ok()?])
+    matches!(turn, "" | "p8" | "f4" | "f8" | "f8v2" | "f8v2x2").then_some([
+        rows.parse().ok()?,
+        slice4.parse().ok()?,
+        ahead.parse().ok()?,
+    ])
 }
 
 fn table(name: &'static str, text: &str) -> Profile {
@@ -405,10 +426,11 @@ mod tests {
     #[test]
     fn bad_rows_name_their_line() {
         let error = parse("# head\n| f32 | 64 | 4 | r4s4 | 32 |\n").unwrap_err();
-        assert_eq!((error.line, error.message.as_str()), (2, "a row has 6 or 7 cells, got 5"));
+        assert_eq!((error.line, error.message.as_str()), (2, "a row has 6 to 8 cells, got 5"));
         assert!(parse("| f64 | 64 | 4 | r4s4 | 32 | 64 |").unwrap_err().message.contains("f64"));
         assert!(parse("| f32 | 64 | 4 | wide | 32 | 64 |").unwrap_err().message.contains("wide"));
         assert!(parse("| f32 | 64 | four | r4s4 | 32 | 64 |").unwrap_err().message.contains("four"));
+        assert!(parse("| f32 | 64 | 4 | r4s4 | 32 | 64 | 1 | few |").unwrap_err().message.contains("few"));
         // What planning divides by.
         for tile in [
             "r0s4",
@@ -428,6 +450,17 @@ mod tests {
         for (lanes, workgroup) in [(0, 64), (4, 0), (32, 100)] {
             let message = parse(&format!("| f32 | 64 | {lanes} | r4s4 | 32 | {workgroup} |")).unwrap_err().message;
             assert!(message.contains(&format!("got {workgroup} in groups of {lanes}")), "{message}");
+        }
+    }
+
+    #[test]
+    fn splits_and_most_keys_may_each_be_missing() {
+        for (cells, splits, most_keys) in
+            [("", None, None), (" | 2", Some(2), None), (" | | 99", None, Some(99)), (" | 2 | 99", Some(2), Some(99))]
+        {
+            let text = format!("f32 | 64 | 4 | r4s4 | 32 | 64{cells}");
+            let rows = parse(&text).unwrap();
+            assert_eq!((rows[0].splits, rows[0].most_keys, rows[0].to_string()), (splits, most_keys, text));
         }
     }
 
