@@ -24,6 +24,9 @@ class Problem:
     lanes: int
     fresh: int
     score_deviation: float = 1.0
+    # Chains of a lane's part of a score, and whether weights of two blocks are added to each other first.
+    chains: int = 1
+    joined: bool = False
 
 
 PROBLEMS = (
@@ -32,10 +35,10 @@ PROBLEMS = (
     Problem("4,096 keys", 4096, 64, 4, 8),
     Problem("heads of 128, 293 keys (four from zero)", 293, 128, 8, 4),
     Problem("2,048 keys", 2048, 128, 8, 4),
-    Problem("heads of 40, 77 keys (four from zero)", 77, 40, 2, 4),
-    Problem("scores of deviation 9", 77, 40, 2, 4, 9.0),
-    Problem("4,096 keys", 4096, 40, 2, 4),
-    Problem("scores of deviation 9", 4096, 40, 2, 4, 9.0),
+    Problem("heads of 40, 77 keys (eight from zero, scores in two chains)", 77, 40, 2, 8, 1.0, 2, True),
+    Problem("scores of deviation 9", 77, 40, 2, 8, 9.0, 2, True),
+    Problem("4,096 keys (eight from zero)", 4096, 40, 2, 8, 1.0, 1, True),
+    Problem("scores of deviation 9", 4096, 40, 2, 8, 9.0, 1, True),
 )
 
 
@@ -47,7 +50,7 @@ def fma(a, b, c):
     return single(a * b + c)
 
 
-def scores(problem, q, k, rounded, chains=1):
+def scores(problem, q, k, rounded, chains):
     """In units of log2. A lane sums its columns in so many chains, each of the same number of vec4 but for the last."""
     factor = LOG2_E / np.sqrt(problem.head_size)
     if not rounded:
@@ -81,15 +84,17 @@ def weighted_values(weights, v, fresh):
     return o
 
 
-def sum_of(weights):
+def sum_of(weights, joined):
     own = np.zeros((len(weights), OWNERS))
-    whole = weights.shape[1] // OWNERS * OWNERS
-    for first in range(0, whole, OWNERS):
-        own = single(own + weights[:, first : first + OWNERS])
+    turn = 2 * OWNERS if joined else OWNERS
+    whole = weights.shape[1] // turn * turn
+    for first in range(0, whole, turn):
+        part = weights[:, first : first + OWNERS]
+        own = single(own + (single(part + weights[:, first + OWNERS : first + turn]) if joined else part))
     return single(own[:, 0] + own[:, 1]) + single(own[:, 2] + own[:, 3]) + weights[:, whole:].sum(1)
 
 
-def error(problem, steps, seeds, fresh=None, chains=1):
+def error(problem, steps, seeds, fresh=None, chains=None):
     """Root mean square over `seeds` sets of inputs of the output's differences from float64, the steps in `steps` rounded."""
     squares = []
     for seed in range(seeds):
@@ -97,16 +102,16 @@ def error(problem, steps, seeds, fresh=None, chains=1):
         draw = lambda rows: rng.standard_normal((rows, problem.head_size)).astype(np.float32).astype(np.float64)
         q, k, v = draw(ROWS), draw(problem.keys), draw(problem.keys)
         q = single(q * problem.score_deviation)
-        exact = np.exp2(scores(problem, q, k, False))
+        exact = np.exp2(scores(problem, q, k, False, 1))
         want = exact @ v / exact.sum(1, keepdims=True)
-        x = scores(problem, q, k, "scores" in steps, chains)
+        x = scores(problem, q, k, "scores" in steps, chains or problem.chains)
         x = x - np.floor(x[:, :8].max(1, keepdims=True))
         weights = np.exp2(single(x) if "scores" in steps else x)
         if "exp2" in steps:
             weights = single(weights * (1 + rng.uniform(-1, 1, weights.shape) * 2**-22.5))
         given = single(weights)
         o = weighted_values(given, v, fresh or problem.fresh) if "o" in steps else weights @ v
-        total = sum_of(given) if "sum" in steps else weights.sum(1)
+        total = sum_of(given, problem.joined) if "sum" in steps else weights.sum(1)
         squares.append(np.mean((single(o / total[:, None]) - want) ** 2))
     return float(np.sqrt(np.mean(squares)))
 
