@@ -1,8 +1,9 @@
 // The portable prefill lane. A workgroup takes a tile of query rows of one head; a group of LANES lanes shares ROWS of
 // them, each lane holding every LANES-th vec4 of Q and of O in registers. Keys and values pass through workgroup memory
 // in tiles, each loaded while the one before is in use. For N of 1 the plain loop takes all tiles of problems without other masks or biases.
-// M is of how many columns values are loaded at a time: 4, or 2, which take half the registers. For K of 1 the first reference is made of
-// the scores of the first turn, which are not computed twice then: the faster where keys are few, on GPUs.
+// For M of 1 or 2 values are loaded two columns at a time, which takes half the registers; for 2 weights of a turn's blocks are added to each
+// other before they are to their sum, too. For K of 1 the first reference is made of the scores of the first turn, which are not computed
+// twice then: GPUs gain by it where keys are few, and lose by the condition where they are many.
 override WORKGROUP_SIZE: u32;
 // Keys of a tile, a multiple of 8 for which the vec4 that a lane loads ahead are enough.
 override KEY_TILE: u32;
@@ -13,7 +14,7 @@ override CAUSAL_SKIP: bool;
 override TILE_LENGTH: u32 = KEY_TILE * COLUMNS4;
 
 var<workgroup> key_tile: array<Tile4, TILE_LENGTH>;
-//% if M == 4
+//% if not M
 var<workgroup> value_tile: array<Tile4, TILE_LENGTH>;
 //% else
 // Two arrays, so that compilers do not join two loads to one.
@@ -25,7 +26,7 @@ fn tile_key(at: u32) -> vec4<f32> {
     return vec4<f32>(key_tile[at]);
 }
 
-//% if M == 4
+//% if not M
 fn tile_value(at: u32) -> vec4<f32> {
     return vec4<f32>(value_tile[at]);
 }
@@ -76,7 +77,7 @@ fn store_entry(k: Elem4, v: Elem4, n: u32, t0: u32, last: u32, i: u32) {
         let h = i % COLUMNS4 * 4u;
         let key = with_key_bias(vec4<f32>(k), n, t, existing_column(h, params.head_size));
         key_tile[i] = Tile4(select(vec4<f32>(), key, h < params.head_size));
-        //% if M == 4
+        //% if not M
         value_tile[i] = Tile4(with_value_bias(vec4<f32>(v), n, t, existing_column(h, params.v_head_size)));
         //% else
         let value = with_value_bias(vec4<f32>(v), n, t, existing_column(h, params.v_head_size));
@@ -178,10 +179,10 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
                 //% endif
                 p = weigh_rows(p, reference);
                 p_b = weigh_rows(p_b, reference);
-                //% if M == 4
-                sum = add_weights(add_weights(sum, p), p_b);
-                //% else
+                //% if M == 2
                 sum = add_block_weights(sum, p, p_b);
+                //% else
+                sum = add_weights(add_weights(sum, p), p_b);
                 //% endif
                 o = add_turn(o, gather_rows(p), gather_rows(p_b), at, at_b);
                 //% if hides

@@ -9,8 +9,8 @@ import dataclasses
 import numpy as np
 
 LOG2_E = 1.4426950408889634
-# Lanes of a row group own the weights of every fourth key.
-OWNERS = 4
+# Keys of a block. A group of two lanes owns two keys of each in a lane, which adds them first; of four and more, one.
+BLOCK = 4
 ROWS = 8
 STEPS = ("scores", "exp2", "sum", "o")
 
@@ -84,14 +84,19 @@ def weighted_values(weights, v, fresh):
     return o
 
 
-def sum_of(weights, joined):
-    own = np.zeros((len(weights), OWNERS))
-    turn = 2 * OWNERS if joined else OWNERS
+def sum_of(weights, problem):
+    def owned(first):
+        block = weights[:, first : first + BLOCK]
+        return single(block[:, :2] + block[:, 2:]) if problem.lanes == 2 else block
+
+    turn = 2 * BLOCK if problem.joined else BLOCK
     whole = weights.shape[1] // turn * turn
+    own = np.zeros_like(owned(0))
     for first in range(0, whole, turn):
-        part = weights[:, first : first + OWNERS]
-        own = single(own + (single(part + weights[:, first + OWNERS : first + turn]) if joined else part))
-    return single(own[:, 0] + own[:, 1]) + single(own[:, 2] + own[:, 3]) + weights[:, whole:].sum(1)
+        own = single(own + (single(owned(first) + owned(first + BLOCK)) if problem.joined else owned(first)))
+    while own.shape[1] > 1:
+        own = single(own[:, ::2] + own[:, 1::2])
+    return own[:, 0] + weights[:, whole:].sum(1)
 
 
 def error(problem, steps, seeds, fresh=None, chains=None):
@@ -111,7 +116,7 @@ def error(problem, steps, seeds, fresh=None, chains=None):
             weights = single(weights * (1 + rng.uniform(-1, 1, weights.shape) * 2**-22.5))
         given = single(weights)
         o = weighted_values(given, v, fresh or problem.fresh) if "o" in steps else weights @ v
-        total = sum_of(given, problem.joined) if "sum" in steps else weights.sum(1)
+        total = sum_of(given, problem) if "sum" in steps else weights.sum(1)
         squares.append(np.mean((single(o / total[:, None]) - want) ** 2))
     return float(np.sqrt(np.mean(squares)))
 

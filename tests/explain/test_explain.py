@@ -68,7 +68,7 @@ def test_every_row_of_an_apple_gpu_is_listed(entries):
         listed = [entry for entry in entries if entry["table"] == table]
         cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in written]
         fields = ("dtype", "max_head_size", "lanes", "tile", "key_tile", "workgroup")
-        # The number of key splits and of most keys, in a seventh and an eighth cell, change no kernel.
+        # Key splits and most keys, in a seventh and an eighth cell, change no kernel.
         assert [line[:6] for line in cells] == [[str(entry[field]) for field in fields] for entry in listed]
 
 

@@ -337,7 +337,10 @@ pub(crate) fn lane_choice(
             let last = class().next_back()?;
             // Of two sizes in groups, the one that leaves fewer rows empty.
             let sizes = class().filter(|row| lane.on_matrices() && row.tile == last.tile);
-            sizes.min_by_key(|row| padded(row)).or(Some(last))
+            // Of as many workgroups of lane rows, the first, whose loop is the faster.
+            let alike = |row: &&TuningRow| (row.rows, row.workgroup_size) == (last.rows, last.workgroup_size);
+            let first = || class().find(|row| lane == Lane::Rows && alike(row));
+            sizes.min_by_key(|row| padded(row)).or_else(first).or(Some(last))
         };
         class().find(suits).or_else(smallest).unwrap_or(first)
     });

@@ -90,6 +90,16 @@ fn equal_splits_are_a_choice_where_the_planner_makes_others() {
 }
 
 #[test]
+fn rows_for_few_keys_are_choices_for_no_more() {
+    for (kv_len, want) in [(128, true), (129, false)] {
+        let shape = Shape { q_len: 4096, kv_len, num_heads: 16, head_size: 40, v_head_size: 40, ..Shape::default() };
+        let found = texts(&problem(shape), &devices::h100());
+        let few = found.iter().any(|text| text.starts_with("rows") && text.contains("r4s5a1f8v2x2k"));
+        assert_eq!(few, want, "{kv_len} keys: {found:?}");
+    }
+}
+
+#[test]
 fn m1_tries_what_its_own_rows_leave_out() {
     let few = problem(Shape { q_len: 8, num_heads: 32, head_size: 72, v_head_size: 72, ..Shape::default() });
     let found = texts(&few, &devices::m1());

@@ -242,22 +242,41 @@ fn few_rows_over_few_keys_get_groups_of_their_own() {
 
 #[test]
 fn few_keys_have_rows_of_their_own() {
-    let tile = |head_size, kv_len, dtype, caps: &DeviceCaps| {
-        let shape = Shape { q_len: 4096, kv_len, num_heads: 16, head_size, v_head_size: head_size, ..Shape::default() };
-        let plan = check(&AttentionProblem { dtype, ..problem(shape) }, caps, &PlanOptions::default());
+    let tile = |problem: &AttentionProblem, caps: &DeviceCaps| {
+        let plan = check(problem, caps, &PlanOptions::default());
         plan.decision.split(',').next().unwrap().rsplit('_').next().unwrap().to_owned()
     };
-    for (head_size, kv_len, want) in [
-        (40, 77, ["r4s5a1f8v2x2k", "r4s5a2p8k"]),
-        (40, 128, ["r4s5a1f8v2x2k", "r4s5a2p8k"]),
-        (40, 129, ["r4s5a1f8v2", "r4s5a2p8"]),
-        (64, 128, ["r4s4a2f8k", "r4s4a2k"]),
-        (64, 129, ["r4s4a2f8", "r4s4a2"]),
+    let of = |q_len, head_size, kv_len| {
+        problem(Shape { q_len, kv_len, num_heads: 16, head_size, v_head_size: head_size, ..Shape::default() })
+    };
+    // Rows that fill the device, then so few that it takes its smallest workgroups: of two alike, the first.
+    for (q_len, head_size, kv_len, want) in [
+        (4096, 40, 77, ["r4s5a1f8v2x2k", "r4s5a2p8k"]),
+        (4096, 40, 128, ["r4s5a1f8v2x2k", "r4s5a2p8k"]),
+        (4096, 40, 129, ["r4s5a1f8v2", "r4s5a2p8"]),
+        (4096, 64, 128, ["r4s4a2f8k", "r4s4a2k"]),
+        (4096, 64, 129, ["r4s4a2f8", "r4s4a2"]),
+        (2048, 40, 77, ["r4s5a2p8", "r4s5a2p8k"]),
+        (1024, 64, 77, ["r4s4a2f8k", "r4s4a2k"]),
+        (1024, 64, 129, ["r4s4a2f8", "r4s4a2"]),
+        (1024, 80, 1024, ["r3s5a3f8v2", "r3s5a3"]),
     ] {
-        let tiles = [DType::F32, DType::F16].map(|dtype| tile(head_size, kv_len, dtype, &devices::h100()));
-        assert_eq!(tiles, want, "heads of {head_size}, {kv_len} keys");
+        let plain = of(q_len, head_size, kv_len);
+        let tiles =
+            [DType::F32, DType::F16].map(|dtype| tile(&AttentionProblem { dtype, ..plain.clone() }, &devices::h100()));
+        assert_eq!(tiles, want, "{q_len} rows of heads of {head_size}, {kv_len} keys");
     }
-    assert_eq!(tile(40, 77, DType::F32, &devices::m1()), "r4s5a1f4");
+    let few = of(4096, 64, 77);
+    assert_eq!(tile(&few, &devices::m1()), "r4s4a2f8");
+    // Past keys count, and what is added to scores is for the loop that rows for few keys share with others.
+    let past = AttentionProblem { past: Past::Growing { len: 60 }, ..few.clone() };
+    assert_eq!(tile(&past, &devices::h100()), "r4s4a2f8");
+    let masked = AttentionProblem { padding_mask: PaddingMask::KeyLengths, ..few.clone() };
+    assert_eq!(tile(&masked, &devices::h100()), "r4s4a2f8");
+    // A pinned row may have more keys than it is for.
+    let row = mha_plan::profile::parse("f32 | 64 | 4 | r4s4a2f8k | 16 | 128 | | 64").unwrap().remove(0);
+    let pinned = PlanOptions { lane: Some(Lane::Rows), row: Some(row), ..PlanOptions::default() };
+    assert!(check(&few, &devices::h100(), &pinned).decision.contains("r4s4a2f8k"));
 }
 
 #[test]

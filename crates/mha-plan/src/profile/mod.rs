@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::LazyLock;
 
-use mha_spec::{AttentionProblem, DType};
+use mha_spec::{AttentionProblem, DType, PaddingMask};
 
 use crate::caps::{DeviceCaps, DeviceKind};
 
@@ -23,8 +23,7 @@ pub struct TuningRow {
     /// Register tile, `r<rows>s<vec4 columns of a lane>`, then `a<vec4 loaded ahead>` where the lane loads ahead (in lane short the
     /// pieces of 16 bytes that its part of a block of keys has, packed in float16, and keys alone). Lane rows adds the values of a
     /// turn's eight keys by parts of columns where `p8` follows, and where `f4` or `f8` does also sums so many keys from zero, as lane
-    /// apple does with `f8`; with `f8v2` values are loaded two columns at a time and scores summed row by row, with `x2` in two chains of
-    /// half as many columns. `k`, for few keys, where the first reference is made of the first turn's scores. `h` where tiles in workgroup
+    /// apple does with `f8`; with `f8v2` values are loaded two columns at a time, with `x2` scores are two chains of half as many columns. `k`, for few keys, where the first reference is made of the first turn's scores. `h` where tiles in workgroup
     /// memory hold float16. `c` where causality alone is where each row's keys end, in lane rows in its plain loop too. On matrices,
     /// `m<side>r<row blocks>c<column blocks>k<key blocks>a<pieces of 16 bytes loaded ahead>`.
     pub tile: String,
@@ -101,9 +100,10 @@ impl TuningRow {
         tile_numbers(&self.tile).map_or(0, |[.., ahead]| ahead)
     }
 
-    /// Whether the row is for as many keys as the problem has.
+    /// Whether the row is for as many keys as the problem has. Rows for few differ in the loop of lane rows that takes scores as they are.
     pub(crate) fn is_for(&self, problem: &AttentionProblem) -> bool {
-        self.most_keys.is_none_or(|most| problem.total_len() <= most)
+        let adds_to_scores = problem.padding_mask != PaddingMask::None || problem.attention_bias.is_some();
+        self.most_keys.is_none_or(|most| problem.total_len() <= most && !adds_to_scores)
     }
 
     fn slice4(&self) -> u32 {
@@ -438,6 +438,10 @@ mod tests {
             "r4s4f",
             "r4s4a2p0",
             "r4s4a2x8",
+            "r4s5a1v2",
+            "r4s5a1f8v",
+            "r4s5a1f4v2",
+            "r4s4a2kk",
             "m0r1c4k1a1",
             "m16r0c4k1a1",
             "m16r1c0k1a1",

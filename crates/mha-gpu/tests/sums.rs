@@ -1,0 +1,93 @@
+//! Contract: in float32 errors of sums are those of the chains of additions that a tile's name promises: values of several keys are summed
+//! from zero, and scores are two chains where it says so.
+
+mod common;
+
+use std::process::ExitCode;
+
+use common::{Failures, lane, run, table_rows, test};
+use mha_gpu::{Gpu, GpuSettings};
+use mha_plan::profile::TuningRow;
+use mha_plan::{Lane, PlanOptions};
+use mha_spec::DType;
+use mha_testkit::{Case, Expected, plain};
+
+/// Keys of a long sum, and the root mean square of its errors: with values added one by one 3.0e-8, four of them summed from
+/// zero 1.6e-8, eight 1.4e-8 in lane rows and 1.2e-8 in lane apple.
+const LONG: u32 = 4_096;
+const LONG_ERROR: f64 = 2.2e-8;
+/// Head sizes of tiles that sum so, and that have few registers for it.
+const HEAD_SIZES: [u32; 3] = [40, 64, 80];
+/// Scores of such a deviation make their own errors the largest; two chains of half the length have 0.8 to 0.9 of them by emulation
+/// (`crates/mha-bench/rounding.py`).
+const SCORE_DEVIATION: f64 = 9.0;
+const FEW: u32 = 77;
+const LESS: f64 = 0.95;
+
+fn main() -> ExitCode {
+    let mut tests = Vec::new();
+    for choice in [Lane::Rows, Lane::Apple] {
+        let name = format!("{}_f32_long_sums", choice.name());
+        tests.push(test(name, DType::F32, move |gpu| long_sums(gpu, choice)));
+    }
+    tests.push(test("rows_f32_two_chains".to_owned(), DType::F32, |gpu| two_chains(gpu)));
+    common::main(GpuSettings::default(), tests)
+}
+
+/// The root mean square of a case's errors by a tuning row, without splits, and how it was planned.
+fn error(gpu: &Gpu, case: &Case, choice: Lane, row: TuningRow) -> Result<(f64, String), String> {
+    let expected = Expected::of(case);
+    let options = PlanOptions { row: Some(TuningRow { splits: Some(1), ..row }), ..lane(choice) };
+    let plan = mha_plan::plan(&case.problem, gpu.caps(), &options).map_err(|refusal| refusal.to_string())?;
+    let outputs = run(gpu, case, &plan, &expected)?;
+    let got = outputs[0].1.as_chunks::<4>().0.iter().map(|bytes| f64::from(f32::from_le_bytes(*bytes)));
+    let squares: Vec<f64> = got.zip(expected.output()).map(|(got, want)| (got - want).powi(2)).collect();
+    Ok(((squares.iter().sum::<f64>() / squares.len() as f64).sqrt(), plan.decision))
+}
+
+/// The tiles of a lane for heads of some size that a device of such subgroups may take, one row for each.
+fn tiles(gpu: &Gpu, choice: Lane, head_size: u32, is_wanted: impl Fn(&str) -> bool) -> Vec<TuningRow> {
+    let of_size = |row: &TuningRow| row.max_head_size == head_size && is_wanted(&row.tile);
+    let mut rows: Vec<TuningRow> = table_rows(choice, DType::F32).filter(of_size).collect();
+    rows.sort_by(|a, b| a.tile.cmp(&b.tile));
+    rows.dedup_by_key(|row| row.tile.clone());
+    assert!(!rows.is_empty(), "{choice:?} has such tiles for heads of {head_size}");
+    rows.retain(|row| gpu.caps().min_subgroup_size >= row.lanes);
+    rows
+}
+
+/// Errors over thousands of keys, by the tiles that sum from zero.
+fn long_sums(gpu: &Gpu, choice: Lane) -> Result<(), String> {
+    let mut failures = Failures::default();
+    for head_size in HEAD_SIZES {
+        let case = Case::new(plain(1, 1, 16, LONG, head_size), 0);
+        for row in tiles(gpu, choice, head_size, |tile| tile.contains('f')) {
+            failures.take(error(gpu, &case, choice, row).and_then(|(error, decision)| match error <= LONG_ERROR {
+                true => Ok(()),
+                false => Err(format!("an error of {LONG_ERROR:.1e} at most is wanted, got {error:.1e}: {decision}")),
+            }));
+        }
+    }
+    failures.done()
+}
+
+/// Errors of large scores over few keys, relative to those of the same tile with one chain.
+fn two_chains(gpu: &Gpu) -> Result<(), String> {
+    let mut failures = Failures::default();
+    let mut case = Case::new(plain(1, 4, 128, FEW, 40), 0);
+    case.inputs.query.iter_mut().for_each(|x| *x *= SCORE_DEVIATION);
+    for row in tiles(gpu, Lane::Rows, 40, |tile| tile.contains("x2")) {
+        let one =
+            tiles(gpu, Lane::Rows, 40, |tile| row.tile.starts_with(tile) && tile.contains("v2") && row.tile != tile);
+        let [one] = &one[..] else { return Err(format!("{row} has one tile beside it, got {one:?}")) };
+        let (two, told) = error(gpu, &case, Lane::Rows, row)?;
+        let (one, _) = error(gpu, &case, Lane::Rows, one.clone())?;
+        failures.take(match two <= LESS * one {
+            true => Ok(()),
+            false => {
+                Err(format!("{LESS} of the error of one chain at most are wanted, {one:.2e}, got {two:.2e}: {told}"))
+            }
+        });
+    }
+    failures.done()
+}
