@@ -102,6 +102,7 @@ fn part_scores(s: RowVectors, q: RowVectors, at: vec4<u32>) -> RowVectors {
 }
 
 //% endif
+
 // A block of four keys the other way around: for each key a number of each row.
 struct KeyNumbers {
     k0: RowNumbers,

@@ -54,7 +54,8 @@ pub struct Arguments {
     /// Where the choices of path `auto` are kept that `tune` made, if not in the platform's cache directory.
     #[arg(long, value_name = "DIR", conflicts_with = "unmeasured")]
     cache: Option<PathBuf>,
-    /// Tuning rows for a pinned lane, as in its table: `f32 | 64 | 4 | r4s4a2 | 32 | 256`, `;` between rows.
+    /// Tuning rows for a pinned lane, as in its table: `f32 | 64 | 4 | r4s4a2 | 32 | 256`, `;` between rows. An
+    /// eighth cell, the most keys that a table takes a row for, is no limit here.
     #[arg(long)]
     rows: Option<String>,
     /// Time the first call of one shape, type and subject instead, with compiled pipelines kept in this folder.

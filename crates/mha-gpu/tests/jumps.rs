@@ -5,7 +5,7 @@ mod common;
 
 use std::process::ExitCode;
 
-use common::{DTYPES, Failures, LANES, check, lane, run, table_rows, test};
+use common::{DTYPES, Failures, LANES, check, lane, run, table_rows, test, tile_rows};
 use mha_gpu::{Gpu, GpuSettings};
 use mha_plan::profile::TuningRow;
 use mha_plan::{Lane, PlanOptions};
@@ -59,16 +59,9 @@ fn cases(dtype: DType, causal: bool) -> impl Iterator<Item = Case> {
     })
 }
 
-/// Lane rows by each of its tuning rows whose loop of whole tiles is of its own, whatever device they are for. One row for each kernel, as
-/// a software GPU compiles them for seconds.
+/// Tiles of lane rows whose loop of whole tiles is of its own, whatever device they are for.
 fn rows_with_own_loops(gpu: &Gpu, dtype: DType) -> Vec<TuningRow> {
-    let mut rows: Vec<TuningRow> =
-        table_rows(Lane::Rows, dtype).filter(|row| row.tile.contains(['p', 'f', 'k'])).collect();
-    rows.sort_by(|a, b| (a.lanes, &a.tile).cmp(&(b.lanes, &b.tile)));
-    rows.dedup_by_key(|row| (row.lanes, row.tile.clone()));
-    assert!(rows.len() >= 3, "tuning rows of lane rows name ways to add values");
-    rows.retain(|row| gpu.caps().min_subgroup_size >= row.lanes);
-    rows
+    tile_rows(gpu, Lane::Rows, dtype, |row| row.tile.contains(['p', 'f', 'k']))
 }
 
 /// Their loops, going on, scaled down after a smaller jump, and begun again after a larger one, in the third tile and not among the first

@@ -5,7 +5,7 @@ mod common;
 
 use std::process::ExitCode;
 
-use common::{Failures, lane, run, table_rows, test};
+use common::{Failures, lane, run, test, tile_rows};
 use mha_gpu::{Gpu, GpuSettings};
 use mha_plan::profile::TuningRow;
 use mha_plan::{Lane, PlanOptions};
@@ -45,15 +45,9 @@ fn error(gpu: &Gpu, case: &Case, choice: Lane, row: TuningRow) -> Result<(f64, S
     Ok(((squares.iter().sum::<f64>() / squares.len() as f64).sqrt(), plan.decision))
 }
 
-/// The tiles of a lane for heads of some size that a device of such subgroups may take, one row for each.
+/// The tiles of a lane for heads of some size.
 fn tiles(gpu: &Gpu, choice: Lane, head_size: u32, is_wanted: impl Fn(&str) -> bool) -> Vec<TuningRow> {
-    let of_size = |row: &TuningRow| row.max_head_size == head_size && is_wanted(&row.tile);
-    let mut rows: Vec<TuningRow> = table_rows(choice, DType::F32).filter(of_size).collect();
-    rows.sort_by(|a, b| a.tile.cmp(&b.tile));
-    rows.dedup_by_key(|row| row.tile.clone());
-    assert!(!rows.is_empty(), "{choice:?} has such tiles for heads of {head_size}");
-    rows.retain(|row| gpu.caps().min_subgroup_size >= row.lanes);
-    rows
+    tile_rows(gpu, choice, DType::F32, |row| row.max_head_size == head_size && is_wanted(&row.tile))
 }
 
 /// Errors over thousands of keys, by the tiles that sum from zero.

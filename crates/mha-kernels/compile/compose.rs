@@ -10,7 +10,7 @@ use minijinja::{Environment, UndefinedBehavior};
 use super::variants::File;
 
 /// What a template's counts are called in it, in their order.
-const NAMES: [&str; 3] = ["N", "M", "K"];
+const NAMES: [&str; 4] = ["N", "M", "K", "L"];
 
 /// Writes templates out: Jinja whose statements are lines behind `//%`, as WGSL's own braces and comments would else be in its way.
 pub struct Composer<'a> {

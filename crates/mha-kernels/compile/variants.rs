@@ -62,7 +62,10 @@ pub fn expand(text: &str) -> Result<Vec<Variant>, String> {
             }
             let file = |word: &str| {
                 File::parse(word).ok_or_else(|| {
-                    format!("{}: a template is FILE:N, FILE:NxM or FILE:NxMxK, got {word} in {name}", at())
+                    format!(
+                        "{}: a template is FILE:N, FILE:NxM, FILE:NxMxK or FILE:NxMxKxL, got {word} in {name}",
+                        at()
+                    )
                 })
             };
             let files = files.split_whitespace().map(file).collect::<Result<_, _>>()?;

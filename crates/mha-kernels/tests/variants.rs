@@ -53,7 +53,7 @@ fn mistakes_are_named() {
         ("axis t = r2\nk_{t}: rows:{t.s}", "{axis.x} among its files a number behind x, got `k_r2: rows:{t.s}`"),
         ("axis t = r2\nk: rows:{t.r}", "{axis} is defined above and in its kernel's name, and"),
         ("axis t = r2\nk_{t}_{t.r}: a", "got `k_r2_{t.r}: a`"),
-        ("k: rows:two", "a template is FILE:N, FILE:NxM or FILE:NxMxK, got rows:two in k"),
+        ("k: rows:two", "a template is FILE:N, FILE:NxM, FILE:NxMxK or FILE:NxMxKxL, got rows:two in k"),
     ];
     for (text, expected) in cases {
         let error = expand(text).err().unwrap_or_else(|| panic!("accepts {text}"));
@@ -80,7 +80,7 @@ fn templates_are_written_out_for_their_counts() {
     assert_eq!(joined("k: three:2x3x8").unwrap(), "2 3 8\n// ^ kernels/three.wgsl, for 2x3x8\n\n");
     for (list, expected) in [
         ("k: plain:2", "kernels/plain.wgsl: only a template has counts, got 2 for a file without N"),
-        ("k: three:1x2x3x4", "kernels/three.wgsl: a template has counts NxMxK, got 1x2x3x4"),
+        ("k: three:1x2x3x4x5", "kernels/three.wgsl: a template has counts NxMxKxL, got 1x2x3x4x5"),
         ("k: wrong:2", "kernels/wrong.wgsl: "),
         ("k: missing", "kernels/missing.wgsl: "),
     ] {

@@ -146,6 +146,16 @@ pub fn table_rows(lane: Lane, dtype: DType) -> impl Iterator<Item = TuningRow> {
     rows.filter(move |row| row.dtype == dtype && seen.insert(row.clone()))
 }
 
+/// Of those that are wanted and that a device of such subgroups may take one for each tile, as a software GPU compiles kernels for seconds.
+pub fn tile_rows(gpu: &Gpu, lane: Lane, dtype: DType, is_wanted: impl Fn(&TuningRow) -> bool) -> Vec<TuningRow> {
+    let mut rows: Vec<TuningRow> = table_rows(lane, dtype).filter(is_wanted).collect();
+    rows.sort_by(|a, b| (a.lanes, &a.tile).cmp(&(b.lanes, &b.tile)));
+    rows.dedup_by(|a, b| (a.lanes, &a.tile) == (b.lanes, &b.tile));
+    assert!(!rows.is_empty(), "tables of lane {} have such tiles", lane.name());
+    rows.retain(|row| gpu.caps().min_subgroup_size >= row.lanes);
+    rows
+}
+
 /// Options that pin a path.
 pub fn path(path: PathChoice) -> PlanOptions {
     PlanOptions { path, ..PlanOptions::default() }

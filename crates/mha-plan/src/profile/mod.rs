@@ -21,11 +21,12 @@ pub struct TuningRow {
     /// Lanes that share a group of query rows.
     pub lanes: u32,
     /// Register tile, `r<rows>s<vec4 columns of a lane>`, then `a<vec4 loaded ahead>` where the lane loads ahead (in lane short the
-    /// pieces of 16 bytes that its part of a block of keys has, packed in float16, and keys alone). Lane rows adds the values of a
-    /// turn's eight keys by parts of columns where `p8` follows, and where `f4` or `f8` does also sums so many keys from zero, as lane
-    /// apple does with `f8`; with `f8v2` values are loaded two columns at a time, with `x2` scores are two chains of half as many columns. `k`, for few keys, where the first reference is made of the first turn's scores. `h` where tiles in workgroup
-    /// memory hold float16. `c` where causality alone is where each row's keys end, in lane rows in its plain loop too. On matrices,
-    /// `m<side>r<row blocks>c<column blocks>k<key blocks>a<pieces of 16 bytes loaded ahead>`.
+    /// pieces of 16 bytes that its part of a block of keys has, packed in float16, and keys alone). Lane rows adds the values of a turn's
+    /// eight keys by parts of columns where `p8` follows, and where `f4` or `f8` does also sums so many keys from zero, as lane apple
+    /// does with `f8`; with `f8v2` values are loaded two columns at a time, with `x2` scores are two chains of half as many columns. `k`,
+    /// for few keys, where the first reference is made of the first turn's scores. `h` where tiles in workgroup memory hold float16. `c`
+    /// where causality alone is where each row's keys end, in lane rows in its plain loop too. On matrices, `m<side>r<row blocks>c<column
+    /// blocks>k<key blocks>a<pieces of 16 bytes loaded ahead>`.
     pub tile: String,
     /// Query rows of a group of lanes.
     pub rows: u32,
@@ -35,7 +36,7 @@ pub struct TuningRow {
     pub workgroup_size: u32,
     /// Key splits, where the row fixes them.
     pub splits: Option<u32>,
-    /// Most keys that the row is for, where others follow for more.
+    /// Most keys that the row is for, where others follow for more: no limit where the row is [pinned](crate::PlanOptions::row).
     pub most_keys: Option<u32>,
 }
 
