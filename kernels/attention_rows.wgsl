@@ -3,7 +3,9 @@
 // in tiles, each loaded while the one before is in use. For N of 1 the plain loop takes all tiles of problems without other masks or biases.
 // For M of 1 or 2 values are loaded two columns at a time, which takes half the registers; for 2 weights of a turn's blocks are added to each
 // other before they are to their sum, too. For K of 1 the first reference is made of the scores of the first turn, which are not computed
-// twice then: GPUs gain by it where keys are few, and lose by the condition where they are many.
+// twice then: GPUs gain by it where keys are few, and lose by the condition where they are many. For L of 1 each tile of the plain loop has a
+// sum of weights of its own, so that a sum over thousands of keys is a chain of fewer additions; sums of the tiles before wait in workgroup
+// memory, as registers for them would take an order of the loop's operations that is slower.
 override WORKGROUP_SIZE: u32;
 // Keys of a tile, a multiple of 8 for which the vec4 that a lane loads ahead are enough.
 override KEY_TILE: u32;
@@ -47,6 +49,10 @@ fn tile_value(at: u32) -> vec4<f32> {
 // Whether a lane lost the bet of the plain loop, and what all read of it.
 var<workgroup> lost_bets: atomic<u32>;
 var<workgroup> is_lost: u32;
+//% if L
+// A lane's sums of its rows' weights, of all tiles before the one in use. None reads another's.
+var<workgroup> sums: array<RowNumbers, WORKGROUP_SIZE>;
+//% endif
 
 // A lane's sum of a row's weights from which on the row's results are scaled down after a tile of the plain loop, and the one that
 // loses its bet, as does an infinity. Until then a float32 holds larger weights as exactly as small ones.
@@ -145,6 +151,9 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
         if local_index == 0u {
             atomicStore(&lost_bets, 0u);
         }
+        //% if L
+        sums[local_index] = sum;
+        //% endif
         //% for hides in ([false, true] if N else [false])
         for (; t0 < ${"whole_end" if N and not hides else "plain_end"}; t0 += KEY_TILE) {
             workgroupBarrier();
@@ -158,6 +167,9 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
                 }
                 reference = rounded_down(reference);
             }
+            //% endif
+            //% if L
+            var tile_sum = same_numbers(0.0);
             //% endif
             // Two blocks a turn, so that the arithmetic of one hides the exchange of the other.
             for (var step = 0u; step < KEY_TILE; step += 8u) {
@@ -180,15 +192,18 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
                 p = weigh_rows(p, reference);
                 p_b = weigh_rows(p_b, reference);
                 //% if M == 2
-                sum = add_block_weights(sum, p, p_b);
+                ${"tile_sum" if L else "sum"} = add_block_weights(${"tile_sum" if L else "sum"}, p, p_b);
                 //% else
-                sum = add_weights(add_weights(sum, p), p_b);
+                ${"tile_sum" if L else "sum"} = add_weights(add_weights(${"tile_sum" if L else "sum"}, p), p_b);
                 //% endif
                 o = add_turn(o, gather_rows(p), gather_rows(p_b), at, at_b);
                 //% if hides
                 }
                 //% endif
             }
+            //% if L
+            sum = add_numbers(sums[local_index], tile_sum);
+            //% endif
             if any_lane(any_above(sum, LARGE_SUM)) {
                 let largest = group_maxima(sum);
                 lost = lost || any_above(largest, LOST_SUM);
@@ -198,6 +213,9 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
                 sum = scale_numbers(sum, shrink);
                 o = scale_outputs(o, shrink);
             }
+            //% if L
+            sums[local_index] = sum;
+            //% endif
         }
         //% endfor
         if lost || any_beyond(reference, LARGEST_REFERENCE) {

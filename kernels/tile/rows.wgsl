@@ -70,6 +70,14 @@ fn add_vectors(x: RowVectors, y: RowVectors) -> RowVectors {
     );
 }
 
+fn add_numbers(x: RowNumbers, y: RowNumbers) -> RowNumbers {
+    return RowNumbers(
+        //% for r in range(N)
+        x.r${r} + y.r${r},
+        //% endfor
+    );
+}
+
 //% else
 // Scores of one key plus its products with one part of Q: each column over all rows, so that a sum is not needed again before
 // it is ready.

@@ -25,8 +25,13 @@ const LEAST_ROWS_ON_MATRICES: u32 = 32;
 /// Keys from which path auto takes them for float32 heads wider than NARROW_HEAD, of which a product is three: on an H200 948 rows of 25
 /// heads of 72 over 75 keys took 1.05 times as long as on lane rows, 93 rows of 116 heads of 80 over 93 keys 0.68. Other widths are taken to
 /// be alike until a measurement on the device says otherwise.
+///
+/// So do heads that leave lane rows no idle column and matrices 8 to 15 of 48, where lane rows takes its tile for few keys: 4,096 rows of 16
+/// heads of 40 over 64 and 77 keys took matrices 1.00 and 0.96 of its time in a chain of calls with scores of deviation 1, 1.24 and 1.16 with
+/// scores of 9, at 1.2 to 1.3 times the error. Heads of 16, 24, 32 and 48 took 0.5 to 0.9 of it.
 const LEAST_KEYS_OF_PARTS: u32 = 80;
 const NARROW_HEAD: u32 = 48;
+const SNUG_HEADS: std::ops::RangeInclusive<u32> = 33..=40;
 /// The same of rows that fill the device without matrices, of heads over NARROW_HEAD that they suit least: 65 to 80 wide, and no multiple
 /// of 4, which are loaded one by one. 2,048 rows of 32 heads of 51, 72 and 80 over 108 keys took 1.02, 0.97 and 1.00 of lane rows' time on an
 /// H200 with scores of deviation 1 and 1.19, 1.20 and 1.23 with scores of 9; over 160 keys 0.89, 0.90 and 0.92, and 1.09, 1.16 and 1.17.
@@ -222,7 +227,7 @@ pub(crate) fn choose(problem: &AttentionProblem, caps: &DeviceCaps, options: &Pl
             first_of(&lanes([Lane::Apple, Lane::Wide]), problem, caps, why)
         }
         // Unmeasured, what is made for few rows over few keys is no worse a guess than matrices, and no slower than baseline.
-        PathChoice::Auto if small_row(problem, caps) => first_of(&[Lane::Rows, Lane::Wide], problem, caps, why),
+        PathChoice::Auto if rows_takes(problem, caps, |row| row.splits.is_some()) => first_of(&[Lane::Rows, Lane::Wide], problem, caps, why),
         PathChoice::Auto => first_of(&lanes([Lane::Rows, Lane::Wide]), problem, caps, why),
     }
 }
@@ -239,18 +244,22 @@ fn pays_on_matrices(problem: &AttentionProblem) -> bool {
 /// Keys from which three products for one pay, where one is three.
 fn least_keys_in_parts(problem: &AttentionProblem, caps: &DeviceCaps) -> u32 {
     let head_size = problem.head_size.max(problem.v_head_size);
-    if problem.dtype == DType::F16 || head_size <= NARROW_HEAD {
+    if problem.dtype == DType::F16 {
         return 0;
+    }
+    if head_size <= NARROW_HEAD {
+        let is_snug = SNUG_HEADS.contains(&head_size) && rows_takes(problem, caps, |row| row.most_keys.is_some());
+        return if is_snug { LEAST_KEYS_OF_PARTS } else { 0 };
     }
     let rows = u64::from(problem.batch) * u64::from(problem.num_heads) * u64::from(problem.q_len);
     let is_awkward = AWKWARD_HEADS.contains(&head_size) || access(problem) == "scalar";
     if is_awkward && rows >= wanted_lanes(caps) { LEAST_KEYS_OF_AWKWARD_PARTS } else { LEAST_KEYS_OF_PARTS }
 }
 
-/// Whether lane rows takes a problem on a row for small ones.
-fn small_row(problem: &AttentionProblem, caps: &DeviceCaps) -> bool {
+/// Whether lane rows takes a problem on such a row of its table.
+fn rows_takes(problem: &AttentionProblem, caps: &DeviceCaps, is_such: impl Fn(&TuningRow) -> bool) -> bool {
     let choice = lane_choice(Lane::Rows, problem, caps, &[], String::new());
-    choice.is_ok_and(|choice| choice.row.is_some_and(|row| row.splits.is_some()))
+    choice.is_ok_and(|choice| choice.row.as_ref().is_some_and(is_such))
 }
 
 /// Whether cooperative matrices run on units of their own: a software device, which computes them as it does everything else, takes

@@ -155,7 +155,13 @@ fn path_auto_takes_matrices_where_they_pay() {
     assert!(f16((2048, 128), &out_of_reach).starts_with("matrix_"));
     // In float32, wider heads, for whose three products keys must be more, have a bound; of some it is another where rows fill a device.
     for (q_len, kv_len, head_size, bound) in [
+        // Heads of 33 to 40 have it where rows are enough for lane rows' tile for few keys.
         (2048, 77, 40, None),
+        (4096, 64, 40, Some(80)),
+        (4096, 79, 33, Some(80)),
+        (4096, 80, 40, None),
+        (4096, 77, 32, None),
+        (4096, 77, 41, None),
         (2048, 77, 47, None),
         (2048, 77, 48, None),
         (2048, 77, 52, Some(80)),
