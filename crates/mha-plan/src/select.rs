@@ -227,7 +227,9 @@ pub(crate) fn choose(problem: &AttentionProblem, caps: &DeviceCaps, options: &Pl
             first_of(&lanes([Lane::Apple, Lane::Wide]), problem, caps, why)
         }
         // Unmeasured, what is made for few rows over few keys is no worse a guess than matrices, and no slower than baseline.
-        PathChoice::Auto if rows_takes(problem, caps, |row| row.splits.is_some()) => first_of(&[Lane::Rows, Lane::Wide], problem, caps, why),
+        PathChoice::Auto if rows_takes(problem, caps, |row| row.splits.is_some()) => {
+            first_of(&[Lane::Rows, Lane::Wide], problem, caps, why)
+        }
         PathChoice::Auto => first_of(&lanes([Lane::Rows, Lane::Wide]), problem, caps, why),
     }
 }

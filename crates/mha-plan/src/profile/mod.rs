@@ -67,7 +67,8 @@ impl TuningRow {
 
     /// Columns of Q, K, V and O that a group of lanes holds, as vec4.
     pub fn columns4(&self) -> u32 {
-        self.matrix().map_or_else(|| self.lanes * self.slice4(), |tile| tile.side * tile.column_blocks / 4)
+        self.matrix()
+            .map_or_else(|| self.lanes.saturating_mul(self.slice4()), |tile| tile.side * tile.column_blocks / 4)
     }
 
     /// The tile of the matrix lane.
@@ -196,7 +197,7 @@ pub fn parse(text: &str) -> Result<Vec<TuningRow>, TableError> {
                 "a workgroup is some groups of lanes, got {workgroup_size} in groups of {lanes}"
             )));
         }
-        rows.push(TuningRow {
+        let row = TuningRow {
             dtype: match dtype {
                 "f32" => DType::F32,
                 "f16" => DType::F16,
@@ -210,7 +211,15 @@ pub fn parse(text: &str) -> Result<Vec<TuningRow>, TableError> {
             workgroup_size,
             splits: splits.map(number).transpose()?,
             most_keys: most_keys.map(number).transpose()?,
-        });
+        };
+        // Columns that no lane has would be missing from scores and output.
+        if row.columns4().saturating_mul(4) < row.max_head_size {
+            let columns = row.columns4() * 4;
+            return Err(fail(format!(
+                "a tile has as many columns as its largest heads, got {columns} for heads of {max_head_size}"
+            )));
+        }
+        rows.push(row);
     }
     Ok(rows)
 }
@@ -455,6 +464,12 @@ mod tests {
         for (lanes, workgroup) in [(0, 64), (4, 0), (32, 100)] {
             let message = parse(&format!("| f32 | 64 | {lanes} | r4s4 | 32 | {workgroup} |")).unwrap_err().message;
             assert!(message.contains(&format!("got {workgroup} in groups of {lanes}")), "{message}");
+        }
+        for (lanes, tile, head_size, columns) in
+            [(2, "r4s5a1f8v2", 41, 40), (32, "m16r2c3k1a2", 49, 48), (16, "r1s2", 129, 128)]
+        {
+            let message = parse(&format!("| f32 | {head_size} | {lanes} | {tile} | 16 | 128 |")).unwrap_err().message;
+            assert!(message.contains(&format!("got {columns} for heads of {head_size}")), "{message}");
         }
     }
 
