@@ -8,6 +8,7 @@ use mha_plan::{DeviceKind, Plan, PlanOptions, Presents, Tensor};
 use mha_spec::{AdapterChoice, AttentionProblem, DType, Layout, PaddingMask, Past, PresentOutputs, ProjectionBias};
 
 use crate::buffers::Pool;
+use crate::transfer::OVERLAPPED;
 use crate::{Gpu, GpuError, GpuSettings, Source, Timestamps, list_adapters};
 
 mod times;
@@ -15,6 +16,9 @@ mod times;
 const HEADS: usize = 2;
 const HEAD_SIZE: usize = 8;
 const WIDTH: usize = HEADS * HEAD_SIZE;
+/// Keys that are large enough for copies of their own ahead of the call, on a device that stages them.
+const LARGE: usize = 140_000;
+const _: () = assert!(LARGE * WIDTH * size_of::<f32>() >= OVERLAPPED);
 
 fn open(settings: GpuSettings) -> Arc<Gpu> {
     Gpu::open(&AdapterChoice::Auto, &settings).expect("the tests need a Vulkan, Metal or Direct3D 12 driver")
@@ -60,23 +64,29 @@ fn values(kv_len: usize, seed: usize) -> Vec<f32> {
 /// Attention of zero queries: every output row is the mean of the values.
 fn mean_of_values(q_len: usize, values: &[f32]) -> Vec<f32> {
     let rows = values.len() / WIDTH;
-    let mean = |column: usize| values.iter().skip(column).step_by(WIDTH).sum::<f32>() / rows as f32;
+    // In float64, as a sum of so many has more digits than float32.
+    let sum = |column: usize| values.iter().skip(column).step_by(WIDTH).copied().map(f64::from).sum::<f64>();
+    let mean = |column: usize| (sum(column) / rows as f64) as f32;
     (0..q_len).flat_map(|_| (0..WIDTH).map(mean)).collect()
 }
 
 /// Runs attention of zero queries and checks every element.
 fn check_mean(gpu: &Gpu, q_len: usize, kv_len: usize, seed: usize) -> Result<(), GpuError> {
-    let plan = plan(gpu, q_len as u32, kv_len as u32);
-    let query = vec![0_f32; q_len * WIDTH];
     let key = values(kv_len, 3);
-    let value = values(kv_len, seed);
+    check_mean_of(gpu, q_len, Source::Host(bytemuck::cast_slice(&key)), &values(kv_len, seed))
+}
+
+/// The same of given keys, which may be on the device, and values.
+fn check_mean_of(gpu: &Gpu, q_len: usize, key: Source<'_>, value: &[f32]) -> Result<(), GpuError> {
+    let plan = plan(gpu, q_len as u32, (value.len() / WIDTH) as u32);
+    let query = vec![0_f32; q_len * WIDTH];
     let mut output = vec![f32::NAN; q_len * WIDTH];
-    let inputs = [(Tensor::Query, &query), (Tensor::Key, &key), (Tensor::Value, &value)];
-    let inputs = inputs.map(|(tensor, data)| (tensor, Source::Host(bytemuck::cast_slice(data.as_slice()))));
+    let [query, value_bytes] = [&query, value].map(|data| Source::Host(bytemuck::cast_slice(data)));
+    let inputs = [(Tensor::Query, query), (Tensor::Key, key), (Tensor::Value, value_bytes)];
     let report = gpu.run(&plan, &inputs, &mut [(Tensor::Output, bytemuck::cast_slice_mut(&mut output))])?;
     assert_eq!(report.steps.len(), if gpu.settings().timestamps == Timestamps::Steps { plan.steps.len() } else { 0 });
 
-    assert_mean(&output, q_len, &value);
+    assert_mean(&output, q_len, value);
     Ok(())
 }
 
@@ -129,11 +139,19 @@ fn a_warm_call_allocates_no_buffer() {
             buffers
         };
         // A tile of rows, rows whose keys are split and merged by a dispatch, and one whose keys are by its workgroups.
-        let lengths = [(20, 33), (130, 3000), (1, 3000)];
-        lengths.iter().for_each(|&(q_len, kv_len)| check_mean(&gpu, q_len, kv_len, 1).unwrap());
+        let mut lengths = vec![(20, 33), (130, 3000), (1, 3000)];
+        if !pools.mapped_storage {
+            lengths.push((2, LARGE));
+        }
+        let kept = gpu.keep(bytemuck::cast_slice(&values(33, 3))).unwrap();
+        let calls = |seed| {
+            lengths.iter().for_each(|&(q_len, kv_len)| check_mean(&gpu, q_len, kv_len, seed).unwrap());
+            check_mean_of(&gpu, 20, Source::Device(&kept), &values(33, seed)).unwrap();
+        };
+        calls(1);
         let warm = buffers();
         for seed in 2..6 {
-            lengths.iter().for_each(|&(q_len, kv_len)| check_mean(&gpu, q_len, kv_len, seed).unwrap());
+            calls(seed);
             assert_eq!(buffers(), warm, "staged {staged_transfers}");
         }
         let count = |pools: [&Arc<Pool>; 2]| pools.map(|pool| pool.idle_buffers().len());
@@ -198,11 +216,10 @@ fn a_resident_input_is_not_uploaded_again() {
     }
 }
 
-/// Large enough for copies of their own ahead of the call.
 #[test]
 fn large_tensors_go_ahead_of_the_call() {
     let gpu = open(GpuSettings { staged_transfers: true, ..GpuSettings::default() });
-    check_mean(&gpu, 2, 140_000, 9).unwrap();
+    check_mean(&gpu, 2, LARGE, 9).unwrap();
 }
 
 /// A past of three keys and two new ones.

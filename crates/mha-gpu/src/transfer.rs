@@ -14,7 +14,7 @@ use crate::upload::{self, Download, Upload};
 
 /// Bytes from which a tensor's copy to the device is worth a submission of its own, with the mapping before it some 35 us of the
 /// calling thread. At 2 and 4 MB a tensor, whole calls took 10 % longer with it on an H100, at 8 MB and more as long.
-const OVERLAPPED: usize = 8 << 20;
+pub(crate) const OVERLAPPED: usize = 8 << 20;
 
 /// What is known of a call once it is done.
 #[derive(Clone, Debug, Default, PartialEq)]
