@@ -33,11 +33,12 @@ fn main() -> ExitCode {
                 let seeds = start..(start + CHUNK).min(end);
                 tests.push(test(format!("{choice}_{}_from_{start}", dtype.name()), dtype, move |gpu| {
                     let mut failures = Failures::default();
-                    // In turns paths plan as for each device that their tables tell apart.
+                    // In turns paths plan as for each device that their tables tell apart. An M1 is an integrated GPU on either path.
                     let mut caps = gpu.caps().clone();
-                    match (choice, start / CHUNK % 3) {
+                    match (choice, start / CHUNK % 4) {
                         (PathChoice::Apple, 1) => caps.name = "Apple M4 Max".into(),
                         (PathChoice::Baseline, 1) | (_, 2) => caps.kind = DeviceKind::Discrete,
+                        (_, 3) => (caps.name, caps.kind) = ("Apple M1".into(), DeviceKind::Integrated),
                         _ => {}
                     }
                     for seed in seeds {
