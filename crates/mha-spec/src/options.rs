@@ -9,7 +9,7 @@ pub const PREFIX: &str = "custom_op.MultiHeadAttention.";
 /// Which kernels answer a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum PathChoice {
-    /// Portable kernels, right on every adapter at every subgroup size.
+    /// Portable kernels, for every adapter and subgroup size.
     #[default]
     Baseline,
     /// Kernels and tuning rows for Apple GPUs; they run on every adapter.
