@@ -2,7 +2,8 @@
 // matrices; keys pass through workgroup memory in small tiles. No element of a matrix can be reached, so scores go
 // through workgroup memory, where LANES_A_ROW lanes make weights of each row. Every tile takes two turns between
 // barriers, so that matrices and softmax have something to do at the same time: in the first, weights are made of the
-// tile's scores while the next tile is multiplied by Q; in the second, weights are multiplied by values.
+// tile's scores while the next tile is multiplied by Q; in the second, weights are multiplied by values. N is how many tiles
+// a round of the loop takes: two, or one where registers and the instruction cache are small.
 
 // Weights are float16, of which 65504 is the largest. A row bets that its scores exceed those of its first tile by little;
 // past this sum of a lane's weights of a tile the bet is lost, and the row is scaled down.
@@ -161,6 +162,14 @@ struct Turn {
 fn first_turn(q: Queries, rows: Rows, values: Ahead, place: Place, t0: u32) -> Turn {
     var turn: Turn;
     workgroupBarrier();
+    //% if N == 1
+    turn.scores = tile_scores(q);
+    if is_masked(place, t0) {
+        turn.rows = weigh_masked(rows, place, t0);
+    } else {
+        turn.rows = weigh(rows, place);
+    }
+    //% else
     // In both branches, so that either has products to compute meanwhile.
     if is_masked(place, t0) {
         turn.scores = tile_scores(q);
@@ -169,6 +178,7 @@ fn first_turn(q: Queries, rows: Rows, values: Ahead, place: Place, t0: u32) -> T
         turn.scores = tile_scores(q);
         turn.rows = weigh(rows, place);
     }
+    //% endif
     if has_lost(turn.rows) {
         atomicStore(&flags[LOST], 1u);
     }
@@ -201,9 +211,13 @@ fn main(
     store_keys(place, load_keys(place, t_begin), 0u);
     store_first_values(place, load_values(place, t_begin));
     var first_keys = load_keys(place, t_begin + KEY_TILE);
+    //% if N == 2
     var second_keys = load_keys(place, t_begin + 2u * KEY_TILE);
+    //% endif
     var first_values = load_values(place, t_begin + KEY_TILE);
+    //% if N == 2
     var second_values = Ahead();
+    //% endif
     workgroupBarrier();
     var next = Turn();
     next.scores = tile_scores(q);
@@ -211,8 +225,12 @@ fn main(
     put_tile_scores(next.scores, place);
     workgroupBarrier();
     store_keys(place, first_keys, 0u);
+    //% if N == 1
+    first_keys = load_keys(place, t_begin + 2u * KEY_TILE);
+    //% else
     first_keys = second_keys;
     second_keys = load_keys(place, t_begin + 3u * KEY_TILE);
+    //% endif
     workgroupBarrier();
     next.scores = tile_scores(q);
 
@@ -234,14 +252,27 @@ fn main(
         }
         next.weights = load_weights(place);
         o = add_first_rest(o, next.weights, place, i == 0u);
+        //% if N == 1
+        // One tile a round, keys and values one tile ahead.
+        //% else
         // Two tiles a round, each with its own registers for what is loaded ahead: keys two tiles ahead, values one to two. A
         // move from one's to the other's would wait for the load.
+        //% endif
         loop {
             // The second turn of tile i: its weights and values are in workgroup memory.
             next.rows = with_totals(next.rows);
             o = add_values(o, next.weights);
             put_tile_scores(next.scores, place);
             store_keys(place, first_keys, 0u);
+            //% if N == 1
+            first_keys = load_keys(place, t_begin + (i + 3u) * KEY_TILE);
+            i++;
+            if i >= tiles {
+                break;
+            }
+            next = first_turn(q, next.rows, first_values, place, t_begin + i * KEY_TILE);
+            first_values = load_values(place, t_begin + (i + 1u) * KEY_TILE);
+            //% else
             first_keys = load_keys(place, t_begin + (i + 4u) * KEY_TILE);
             second_values = load_values(place, t_begin + (i + 2u) * KEY_TILE);
             i++;
@@ -269,6 +300,7 @@ fn main(
                 break;
             }
             next = first_turn(q, next.rows, second_values, place, t_begin + i * KEY_TILE);
+            //% endif
             if next.is_lost {
                 break;
             }

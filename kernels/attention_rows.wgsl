@@ -1,6 +1,8 @@
 // The portable prefill lane. A workgroup takes a tile of query rows of one head; a group of LANES lanes shares ROWS of
 // them, each lane holding every LANES-th vec4 of Q and of O in registers. Keys and values pass through workgroup memory
 // in tiles, each loaded while the one before is in use. For N of 1 the plain loop takes all tiles of problems without other masks or biases.
+// For N of 2 there is no plain loop, and the other takes eight keys a turn: half of the code, and fewer of the registers that M1 and M2 fix at
+// a kernel's worst point.
 // For M of 1 or 2 values are loaded two columns at a time, which takes half the registers; for 2 weights of a turn's blocks are added to each
 // other before they are to their sum, too. For K of 1 the first reference is made of the scores of the first turn, which are not computed
 // twice then: GPUs gain by it where keys are few, and lose by the condition where they are many. For L of 1 each tile of the plain loop has a
@@ -46,6 +48,7 @@ fn tile_value(at: u32) -> vec4<f32> {
 }
 //% endif
 
+//% if N < 2
 // Whether a lane lost the bet of the plain loop, and what all read of it.
 var<workgroup> lost_bets: atomic<u32>;
 var<workgroup> is_lost: u32;
@@ -61,7 +64,8 @@ const LOST_SUM: f32 = 0x1p+64f;
 // References of the plain loop are whole numbers, so that raising one by a whole number is exact and later weights fit those before.
 // Larger ones than this could not be, and lose the bet too.
 const LARGEST_REFERENCE: f32 = 0x1p+22f;
-//% if not K
+//% endif
+//% if N < 2 and not K
 // Keys, of a tile's 8 or more, whose scores are the first reference. Of four, one row of many has none but small scores.
 const REFERENCE_KEYS: u32 = 8u;
 //% endif
@@ -93,6 +97,7 @@ fn store_entry(k: Elem4, v: Elem4, n: u32, t0: u32, last: u32, i: u32) {
     }
 }
 
+//% if N < 2
 // Where the plain loop ends: after the last whole tile that has nothing added to its scores in any row from rows_begin on.
 fn plain_keys_end(rows_begin: u32, t_begin: u32, t_end: u32) -> u32 {
     if ATTENTION_BIAS || PADDING_MASK != 0u {
@@ -103,6 +108,7 @@ fn plain_keys_end(rows_begin: u32, t_begin: u32, t_end: u32) -> u32 {
     return t_begin + (max(end, t_begin) - t_begin) / KEY_TILE * KEY_TILE;
 }
 
+//% endif
 fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
     let tile_rows = WORKGROUP_SIZE / LANES * ROWS;
     let tiles = (params.end.z - params.origin.z + tile_rows - 1u) / tile_rows;
@@ -132,11 +138,12 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
     var ahead = load_ahead(b, n, t_begin, last, local_index);
     var t0 = t_begin;
 
+    //% if N < 2
     // The plain loop takes tiles to whose scores nothing is added, which are in units of log2. A look at each block's maximum
     // would keep a compiler from overlapping arithmetic and exchange, so it bets that no score passes its reference by far within a
     // tile, and looks at the sums of weights once after each, which grow with the largest. Where a bet is lost the other loop
     // starts again from the first key.
-    //% if N
+    //% if N == 1
     // All tiles where each row sees a key of the first, else its reference would lose the bet: first those that hide nothing.
     let takes_all = !(ATTENTION_BIAS || PADDING_MASK != 0u) && (!CAUSAL || t_begin <= rows_begin + params.past_len);
     let plain_end = select(t_begin, t_end, takes_all);
@@ -154,8 +161,8 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
         //% if L
         sums[local_index] = sum;
         //% endif
-        //% for hides in ([false, true] if N else [false])
-        for (; t0 < ${"whole_end" if N and not hides else "plain_end"}; t0 += KEY_TILE) {
+        //% for hides in ([false, true] if N == 1 else [false])
+        for (; t0 < ${"whole_end" if N == 1 and not hides else "plain_end"}; t0 += KEY_TILE) {
             workgroupBarrier();
             store_ahead(ahead, n, t0, last, local_index);
             workgroupBarrier();
@@ -234,6 +241,7 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
         }
     }
 
+    //% endif
     // Any keys, with a look at each block.
     for (; t0 < t_end; t0 += KEY_TILE) {
         workgroupBarrier();
@@ -241,30 +249,51 @@ fn attend(workgroup: vec3<u32>, local_index: u32, group: u32, lane: u32) {
         workgroupBarrier();
         ahead = load_ahead(b, n, t0 + KEY_TILE, last, local_index);
         let step_end = min(KEY_TILE, t_end - t0);
-        for (var step = 0u; step < step_end; step += 4u) {
+        for (var step = 0u; step < step_end; step += ${8 if N == 2 else 4}u) {
             let t = t0 + step;
             let at = block_at + step * COLUMNS4;
             var p = scatter_rows(block_scores(q, at));
+            //% if N == 2
+            let at_b = at + 4u * COLUMNS4;
+            var p_b = scatter_rows(block_scores(q, at_b));
+            //% endif
             if CAUSAL || ATTENTION_BIAS || PADDING_MASK != 0u {
                 p = mask_rows(p, b, n, first, rows_end, t, last, lane);
+                //% if N == 2
+                p_b = mask_rows(p_b, b, n, first, rows_end, t + 4u, last, lane);
+                //% endif
             }
-            let is_tail = t + 4u > t_end;
+            let is_tail = t + ${8 if N == 2 else 4}u > t_end;
             if is_tail {
                 p = rows_below(p, t_end, t, lane, LOWEST);
+                //% if N == 2
+                p_b = rows_below(p_b, t_end, t + 4u, lane, LOWEST);
+                //% endif
             }
-            if any_lane(rows_grew(p, reference)) {
-                let after = rows_max(p, reference);
+            if any_lane(rows_grew(p, reference)${" || rows_grew(p_b, reference)" if N == 2 else ""}) {
+                let after = ${"rows_max(p_b, rows_max(p, reference))" if N == 2 else "rows_max(p, reference)"};
                 let shrink = shrink_factors(reference, after);
                 reference = after;
                 sum = scale_numbers(sum, shrink);
                 o = scale_outputs(o, shrink);
             }
             p = weigh_rows(p, reference);
+            //% if N == 2
+            p_b = weigh_rows(p_b, reference);
+            //% endif
             if is_tail {
                 p = rows_below(p, t_end, t, lane, 0.0);
+                //% if N == 2
+                p_b = rows_below(p_b, t_end, t + 4u, lane, 0.0);
+                //% endif
             }
+            //% if N == 2
+            sum = add_block_weights(sum, p, p_b);
+            o = add_turn(o, gather_rows(p), gather_rows(p_b), at, at_b);
+            //% else
             sum = add_weights(sum, p);
             o = add_values(o, gather_rows(p), at);
+            //% endif
         }
     }
     store_rows(b, n, first, rows_end, params.first_split + split, lane, o, reference, group_sums(sum));

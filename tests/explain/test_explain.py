@@ -63,9 +63,9 @@ def test_the_page_is_what_the_command_makes(rows, recorded):
 
 def test_every_row_of_an_apple_gpu_is_listed(entries):
     tables = BENCH.parent / "mha-plan" / "src" / "profile"
-    for table in ("apple_m1", "apple_m3", "apple_wide", "short", "short_m1", "rows"):
+    for table in ("apple_m1", "apple_m3", "apple_wide", "short", "short_m1", "rows", "rows_m1"):
         written = [line for line in (tables / f"{table}.tbl").read_text().splitlines() if line.startswith("|")]
-        listed = [entry for entry in entries if entry["table"] == table]
+        listed = [entry for entry in entries if (entry["table"], entry["features"]) == (table, "plain")]
         cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in written]
         fields = ("dtype", "max_head_size", "lanes", "tile", "key_tile", "workgroup")
         # Key splits and most keys, in a seventh and an eighth cell, change no kernel.
@@ -129,12 +129,15 @@ def test_the_argument_holds(rows):
     assert not any(row.compiled for row in matrix)
     assert [row.kernel for row in stand_ins] == [f"stand-in:{row.kernel}" for row in matrix]
     one_block, two_blocks = (figures.of(rows, "matrix", table, stand_in=True) for table in ("matrix_m1", "matrix"))
+    assert [row.misses(figures.M1) for row in one_block] == [[], []]
     for one, two in zip(one_block, two_blocks, strict=False):
         assert one.gets(figures.M1) == two.gets(figures.M4) and one.gets(figures.M4) is two.gets(figures.M1) is None
         assert one.scratch_bytes < two.scratch_bytes and two.threads == 384
         assert all((row.lanes, row.dtype) == (32, "f16") and row.workgroup_bytes < figures.WORKGROUP_MEMORY for row in (one, two))
     assert [row.max_head_size for row in one_block] == [32, 64] and not any(row.spills or row.fills for row in one_block)
-    assert [row.threads for row in one_block] == [512, 448]
+    # Twice the workgroup, which is what fits the threads; and less than with two tiles a round.
+    assert all(row.threads >= 2 * row.workgroup for row in one_block)
+    assert one_block[0].loop_bytes < 13.7 * 1024 and one_block[1].loop_bytes < 19.1 * 1024
     wide = figures.at(rows, "apple", "apple_m1", "f16", 128, figures.M1)
     assert not wide.spills and wide.threads >= figures.THREADS
     short = figures.of(rows, "short", "short_m1")
@@ -143,11 +146,39 @@ def test_the_argument_holds(rows):
     two = figures.at([row for row in short if row.tile == "r2s2"], "short", "short_m1", "f32", 128, figures.M1)
     assert two.gets(figures.M1) == [88, 128] and not two.spills and two.threads < figures.THREADS
     for device in (figures.M1, figures.M4):
-        got = [row for row in rows if row.gets(device) and row.compiled and row.lane in ("apple", "short", "rows")]
+        got = [row for row in rows if row.gets(device) and row.compiled and row.lane in ("apple", "short", "rows") and row.features == "plain"]
         most = max(got, key=lambda row: row.spills)
         assert (most.lane, most.dtype) == ("short", "f32") and most.gets(device) == [136, 256]
-    baseline = [row for row in figures.of(rows, "rows") if row.gets(figures.M1)]
+    own = figures.of(rows, "rows", "rows_m1")
+    asked = [row for row in own if row.misses(figures.M1) is not None]
+    assert len(asked) >= 10 and not any(row.misses(figures.M1) for row in asked)
+    assert {row.max_head_size for row in own if row.gets(figures.M1) and row.spills} == {256}
+    assert not any(row.gets(figures.M1) for row in figures.of(rows, "rows", "rows"))
+    baseline = [row for row in figures.of(rows, "rows", "rows") if row.gets(figures.M4)]
     assert all(row.spills for row in baseline if not row.tile.startswith("r1"))
+
+
+def test_features_spill_nothing(rows):
+    """Of what M1 and M2 get for the head sizes that are asked of, each lane's rows were compiled with each feature."""
+    found = figures.featured(rows, figures.M1)
+    assert {(row.lane, row.dtype) for row, _ in found} == {
+        ("apple", "f32"), ("apple", "f16"), ("short", "f32"), ("short", "f16"), ("rows", "f32"), ("rows", "f16"), ("matrix", "f16")}
+    for row, by in found:
+        assert list(by) == list(page.FEATURES), row.kernel
+        assert all(other.spills == other.fills == 0 for other in by.values()), row.kernel
+        assert all(other.constants != row.constants or other.kernel != row.kernel for other in by.values())
+        # Lane apple and lane rows are what most calls get: threads and loops as well, but for one kernel.
+        missing = [feature for feature, other in by.items() if other.misses(figures.M1)]
+        if row.lane == "apple":
+            assert missing == [], row.kernel
+        if row.lane == "rows":
+            assert missing in ([], ["scalar"]), row.kernel
+    for head_size in (40, 64, 80):
+        for lane, table in (("apple", "apple_m1"), ("rows", "rows_m1")):
+            assert figures.at([row for row, _ in found], lane, table, "f32", head_size, figures.M1)
+    assert figures.at([row for row, _ in found], "rows", "rows_m1", "f16", 128, figures.M1)
+    text = page.missed_with_features(rows, figures.M1)
+    assert text.startswith("None of them spills; ")
 
 
 def test_what_a_row_misses():
@@ -164,16 +195,19 @@ def test_what_a_row_misses():
 def test_registers_held_on_matrices():
     # O 2 x 8 matrices of 2 registers, scores 2 x 4 of 2, Q 2 x 8 of 1, four times 2 pieces of 4, and 2 x 13 of the softmax.
     assert figures.Row({"tile": "m8r2c8k4a2", "lanes": 32}, {}).held_registers() == 32 + 16 + 16 + 32 + 26
+    # One tile a round: half of the pieces.
+    assert figures.Row({"tile": "m8r2c8k4a2", "lanes": 32, "table": "matrix_m1"}, {}).held_registers() == 32 + 16 + 16 + 16 + 26
 
 
 def test_nobody_takes_a_stand_in_for_the_kernel(entries, recorded):
     stand_ins = [entry for entry in entries if entry["stand_in"]]
-    assert len(stand_ins) == 5
+    assert sum(entry["features"] == "plain" for entry in stand_ins) == 5
     for entry in stand_ins:
         assert entry["kernel"].startswith("stand-in:matrix_f16_") and "stand_in_multiply_add" in entry["source"]
         # No matrix is left in it, and what it adds to the kernel is called in every turn.
         assert not re.search(r"coop_mat|coop(Load|Store|Multiply)|wgpu_cooperative", entry["source"])
-        assert entry["source"].count("place = moved(place, ") == 2 and entry["source"].count("    move_matrices(t0);") == 2
+        tiles_a_round = 1 if entry["table"] == "matrix_m1" else 2
+        assert entry["source"].count("place = moved(place, ") == tiles_a_round and entry["source"].count("    move_matrices(t0);") == 2
     assert {row["kernel"] for row in recorded["kernels"] if row.get("stand_in")} == {entry["kernel"] for entry in stand_ins}
     assert not any(row["kernel"].startswith("stand-in:") for row in recorded["kernels"] if not row.get("stand_in"))
 

@@ -77,8 +77,9 @@ class Row:
         numbers = side * side / self.lanes
         output_and_next_scores = (rows * columns + rows * keys) * numbers
         queries = rows * columns * numbers / 2
-        # Keys and values in two sets each, of so many pieces of four words.
-        loaded_ahead = 4 * ahead * 4
+        # Keys and values in a set for each tile of a round, of so many pieces of four words.
+        tiles_a_round = 1 if self.entry.get("table") == "matrix_m1" else 2
+        loaded_ahead = 2 * tiles_a_round * ahead * 4
         # Of each block of query rows a lane has five numbers of its row's softmax, and eight scores.
         softmax = rows * (5 + 8)
         return int(output_and_next_scores + queries + loaded_ahead + softmax)
@@ -101,10 +102,25 @@ def joined(entries, recorded):
     return [Row(entry, known[agx.key(entry)]) for entry in entries]
 
 
-def of(rows, lane, table=None, **wanted):
+def of(rows, lane, table=None, features="plain", **wanted):
     """The rows of a lane, of one table where it has two, with these fields."""
+    wanted |= {"features": features}
     return [row for row in rows if row.lane == lane and table in (None, row.table)
             and all(getattr(row, name) == value for name, value in wanted.items())]
+
+
+def featured(rows, device):
+    """What a device gets for features: each row for plain attention and its kernels by feature, without rows on matrices that no
+    compiler at hand takes."""
+    found = []
+    for row in rows:
+        if row.features == "plain" and row.compiled and row.gets(device):
+            same = [other for other in rows if other.features != "plain" and all(
+                getattr(other, name) == getattr(row, name)
+                for name in ("lane", "table", "dtype", "max_head_size", "lanes", "tile", "key_tile", "workgroup", "stand_in"))]
+            if same:
+                found.append((row, {other.features: other for other in same}))
+    return found
 
 
 def at(rows, lane, table, dtype, head_size, device):

@@ -3,11 +3,14 @@
 import textwrap
 
 import chart
-from figures import ASKED_UP_TO, INSTRUCTION_CACHE, M1, M4, REGISTERS, THREADS, at, of
+from figures import ASKED_UP_TO, INSTRUCTION_CACHE, M1, M4, REGISTERS, THREADS, at, featured, of
 
 SEED_SIZES = (40, 64, 128)
 DTYPES = ("f32", "f16")
 SEEDS = ("seed-before", "seed-after")
+# Features that are compiled in, as apple-kernels lists them, and what they are called here.
+FEATURES = {"causal": "causal", "past": "past, bias of keys and values", "masks": "mask, attention_bias", "splits": "split keys",
+            "scalar": "no multiple of 4"}
 COLUMNS = ["dtype", "head sizes", "row", "registers", "threads", "spills : fills", "loops KB", "code KB", "workgroup KB",
            "instructions", "workgroup loads", "shuffles"]
 
@@ -67,6 +70,31 @@ def missed(rows, device):
     lines = [f"- {row.dtype}, head sizes {sizes(row, device)}, {name(row)}: {', '.join(found)}" for row, found in asked if found]
     met = sum(found == [] for _, found in asked)
     return f"{met} of {met + len(lines)} rows of which it is asked meet it" + (":\n\n" + "\n".join(lines) if lines else ".")
+
+
+def brief(row):
+    """Threads, KB of loops and what is spilled, which is seldom anything."""
+    return f"{row.threads}, {kb(row.loop_bytes)}" + (f", **{row.spills} : {row.fills}**" if row.spills or row.fills else "")
+
+
+def features_table(rows, device):
+    """What each row of a device needs for plain attention, and with each feature by itself."""
+    lines = [[row.lane, row.dtype, sizes(row, device), name(row), brief(row),
+              *(brief(by[feature]) if feature in by else "" for feature in FEATURES)] for row, by in featured(rows, device)]
+    return table(["lane", "dtype", "head sizes", "row", "plain", *FEATURES.values()], lines)
+
+
+def missed_with_features(rows, device):
+    """What of what is asked of plain attention is missed with a feature."""
+    lines = []
+    for row, by in featured(rows, device):
+        for feature, other in by.items():
+            if found := other.misses(device):
+                lines.append(f"- {row.lane}, {row.dtype}, head sizes {sizes(row, device)}, {name(row)}, {FEATURES[feature]}: {', '.join(found)}")
+    kernels = sum(len(by) for _, by in featured(rows, device))
+    spilling = sum(bool(other.spills or other.fills) for _, by in featured(rows, device) for other in by.values())
+    spills = "None of them spills" if not spilling else f"{spilling} of them spill"
+    return f"{spills}; {kernels - len(lines)} of {kernels} meet all that is asked of plain attention" + (":\n\n" + "\n".join(lines) if lines else ".")
 
 
 def compared(rows):
@@ -134,8 +162,11 @@ def markdown(rows, recorded):
     one_block, two_blocks = (of(rows, "matrix", table, stand_in=True) for table in ("matrix_m1", "matrix"))
     narrow, medium = one_block
     wide_m1 = at(rows, "apple", "apple_m1", "f16", 128, M1)
-    baseline = [row for row in of(rows, "rows") if row.gets(M1)]
+    baseline = [row for row in of(rows, "rows", "rows") if row.gets(M4)]
     spilling = [row for row in baseline if moves(row)]
+    rows_m1 = of(rows, "rows", "rows_m1")
+    one_loop = at(rows, "rows", "rows_m1", "f32", 64, M1)
+    widest_loops = [row for row in rows_m1 if row.gets(M1) and moves(row)]
     m1 = of(rows, "apple", "apple_m1")
     of_m3 = of(rows, "apple", "apple_m3")
     m3 = [row for row in of_m3 if not row.gets(M1)]
@@ -166,8 +197,10 @@ The adapter's name tells the chips apart ("Apple M4 Max"), and path `apple` goes
 | M1, M2 | lane matrix, rows `matrix_m1`, to {medium.max_head_size} | lane apple, rows `apple_m1` | registers fixed when a kernel is compiled, an instruction cache of 12 KB |
 | M3 and later | lane matrix, rows `matrix` | lane apple, rows `apple_m3` | reads of threadgroup memory; registers are allocated as used |
 
-Whether lane matrix is right for M1 and M2 is open: its kernels are not compiled here, and [what stands in for them](#matrix-8-x-8)
-spills for heads over {medium.max_head_size}, which take lane apple. If it does not prove faster there, lane apple's rows for float16 are what M1 and M2 should have.
+Path `baseline`, which runs where nothing is set, has [rows of its own](#rows-which-baseline-runs) for M1 and M2, `rows_m1`.
+
+Whether lane matrix is right for M1 and M2 is open, as its kernels are not compiled here: [what stands in for them](#matrix-8-x-8) meets what is
+asked for heads of up to {medium.max_head_size}, and not for larger ones, which take lane apple. If it does not prove faster there, lane apple's rows for float16 are what M1 and M2 should have.
 
 Neither kernel of the report is right for M1 and M2. At head size 64 in f32 both need more registers than there are, so that both
 spill ({before.spills} : {before.fills} and {after.spills} : {after.fills}), a core holds {before.threads} threads of either, the fewest there
@@ -214,9 +247,11 @@ leaves room for fewer than {THREADS} threads, but for heads of 16.
 
 ### apple, rows for M3 and later
 
-The figures are an M1's, so registers, threads and spills say what a row asks for and not what it gets. Two query rows to a group
+The figures are an M1's, so registers, threads and spills say what a row asks for and not what it gets. Heads of up to 16 have a fourth query
+row in float32, for which M1 and M2 have no room. From 40 to 128 columns two query rows to a group where M1 and M2 have one
 halve the reads of threadgroup memory, {one.per_multiply_add("workgroup_loads"):.2f} → {two.per_multiply_add("workgroup_loads"):.2f} for a multiply-add at head size 64, for {two.registers} registers
-where one row takes {one.registers}. Other head sizes have the rows above.
+where one row takes {one.registers}. Other head sizes have the rows above: up to 32 columns two rows share reads there too, and beyond 128 Q and O
+of two rows would be 128 numbers a lane, as many as it can have registers. `apple_m3.tbl` has the reason for each row.
 
 {lane_table(m3, M4)}
 
@@ -234,7 +269,7 @@ without reads or shuffles of its own. Mesa's driver has no cooperative matrices 
 kernels is compiled**. Two estimates take the place of figures.
 
 *Held* is a count by the kernel's source, in 32-bit registers of a lane, of what it has at once where it has most: O, Q, scores of the
-next tile, four sets of keys and values loaded ahead, and of a lane's rows the numbers of the softmax and the scores of which weights
+next tile, four sets of keys and values loaded ahead, or two with one tile a round, and of a lane's rows the numbers of the softmax and the scores of which weights
 are being made. Where the lane stands, 21 numbers of which the loop needs some, addresses and arithmetic come on top.
 
 The *stand-in* is the same WGSL with each matrix as the two elements that one lane of 32 holds of it: two of float16 for operands, two
@@ -245,21 +280,23 @@ take. Its code is longer than the real kernel's, as a multiply-add of matrices i
 workgroup memory change in every turn by a zero that no compiler knows; Mesa's would else hold each of them through the loop, and
 spill more.
 
-M1 and M2 get one block of query rows to a simdgroup and few pieces loaded ahead, `matrix_m1`:
+M1 and M2 get one block of query rows to a simdgroup, one piece loaded ahead and one tile of keys a round of the loop, where others have
+two, `matrix_m1`. {missed(one_block, M1)}
 
 {matrix_table(one_block, M1)}
 
-Workgroup memory leaves room. Up to head sizes of {medium.max_head_size} nothing is spilled, with {narrow.threads} and {medium.threads} threads of the
-{THREADS} that are asked, of which workgroups of 256 use 256, and loops of {kb(narrow.loop_bytes)} and {kb(medium.loop_bytes)} KB, of which more is the stand-in's own than
-of an instruction cache of 12 KB; by the count {128 - medium.held_registers()} registers are left, so that Apple's compiler may leave room for more. Larger heads
-spilled in every form that was tried, 156 bytes of a lane at the least with 384 threads, the fewest there can be (one piece or two ahead,
-256 and 512 lanes; of these forms no figures are kept). They take lane apple,
-which for heads of 128 spills {"nothing" if not moves(wide_m1) else f"{wide_m1.spills} : {wide_m1.fills}"} and leaves room for {wide_m1.threads} threads.
+Two tiles a round, each with registers of its own for what is loaded ahead, left room for 512 and 448 threads and looped in 13.7 and 19.1 KB:
+one has half of the code, and keys and values are loaded one tile ahead instead of two. It also multiplies Q by the next tile's keys in one
+place, where others do so once beside the weights of tiles that something masks and once beside those of other tiles; in two it would loop
+in 8.7 and 12.0 KB. Of these forms no figures are kept. By the count {128 - medium.held_registers()} registers are left, so that Apple's compiler may leave room for more
+threads, and of the loops more is the stand-in's own. Workgroups of 256 use 512 threads where workgroup memory of a core has room for two.
 
-So by the stand-in this lane does not meet what is asked above, where lane apple's rows for the same heads do. M1 and M2 get it all the
-same: lane apple takes two instructions and more for a multiply-add, where the kernels of `simdgroup_matrix` of
-[metal-flash-attention](https://github.com/philipturner/metal-flash-attention) keep ALUs of Apple's GPUs 83 to 94 % busy, by published
-figures. Which lane is the faster here only a timing on such a chip can tell.
+Heads of up to 80 would need loops of 12.6 KB in such a form, and of up to 128 leave room for 384 threads, the fewest there can be. They
+take lane apple, which for heads of 128 spills {"nothing" if not moves(wide_m1) else f"{wide_m1.spills} : {wide_m1.fills}"} and leaves room for {wide_m1.threads} threads.
+
+That lane matrix is the faster where both meet what is asked is reasoned: lane apple takes two instructions and more for a multiply-add,
+where the kernels of `simdgroup_matrix` of [metal-flash-attention](https://github.com/philipturner/metal-flash-attention) keep ALUs of
+Apple's GPUs 83 to 94 % busy, by published figures. Only a timing on such a chip can tell.
 
 M3 and later, which allocate registers as used, get two blocks up to head sizes of {two_blocks[1].max_head_size}, so that each matrix of keys and values that is read
 is multiplied twice. The figures are what an M1 would make of them: with these it would spill {", ".join(str(row.scratch_bytes) for row in two_blocks[:-1])} and
@@ -296,10 +333,31 @@ columns to a lane.
 
 ### rows, which `baseline` runs
 
-Tuned for a GPU with twice the registers to a lane: {len(spilling)} of {len(baseline)} rows that an Apple GPU gets spill. That is why `auto` takes
-lane apple there, and `baseline` is no measure of what an Apple GPU can do.
+M1 and M2 have rows of their own, `rows_m1`: one loop that takes eight keys a turn and sums their values from zero, as lane apple's does, with
+the next tile of keys and values loaded ahead, one vec4 of each a lane. {missed(rows_m1, M1)}
 
-{folded("Its rows", lane_table(of(rows, "rows"), M1))}
+{lane_table(rows_m1, M1)}
+
+Elsewhere lane rows has a loop of its own for tiles to whose scores nothing is added. On M1 that loop and the other hold more at once than either:
+four lanes with one query row of head size 64 need 232 registers in f32, for 448 threads, and 12.7 KB, where one loop takes {one_loop.registers} and {kb(one_loop.loop_bytes)}. With two vec4 ahead
+one loop needs 232 too. Rows of heads beyond what is asked spill where that is listed, {", ".join(f"{row.spills} : {row.fills} in {row.dtype}" for row in widest_loops)} for
+head sizes of {widest_loops[0].gets(M1)[0]} and more.
+
+M3 and later allocate registers as used, and have the rows that all GPUs without rows of their own have. They were tuned for a GPU with twice the
+registers to a lane: by an M1's figures {len(spilling)} of {len(baseline)} would spill there. On M3 and later what a row asks for decides how many threads
+run, so that these may be too many registers for them as well; nobody timed it. Path `auto` takes lanes matrix and apple on all of them, and
+tries these among others.
+
+{folded("Their rows", lane_table(baseline, M4))}
+
+### What features cost
+
+The tables above are of plain attention. For the rows that M1 and M2 get for head sizes of 40, 64 and 80, and in float16 of 128, these are the
+kernels with each feature by itself: causality; earlier keys with a bias of queries, keys and values (which lane matrix does not take, so that
+its kernel has earlier keys alone); a mask for each row with an attention_bias; results of key splits; and head sizes of no multiple of 4, whose
+elements are loaded one by one. Threads a core and KB of loops, of lane matrix the stand-in's. {missed_with_features(rows, M1)}
+
+{features_table(rows, M1)}
 
 ### wide, for head sizes beyond 256
 
@@ -330,6 +388,7 @@ webgpu-attention bench --shapes lightonocr-4k --dtypes f32 --subjects lane:apple
 
 | if | then |
 |---|---|
+| on M1, lane rows is as fast as lane apple | what it loads ahead is worth the registers, and lane apple wants it too |
 | on M1, lane apple is slower than a seed kernel | registers, threads and code do not decide, and `apple_m1` is wrong |
 | on M1, `seed-after` is slower than `seed-before` in f32 but not in f16 | spills alone made the regression |
 | on M1, it is slower in both | threads, code or reads of threadgroup memory did |
@@ -345,7 +404,8 @@ A report of either table with the output of `webgpu-attention doctor` settles it
 
 `ci/agx_figures` does all of it on Linux with apt, in seconds once a Debian system with Mesa 26.1 is unpacked under `target/`. Its package
 mesa-drm-shim lets Mesa's Vulkan driver believe in an M1 as long as nothing runs. Each kernel goes through wgpu and naga as it does in
-the library, without run-time checks, with the constants of plain attention: no mask, bias, causality, past or beams, keys not split.
+the library, without run-time checks, with the constants of plain attention but where [features](#what-features-cost) are named: no mask, bias,
+causality, past or beams, keys not split.
 `HK_PERFTEST=norobust` leaves out bounds checks that Vulkan has and Metal does not. The driver prints its assembly and statistics.
 
 *Registers* are 16-bit ones of a lane, of which there are {REGISTERS}; *threads* are how many of them a core has room for, 1,024 at most and 384 at

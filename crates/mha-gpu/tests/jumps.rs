@@ -59,9 +59,9 @@ fn cases(dtype: DType, causal: bool) -> impl Iterator<Item = Case> {
     })
 }
 
-/// Tiles of lane rows whose loop of whole tiles is of its own, whatever device they are for.
+/// Tiles of lane rows whose loop of whole tiles, or one loop for all, is of its own, whatever device they are for.
 fn rows_with_own_loops(gpu: &Gpu, dtype: DType) -> Vec<TuningRow> {
-    tile_rows(gpu, Lane::Rows, dtype, |row| row.tile.contains(['p', 'f', 'k']))
+    tile_rows(gpu, Lane::Rows, dtype, |row| row.tile.contains(['p', 'f', 'k', 'o']))
 }
 
 /// Their loops, going on, scaled down after a smaller jump, and begun again after a larger one, in the third tile and not among the first

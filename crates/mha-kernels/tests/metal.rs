@@ -12,13 +12,15 @@ use mha_kernels::{KERNELS, KernelId, KernelInfo};
 use rules::{Code, RoundTrip};
 
 /// Kernels whose text is kept: one per lane and dtype where they differ is enough to read, as the others differ in numbers of members.
-const SNAPSHOTS: [&str; 9] = [
+const SNAPSHOTS: [&str; 11] = [
     "apple_f32_vec4_l4_r1s4f8",
     "apple_f16_vec4_l4_r1s4h",
     "combine_f16",
+    "matrix_f16_vec8_l32_m8r1c8k4a1",
     "matrix_f16_vec8_l32_m8r2c8k4a2",
     "present_f16",
     "rows_f16_vec4_l4_r1s4a2",
+    "rows_f32_vec4_l4_r1s4a1o8",
     "scores_f16_vec4_f16",
     "short_f16_vec8_l16_r1s2",
     "wide_f16",

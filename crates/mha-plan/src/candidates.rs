@@ -54,7 +54,7 @@ impl Candidate {
             Lane::Short => &[&profile::SHORT, &profile::SHORT_M1, &profile::SHORT_DISCRETE],
             Lane::Fragment => &[&profile::FRAGMENT],
             Lane::Matrix => &[&profile::MATRIX, &profile::MATRIX_M1],
-            Lane::Rows => &[&profile::ROWS, &profile::ROWS_DISCRETE, &profile::ROWS_SOFTWARE],
+            Lane::Rows => &[&profile::ROWS, &profile::ROWS_M1, &profile::ROWS_DISCRETE, &profile::ROWS_SOFTWARE],
             _ => &[],
         };
         let same = |known: &TuningRow| TuningRow { splits: known.splits, ..row.clone() } == *known;

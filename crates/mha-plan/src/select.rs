@@ -419,7 +419,7 @@ pub(crate) fn table(lane: Lane, caps: &DeviceCaps) -> (&'static Profile, String)
         Lane::Short => profile::short(caps),
         Lane::Fragment => (&*profile::FRAGMENT, String::new()),
         Lane::Matrix => profile::matrix(caps),
-        _ => (profile::rows(caps), String::new()),
+        _ => profile::rows(caps),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The kernels that Apple GPUs may get, for the figures of `crates/mha-bench/explain`.
 //!
-//! `apple-kernels` lists them as JSON: each tuning row as the planner uses it for plain attention, and which head sizes get it.
+//! `apple-kernels` lists them as JSON: each tuning row as the planner uses it for plain attention, and which head sizes get it; and
+//! what M1 and M2 get for a few head sizes once more for each feature that is compiled in.
 //! `apple-kernels KERNEL NAME=VALUE...` compiles one with these constants on the adapter that the library would take, and runs
 //! nothing: for drivers that print what they compile. `stand-in:KERNEL` is a kernel on cooperative matrices without them.
 
@@ -10,13 +11,14 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::ops::RangeInclusive;
 use std::process::ExitCode;
+use std::sync::LazyLock;
 
 use mha_bench::Shape;
 use mha_gpu::{Gpu, GpuSettings};
 use mha_kernels::KernelId;
 use mha_plan::profile::{self, Profile, TuningRow};
 use mha_plan::{Blueprint, DeviceCaps, Lane, PlanOptions, devices, plan, workgroup_memory};
-use mha_spec::{AdapterChoice, DType};
+use mha_spec::{AdapterChoice, AttentionBias, AttentionProblem, DType, PaddingMask, Past, ProjectionBias};
 use serde::Serialize;
 
 /// Head sizes of the kernels of the original report.
@@ -26,6 +28,14 @@ const WHOLE_VECTORS: u32 = 8;
 const LARGEST_TUNED: u32 = 256;
 /// Few enough that no plan splits them.
 const KEYS: u32 = 4;
+/// So many that they can be split.
+const MANY_KEYS: u32 = 4096;
+/// What is compiled into kernels beside plain attention, each by itself: causality; earlier keys and a bias of new ones, which lane matrix
+/// does not take; a mask for each row and an attention_bias; results of key splits; heads of no multiple of 4.
+const FEATURES: [&str; 5] = ["causal", "past", "masks", "splits", "scalar"];
+const PLAIN: &str = "plain";
+/// Head sizes of the rows that are compiled with them: float16 has the last too.
+const FEATURED_HEAD_SIZES: [u32; 4] = [40, 64, 80, 128];
 /// Lengths that get rows of their own: a decoding step, a few rows, and prefill small and large.
 const QUERY_LENGTHS: [u32; 4] = [1, 16, 100, 4096];
 
@@ -35,6 +45,8 @@ struct Entry {
     lane: &'static str,
     /// Name of the tuning table; none where a lane has no rows.
     table: Option<&'static str>,
+    /// What beside plain attention is compiled in.
+    features: &'static str,
     dtype: &'static str,
     max_head_size: u32,
     lanes: u32,
@@ -58,10 +70,51 @@ fn shape(q_len: u32, head_size: u32) -> Shape {
 }
 
 /// The attention kernel that a lane gives a problem.
-fn blueprint(lane: Lane, row: Option<&TuningRow>, shape: &Shape, dtype: DType, caps: &DeviceCaps) -> Option<Blueprint> {
+fn blueprint(lane: Lane, row: Option<&TuningRow>, problem: &AttentionProblem, caps: &DeviceCaps) -> Option<Blueprint> {
     let options = PlanOptions { lane: Some(lane), row: row.cloned(), ..PlanOptions::default() };
-    let plan = plan(&shape.problem(dtype), caps, &options).ok()?;
+    let plan = plan(problem, caps, &options).ok()?;
     plan.steps.first().map(|step| step.blueprint.clone())
+}
+
+/// A problem with one of the features.
+fn featured(feature: &str, lane: Lane, plain: AttentionProblem) -> AttentionProblem {
+    let bias = if lane.on_matrices() { ProjectionBias::None } else { ProjectionBias::QueryKeyValue };
+    match feature {
+        "causal" => AttentionProblem { causal: true, ..plain },
+        "past" => AttentionProblem { past: Past::Growing { len: KEYS }, projection_bias: bias, ..plain },
+        "masks" => AttentionProblem {
+            padding_mask: PaddingMask::QueryKeys,
+            attention_bias: Some(AttentionBias { batch: 1, heads: 1, batch_divisor: 1 }),
+            ..plain
+        },
+        "splits" => AttentionProblem { kv_len: MANY_KEYS, ..plain },
+        _ => AttentionProblem { head_size: plain.head_size - 1, v_head_size: plain.v_head_size - 1, ..plain },
+    }
+}
+
+/// The same row's kernels with each feature, where M1 gets the row for one of the head sizes.
+fn featured_entries(lane: Lane, table: &'static Profile, row: &TuningRow) -> Vec<Entry> {
+    let Some(plain) = row_entry(lane, table, row) else { return Vec::new() };
+    let Some([least, most]) = plain.head_sizes.get(&devices::m1().name) else { return Vec::new() };
+    let asked = if row.dtype == DType::F16 { 128 } else { 80 };
+    let of_row = |size: &u32| (*least..=*most).contains(size) && *size <= asked;
+    let Some(head_size) = FEATURED_HEAD_SIZES.into_iter().rfind(of_row) else { return Vec::new() };
+    let q_len = if lane == Lane::Short { QUERY_LENGTHS[1] } else { QUERY_LENGTHS[2] };
+    let entry = |feature: &'static str| {
+        let problem = featured(feature, lane, shape(q_len, head_size).problem(row.dtype));
+        let row = TuningRow { splits: (feature == "splits").then_some(2), ..row.clone() };
+        let blueprint = blueprint(lane, Some(&row), &problem, &devices::m1())?;
+        let info = blueprint.kernel.info();
+        Some(Entry {
+            features: feature,
+            kernel: info.name.to_owned(),
+            constants: blueprint.constants.iter().copied().collect(),
+            workgroup_memory: Some(workgroup_memory(lane, &row, &problem)),
+            source: info.source.to_owned(),
+            ..plain.clone()
+        })
+    };
+    FEATURES.into_iter().filter_map(entry).collect()
 }
 
 /// Which head sizes of a row's range get its blueprint on a device without its being pinned.
@@ -77,7 +130,7 @@ fn head_sizes(
         let lengths = QUERY_LENGTHS.iter();
         lengths
             .map(|&q_len| shape(q_len, *head_size))
-            .any(|s| blueprint(lane, None, &s, dtype, caps).as_ref() == Some(wanted))
+            .any(|s| blueprint(lane, None, &s.problem(dtype), caps).as_ref() == Some(wanted))
     };
     let sizes: Vec<u32> = sizes.filter(gets).collect();
     Some([*sizes.first()?, *sizes.last()?])
@@ -85,8 +138,8 @@ fn head_sizes(
 
 /// A row's kernel, or None where no Apple GPU can run the row.
 fn row_entry(lane: Lane, table: &'static Profile, row: &TuningRow) -> Option<Entry> {
-    let shape = shape(QUERY_LENGTHS[0], row.max_head_size);
-    let blueprint = blueprint(lane, Some(row), &shape, row.dtype, &devices::m1())?;
+    let problem = shape(QUERY_LENGTHS[0], row.max_head_size).problem(row.dtype);
+    let blueprint = blueprint(lane, Some(row), &problem, &devices::m1())?;
     // Of two rows of a table that are one kernel, each gets the heads of its own.
     let same = |other: &&TuningRow| TuningRow { max_head_size: row.max_head_size, ..(*other).clone() } == *row;
     let sizes = table.rows.iter().filter(same).map(|other| other.max_head_size);
@@ -94,7 +147,7 @@ fn row_entry(lane: Lane, table: &'static Profile, row: &TuningRow) -> Option<Ent
     let range = narrower + 1..=row.max_head_size;
     let names = |caps: DeviceCaps| Some((caps.name.clone(), head_sizes(lane, &range, &blueprint, row.dtype, &caps)?));
     let head_sizes = [devices::m1(), devices::m4_max()].into_iter().filter_map(names).collect();
-    let memory = workgroup_memory(lane, row, &shape.problem(row.dtype));
+    let memory = workgroup_memory(lane, row, &problem);
     Some(entry(lane, Some(table.name), row.dtype, Some(row), row.max_head_size, &blueprint, Some(memory), head_sizes))
 }
 
@@ -114,6 +167,7 @@ fn entry(
     Entry {
         lane: lane.name(),
         table,
+        features: PLAIN,
         dtype: dtype.name(),
         max_head_size,
         lanes: row.map_or(1, |row| row.lanes),
@@ -147,14 +201,22 @@ fn list() -> Result<Vec<Entry>, String> {
         (Lane::Matrix, &profile::MATRIX),
         (Lane::Short, &profile::SHORT_M1),
         (Lane::Short, &profile::SHORT),
+        (Lane::Rows, &profile::ROWS_M1),
         (Lane::Rows, &profile::ROWS),
     ];
-    let mut entries: Vec<Entry> = tables
-        .into_iter()
-        .flat_map(|(lane, table)| table.rows.iter().filter_map(move |row| row_entry(lane, table, row)))
-        .collect();
+    let of_tables = |(lane, table): &(Lane, &'static LazyLock<Profile>)| {
+        let (lane, table): (Lane, &'static Profile) = (*lane, table);
+        table.rows.iter().map(move |row| (lane, table, row))
+    };
+    let rows = || tables.iter().flat_map(of_tables);
+    let mut entries: Vec<Entry> = rows().filter_map(|(lane, table, row)| row_entry(lane, table, row)).collect();
+    let featured = rows().filter(|(_, table, _)| table.name.ends_with("_m1"));
+    entries.extend(featured.flat_map(|(lane, table, row)| featured_entries(lane, table, row)));
     let stand_ins = entries.iter().filter(|entry| entry.needs_matrices).map(stand_in_entry);
-    entries.extend(stand_ins.collect::<Result<Vec<_>, _>>()?);
+    let stand_ins = stand_ins.collect::<Result<Vec<_>, _>>()?;
+    // No compiler at hand takes them: once is enough.
+    entries.retain(|entry| !entry.needs_matrices || entry.features == PLAIN);
+    entries.extend(stand_ins);
     let unrowed = [DType::F32, DType::F16].into_iter().flat_map(|dtype| {
         let seeds = [Lane::SeedBefore, Lane::SeedAfter];
         let seeds = seeds.into_iter().flat_map(|lane| SEED_HEAD_SIZES.map(|head_size| (lane, head_size)));
@@ -162,7 +224,7 @@ fn list() -> Result<Vec<Entry>, String> {
     });
     for (lane, head_size, dtype) in unrowed {
         let shape = shape(QUERY_LENGTHS[3], head_size);
-        if let Some(blueprint) = blueprint(lane, None, &shape, dtype, &devices::m1()) {
+        if let Some(blueprint) = blueprint(lane, None, &shape.problem(dtype), &devices::m1()) {
             entries.push(entry(lane, None, dtype, None, head_size, &blueprint, None, BTreeMap::new()));
         }
     }

@@ -22,7 +22,10 @@ const REPLACED: [(&str, &str); 14] = [
     ("/ UNIT], ", "/ UNIT, "),
     ("    var place = place_of_lane(", "    take_place(lane);\n    var place = place_of_lane("),
     ("next.rows = with_totals(", "place = moved(place, t_begin + i * KEY_TILE);\n            next.rows = with_totals("),
-    ("    // In both branches, so", "    move_matrices(t0);\n    // In both branches, so"),
+    (
+        "    var turn: Turn;\n    workgroupBarrier();\n",
+        "    var turn: Turn;\n    workgroupBarrier();\n    move_matrices(t0);\n",
+    ),
 ];
 
 /// The WGSL that stands in for a kernel of lane matrix.

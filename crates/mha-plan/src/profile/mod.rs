@@ -24,7 +24,8 @@ pub struct TuningRow {
     /// pieces of 16 bytes that its part of a block of keys has, packed in float16, and keys alone). Lane rows adds the values of a turn's
     /// eight keys by parts of columns where `p8` follows, and where `f4` or `f8` does also sums so many keys from zero, as lane apple
     /// does with `f8`; with `f8v2` values are loaded two columns at a time, with `x2` scores are two chains of half as many columns. `k`,
-    /// for few keys, where the first reference is made of the first turn's scores. `h` where tiles in workgroup memory hold float16. `c`
+    /// for few keys, where the first reference is made of the first turn's scores. `o8` where it has one loop alone, which sums the values of
+    /// eight keys from zero. `h` where tiles in workgroup memory hold float16. `c`
     /// where causality alone is where each row's keys end, in lane rows in its plain loop too. On matrices, `m<side>r<row blocks>c<column
     /// blocks>k<key blocks>a<pieces of 16 bytes loaded ahead>`.
     pub tile: String,
@@ -90,6 +91,11 @@ impl TuningRow {
         // Groups that lie apart fill whole subgroups together.
         let fills = self.workgroup_size.is_multiple_of(32) && self.lanes <= 32;
         if caps.kind == DeviceKind::Discrete && has_32 && fills { 32 / self.lanes } else { 1 }
+    }
+
+    /// Bytes of workgroup memory that lane rows has for what its loop of plain tiles found; none where all tiles have one loop.
+    pub(crate) fn bet_memory(&self) -> u32 {
+        if self.tile.ends_with("o8") { 0 } else { 8 }
     }
 
     /// Keys that a workgroup of lane short takes in each turn of its loop: a block for each group of lanes.
@@ -188,7 +194,7 @@ pub fn parse(text: &str) -> Result<Vec<TuningRow>, TableError> {
         let [rows_of_tile, ..] = tile_numbers(tile).filter(|[rows, ..]| *rows > 0).ok_or_else(|| {
             let on_matrices = "m<side>r<row blocks>c<column blocks>k<key blocks>g<groups>a<pieces loaded ahead>";
             fail(format!(
-                "a tile is r<rows>s<vec4 columns>a<vec4 loaded ahead>, p8, f4, f8, f8v2, f8v2x2, h, c or k behind it, or {on_matrices}, from 1 on, got `{tile}`"
+                "a tile is r<rows>s<vec4 columns>a<vec4 loaded ahead>, p8, f4, f8, f8v2, f8v2x2, o8, h, c or k behind it, or {on_matrices}, from 1 on, got `{tile}`"
             ))
         })?;
         let (lanes, workgroup_size) = (number(lanes)?, number(workgroup_size)?);
@@ -230,9 +236,9 @@ fn tile_numbers(tile: &str) -> Option<[u32; 3]> {
         return Some([matrix.side * matrix.row_blocks, 0, matrix.ahead]);
     }
     let (rows, rest) = tile.strip_suffix(['h', 'c', 'k']).unwrap_or(tile).strip_prefix('r')?.split_once('s')?;
-    let (rest, turn) = rest.split_at(rest.find(['p', 'f']).unwrap_or(rest.len()));
+    let (rest, turn) = rest.split_at(rest.find(['p', 'f', 'o']).unwrap_or(rest.len()));
     let (slice4, ahead) = rest.split_once('a').unwrap_or((rest, "0"));
-    matches!(turn, "" | "p8" | "f4" | "f8" | "f8v2" | "f8v2x2").then_some([
+    matches!(turn, "" | "p8" | "f4" | "f8" | "f8v2" | "f8v2x2" | "o8").then_some([
         rows.parse().ok()?,
         slice4.parse().ok()?,
         ahead.parse().ok()?,
@@ -259,6 +265,8 @@ macro_rules! tables {
 tables! {
     /// The portable prefill lane.
     ROWS = "rows";
+    /// The portable prefill lane on M1 and M2.
+    ROWS_M1 = "rows_m1";
     /// The portable prefill lane on discrete GPUs.
     ROWS_DISCRETE = "rows_discrete";
     /// The portable prefill lane on software devices.
@@ -292,12 +300,16 @@ pub fn apple_generation(adapter_name: &str) -> Option<u32> {
     rest[..digits].parse().ok()
 }
 
-/// The portable prefill lane's table for a device.
-pub fn rows(caps: &DeviceCaps) -> &'static Profile {
-    match caps.kind {
-        DeviceKind::Discrete => &ROWS_DISCRETE,
-        DeviceKind::Software => &ROWS_SOFTWARE,
-        _ => &ROWS,
+/// The portable prefill lane's table for a device, and why.
+pub fn rows(caps: &DeviceCaps) -> (&'static Profile, String) {
+    match (apple_generation(&caps.name), caps.kind) {
+        // Where no subgroups of 8 are promised, not all of its rows would run.
+        (Some(generation), _) if generation < 3 && caps.min_subgroup_size >= 8 => {
+            (&ROWS_M1, format!("Apple M{generation} fixes registers at compile time"))
+        }
+        (_, DeviceKind::Discrete) => (&ROWS_DISCRETE, String::new()),
+        (_, DeviceKind::Software) => (&ROWS_SOFTWARE, String::new()),
+        _ => (&ROWS, String::new()),
     }
 }
 
@@ -401,6 +413,22 @@ mod tests {
     }
 
     #[test]
+    fn the_portable_lane_has_rows_of_its_own_on_m1_and_m2() {
+        for (caps, want) in [
+            (devices::m1(), "rows_m1"),
+            (devices::m2_max(), "rows_m1"),
+            (devices::m3_max(), "rows"),
+            (DeviceCaps { min_subgroup_size: 4, ..devices::m1() }, "rows"),
+            (DeviceCaps { subgroups: false, min_subgroup_size: 1, ..devices::m1() }, "rows"),
+            (devices::amd_integrated(), "rows"),
+            (devices::h100(), "rows_discrete"),
+            (devices::lavapipe(), "rows_software"),
+        ] {
+            assert_eq!(rows(&caps).0.name, want, "{}", caps.name);
+        }
+    }
+
+    #[test]
     fn every_table_parses_and_grows() {
         for (name, text) in TABLES {
             let rows = parse(text).unwrap_or_else(|e| panic!("{name}.tbl:{}: {}", e.line, e.message));
@@ -452,6 +480,7 @@ mod tests {
             "r4s5a1f8v",
             "r4s5a1f4v2",
             "r4s4a2kk",
+            "r4s4a1o4",
             "m0r1c4k1a1",
             "m16r0c4k1a1",
             "m16r1c0k1a1",
