@@ -2,15 +2,16 @@
 // matrices; keys pass through workgroup memory in small tiles. No element of a matrix can be reached, so scores go
 // through workgroup memory, where LANES_A_ROW lanes make weights of each row. Every tile takes two turns between
 // barriers, so that matrices and softmax have something to do at the same time: in the first, weights are made of the
-// tile's scores while the next tile is multiplied by Q; in the second, weights are multiplied by values. N is how many tiles
-// a round of the loop takes: two, or one where registers and the instruction cache are small.
+// tile's scores while the next tile is multiplied by Q; in the second, weights are multiplied by values. N is how many vec4
+// of a tile's keys each lane of a row has, and M how many tiles a round of the loop takes: two each, or one where registers and the instruction
+// cache are small.
 
 // Weights are float16, of which 65504 is the largest. A row bets that its scores exceed those of its first tile by little;
 // past this sum of a lane's weights of a tile the bet is lost, and the row is scaled down.
 const LARGEST_SUM: f32 = 32768.0;
 
-// Two vec4 of keys for each lane of a row.
-const KEY_TILE: u32 = LANES_A_ROW * 8u;
+// ${"Two vec4" if N == 2 else "A vec4"} of keys for each lane of a row.
+const KEY_TILE: u32 = LANES_A_ROW * ${4 * N}u;
 // Keys in workgroup memory.
 const HELD_KEYS: u32 = KEY_TILE;
 // All subgroups see all keys.
@@ -38,7 +39,9 @@ const BEYOND: u32 = 1u;
 // A lane's scores, or weights, of one row in a tile.
 struct LaneKeys {
     low: vec4<f32>,
+    //% if N == 2
     high: vec4<f32>,
+    //% endif
 }
 
 fn put_sum(sum: SumMatrix, place: Place, row_block: u32, key_block: u32) {
@@ -82,17 +85,19 @@ fn store_staged(row: Row, place: Place, row_block: u32, column_block: u32) {
 
 fn lane_scores(place: Place, row_block: u32) -> LaneKeys {
     let at = place.row_area + row_block * KEY_TILE + place.part * 4u;
-    return LaneKeys(get_scores(at), get_scores(at + LANES_A_ROW * 4u));
+    return LaneKeys(get_scores(at)${", get_scores(at + LANES_A_ROW * 4u)" if N == 2 else ""});
 }
 
 fn put_lane_weights(w: LaneKeys, place: Place, row_block: u32) {
     let at = place.row_area + row_block * KEY_TILE + place.part * 4u;
     put_weights4(at, w.low);
+    //% if N == 2
     put_weights4(at + LANES_A_ROW * 4u, w.high);
+    //% endif
 }
 
 fn lane_total(w: LaneKeys) -> f32 {
-    let x = w.low + w.high;
+    let x = w.low${" + w.high" if N == 2 else ""};
     return (x.x + x.y) + (x.z + x.w);
 }
 
@@ -100,11 +105,13 @@ fn lane_total(w: LaneKeys) -> f32 {
 fn plain_weights(x: LaneKeys, reference: f32) -> LaneKeys {
     let factor = vec4<f32>(score_factor() * PRODUCT_FACTOR);
     let low = fma(x.low, factor, vec4<f32>(-reference));
+    //% if N == 2
     let high = fma(x.high, factor, vec4<f32>(-reference));
+    //% endif
     if LOG2_SCORES {
-        return LaneKeys(exp2(low), exp2(high));
+        return LaneKeys(exp2(low)${", exp2(high)" if N == 2 else ""});
     }
-    return LaneKeys(exp2(low * LOG2_E), exp2(high * LOG2_E));
+    return LaneKeys(exp2(low * LOG2_E)${", exp2(high * LOG2_E)" if N == 2 else ""});
 }
 
 // Scores of keys t to t + 3 from q·k. LOWEST past the last key.
@@ -131,7 +138,7 @@ fn weight4(x: vec4<f32>, row: Row, place: Place, t: u32) -> vec4<f32> {
 // Weights where masks or the end of the keys matter, of the tile at key t0.
 fn masked_weights(x: LaneKeys, row: Row, place: Place, t0: u32) -> LaneKeys {
     let t = t0 + place.part * 4u;
-    return LaneKeys(weight4(x.low, row, place, t), weight4(x.high, row, place, t + LANES_A_ROW * 4u));
+    return LaneKeys(weight4(x.low, row, place, t)${", weight4(x.high, row, place, t + LANES_A_ROW * 4u)" if N == 2 else ""});
 }
 
 // Gives a row a reference that no score of the tile at key t0 exceeds by more than HEADROOM, and makes its weights anew.
@@ -162,7 +169,7 @@ struct Turn {
 fn first_turn(q: Queries, rows: Rows, values: Ahead, place: Place, t0: u32) -> Turn {
     var turn: Turn;
     workgroupBarrier();
-    //% if N == 1
+    //% if M == 1
     turn.scores = tile_scores(q);
     if is_masked(place, t0) {
         turn.rows = weigh_masked(rows, place, t0);
@@ -211,11 +218,11 @@ fn main(
     store_keys(place, load_keys(place, t_begin), 0u);
     store_first_values(place, load_values(place, t_begin));
     var first_keys = load_keys(place, t_begin + KEY_TILE);
-    //% if N == 2
+    //% if M == 2
     var second_keys = load_keys(place, t_begin + 2u * KEY_TILE);
     //% endif
     var first_values = load_values(place, t_begin + KEY_TILE);
-    //% if N == 2
+    //% if M == 2
     var second_values = Ahead();
     //% endif
     workgroupBarrier();
@@ -225,7 +232,7 @@ fn main(
     put_tile_scores(next.scores, place);
     workgroupBarrier();
     store_keys(place, first_keys, 0u);
-    //% if N == 1
+    //% if M == 1
     first_keys = load_keys(place, t_begin + 2u * KEY_TILE);
     //% else
     first_keys = second_keys;
@@ -252,7 +259,7 @@ fn main(
         }
         next.weights = load_weights(place);
         o = add_first_rest(o, next.weights, place, i == 0u);
-        //% if N == 1
+        //% if M == 1
         // One tile a round, keys and values one tile ahead.
         //% else
         // Two tiles a round, each with its own registers for what is loaded ahead: keys two tiles ahead, values one to two. A
@@ -264,7 +271,7 @@ fn main(
             o = add_values(o, next.weights);
             put_tile_scores(next.scores, place);
             store_keys(place, first_keys, 0u);
-            //% if N == 1
+            //% if M == 1
             first_keys = load_keys(place, t_begin + (i + 3u) * KEY_TILE);
             i++;
             if i >= tiles {

@@ -80,8 +80,8 @@ class Row:
         # Keys and values in a set for each tile of a round, of so many pieces of four words.
         tiles_a_round = 1 if self.entry.get("table") == "matrix_m1" else 2
         loaded_ahead = 2 * tiles_a_round * ahead * 4
-        # Of each block of query rows a lane has five numbers of its row's softmax, and eight scores.
-        softmax = rows * (5 + 8)
+        # Of each block of query rows a lane has five numbers of its row's softmax, and its part of a tile's scores.
+        softmax = rows * (5 + keys * side * side // self.lanes)
         return int(output_and_next_scores + queries + loaded_ahead + softmax)
 
 

@@ -160,7 +160,7 @@ def markdown(rows, recorded):
     per = lambda kind: lambda row: row.per_multiply_add(kind)
     matrix = of(rows, "matrix", stand_in=False)
     one_block, two_blocks = (of(rows, "matrix", table, stand_in=True) for table in ("matrix_m1", "matrix"))
-    narrow, medium = one_block
+    narrow, medium, widest = one_block
     wide_m1 = at(rows, "apple", "apple_m1", "f16", 128, M1)
     baseline = [row for row in of(rows, "rows", "rows") if row.gets(M4)]
     spilling = [row for row in baseline if moves(row)]
@@ -194,13 +194,13 @@ The adapter's name tells the chips apart ("Apple M4 Max"), and path `apple` goes
 
 | chip | prefill in float16, head sizes to {largest_matrix} | other prefill | what decides |
 |---|---|---|---|
-| M1, M2 | lane matrix, rows `matrix_m1`, to {medium.max_head_size} | lane apple, rows `apple_m1` | registers fixed when a kernel is compiled, an instruction cache of 12 KB |
+| M1, M2 | lane matrix, rows `matrix_m1`, to {widest.max_head_size} | lane apple, rows `apple_m1` | registers fixed when a kernel is compiled, an instruction cache of 12 KB |
 | M3 and later | lane matrix, rows `matrix` | lane apple, rows `apple_m3` | reads of threadgroup memory; registers are allocated as used |
 
 Path `baseline`, which runs where nothing is set, has [rows of its own](#rows-which-baseline-runs) for M1 and M2, `rows_m1`.
 
 Whether lane matrix is right for M1 and M2 is open, as its kernels are not compiled here: [what stands in for them](#matrix-8-x-8) meets what is
-asked for heads of up to {medium.max_head_size}, and not for larger ones, which take lane apple. If it does not prove faster there, lane apple's rows for float16 are what M1 and M2 should have.
+asked for heads of up to {widest.max_head_size}, and not for larger ones, which take lane apple. If it does not prove faster there, lane apple's rows for float16 are what M1 and M2 should have.
 
 Neither kernel of the report is right for M1 and M2. At head size 64 in f32 both need more registers than there are, so that both
 spill ({before.spills} : {before.fills} and {after.spills} : {after.fills}), a core holds {before.threads} threads of either, the fewest there
@@ -280,19 +280,21 @@ take. Its code is longer than the real kernel's, as a multiply-add of matrices i
 workgroup memory change in every turn by a zero that no compiler knows; Mesa's would else hold each of them through the loop, and
 spill more.
 
-M1 and M2 get one block of query rows to a simdgroup, one piece loaded ahead and one tile of keys a round of the loop, where others have
-two, `matrix_m1`. {missed(one_block, M1)}
+M1 and M2 get one block of query rows to a simdgroup, tiles of {medium.key_tile} keys, one piece loaded ahead and one tile a round of the loop, where others have
+two blocks, 32 keys and two tiles, `matrix_m1`. {missed(one_block, M1)}
 
 {matrix_table(one_block, M1)}
 
-Two tiles a round, each with registers of its own for what is loaded ahead, left room for 512 and 448 threads and looped in 13.7 and 19.1 KB:
-one has half of the code, and keys and values are loaded one tile ahead instead of two. It also multiplies Q by the next tile's keys in one
-place, where others do so once beside the weights of tiles that something masks and once beside those of other tiles; in two it would loop
-in 8.7 and 12.0 KB. Of these forms no figures are kept. By the count {128 - medium.held_registers()} registers are left, so that Apple's compiler may leave room for more
-threads, and of the loops more is the stand-in's own. Workgroups of 256 use 512 threads where workgroup memory of a core has room for two.
+Two tiles a round, each with registers of its own for what is loaded ahead, of 32 keys each, left room for 512 and 448 threads of heads of up to 32 and 64
+and looped in 13.7 and 19.1 KB. One tile a round has half of the code, and keys and values are loaded one tile ahead instead of two. It also
+multiplies Q by the next tile's keys in one place, where others do so once beside the weights of tiles that something masks and once beside
+those of other tiles. With 32 keys that was 640 and 576 threads, 7.9 and 10.3 KB, but 13.2 KB with masks, and with an older version of the
+compiler, Mesa 25.0.7's, 448 threads or fewer for heads of up to 64; with {medium.key_tile} keys that makes 184 registers of them and 208 of heads of up to 80. Of these forms no figures are kept. By the count {128 - widest.held_registers()}
+registers are left, so that Apple's compiler may leave room for more threads. Workgroups are of {medium.workgroup} and {widest.workgroup} lanes, so that those of a core have
+{THREADS} threads and no more than 32 KB of workgroup memory.
 
-Heads of up to 80 would need loops of 12.6 KB in such a form, and of up to 128 leave room for 384 threads, the fewest there can be. They
-take lane apple, which for heads of 128 spills {"nothing" if not moves(wide_m1) else f"{wide_m1.spills} : {wide_m1.fills}"} and leaves room for {wide_m1.threads} threads.
+Heads of up to 128 would leave room for 448 threads in such a form. Those over {widest.max_head_size} take lane apple, which for heads of 128 spills
+{"nothing" if not moves(wide_m1) else f"{wide_m1.spills} : {wide_m1.fills}"} and leaves room for {wide_m1.threads} threads.
 
 That lane matrix is the faster where both meet what is asked is reasoned: lane apple takes two instructions and more for a multiply-add,
 where the kernels of `simdgroup_matrix` of [metal-flash-attention](https://github.com/philipturner/metal-flash-attention) keep ALUs of
@@ -396,7 +398,7 @@ webgpu-attention bench --shapes lightonocr-4k --dtypes f32 --subjects lane:apple
 | on M3 or later, `seed-after` is faster than lane apple | instructions decide there: lane apple wants fewer, or one lane to a row |
 | lane matrix is slower than lane apple in f16 | the order of the path's lanes is wrong on that chip |
 | it is so on M1 and not on M3 or later | lane matrix wants more registers than M1 and M2 have |
-| on M1, `--shapes llm-prefill --dtypes f16 --subjects lane:matrix --rows 'f16\\|128\\|32\\|m8r1c16k4a4\\|32\\|128'` is faster than lane apple | what stands in for it misleads, and heads over {medium.max_head_size} belong on matrices there too |
+| on M1, `--shapes llm-prefill --dtypes f16 --subjects lane:matrix --rows 'f16\\|128\\|32\\|m8r1c16k4a4\\|32\\|128'` is faster than lane apple | what stands in for it misleads, and heads over {widest.max_head_size} belong on matrices there too |
 
 A report of either table with the output of `webgpu-attention doctor` settles it.
 

@@ -16,7 +16,7 @@ const SNAPSHOTS: [&str; 11] = [
     "apple_f32_vec4_l4_r1s4f8",
     "apple_f16_vec4_l4_r1s4h",
     "combine_f16",
-    "matrix_f16_vec8_l32_m8r1c8k4a1",
+    "matrix_f16_vec8_l32_m8r1c8k2a1",
     "matrix_f16_vec8_l32_m8r2c8k4a2",
     "present_f16",
     "rows_f16_vec4_l4_r1s4a2",

@@ -71,13 +71,13 @@ struct TilePlace {
 typedef float Score;
 typedef half Half;
 struct type_16 {
-    Score inner[1088];
+    Score inner[576];
 };
 struct type_17 {
-    Half inner[2304];
+    Half inner[1152];
 };
 struct type_18 {
-    Half inner[1088];
+    Half inner[576];
 };
 typedef metal::simdgroup_half8x8 LeftMatrix;
 typedef metal::simdgroup_half8x8 RightMatrix;
@@ -131,12 +131,9 @@ struct LeftBlocks {
 struct TileWeights {
     LeftBlocks k0_;
     LeftBlocks k1_;
-    LeftBlocks k2_;
-    LeftBlocks k3_;
 };
 struct LaneKeys {
     metal::float4 low;
-    metal::float4 high;
 };
 struct Queries {
     LeftBlocks inner[8];
@@ -144,8 +141,6 @@ struct Queries {
 struct TileScores {
     SumBlocks k0_;
     SumBlocks k1_;
-    SumBlocks k2_;
-    SumBlocks k3_;
 };
 struct type_20 {
     metal::atomic_uint inner[4];
@@ -166,19 +161,19 @@ constant uint SIDE = 8u;
 constant uint LANES = 32u;
 constant uint ROW_BLOCKS = 1u;
 constant uint LANES_A_ROW = 4u;
-constant uint KEY_TILE = 32u;
+constant uint KEY_TILE = 16u;
 constant uint PARTS = 1u;
 constant uint COLUMN_BLOCKS = 8u;
 constant uint COLUMNS = 64u;
 constant uint TILE_ROW = 72u;
-constant uint TILE_AREA = 2304u;
+constant uint TILE_AREA = 1152u;
 constant float PRODUCT_FACTOR = 1.0;
 constant float OUTPUT_FACTOR = 1.0;
 constant float HEADROOM = 0.0;
 constant uint PIECES = 8u;
 constant float LARGEST_SUM = 32768.0;
 constant uint KEY_GROUPS = 1u;
-constant uint HELD_KEYS = 32u;
+constant uint HELD_KEYS = 16u;
 constant uint LOST = 0u;
 constant uint BEYOND = 1u;
 constant bool PAST = false;
@@ -191,9 +186,9 @@ constant bool LOG2_SCORES = true;
 constant bool LONGEST_FIRST = false;
 constant uint WORKGROUP_SIZE = 128u;
 constant uint SUBGROUPS = 4u;
-constant uint SCORES_ROW = 136u;
-constant uint SCORES_LENGTH = 1088u;
-constant uint WEIGHTS_LENGTH = 1088u;
+constant uint SCORES_ROW = 72u;
+constant uint SCORES_LENGTH = 576u;
+constant uint WEIGHTS_LENGTH = 576u;
 constant uint ROUND = 16u;
 constant bool PARTIAL = false;
 constant bool CAUSAL_SKIP = false;
@@ -726,7 +721,7 @@ LeftMatrix left_matrix(
     threadgroup type_18& weights
 ) {
     uint at_13 = (place_2.area + (row_block * KEY_TILE)) + (key_block_2 * SIDE);
-    return NagaCooperativeLoad(&weights.inner[naga_div(at_13, UNIT)], 136u, false);
+    return NagaCooperativeLoad(&weights.inner[naga_div(at_13, UNIT)], 72u, false);
 }
 
 void put_query4_(
@@ -959,7 +954,7 @@ void put_sum(
     threadgroup type_16& scores
 ) {
     uint at_14 = (place_15.area + (row_block_1 * KEY_TILE)) + (key_block_4 * SIDE);
-    simdgroup_store(sum_2, &scores.inner[naga_div(at_14, UNIT)], 136u);
+    simdgroup_store(sum_2, &scores.inner[naga_div(at_14, UNIT)], 72u);
     return;
 }
 
@@ -980,8 +975,7 @@ LaneKeys lane_scores(
 ) {
     uint at_15 = (place_17.row_area + (row_block_2 * KEY_TILE)) + (place_17.part * 4u);
     metal::float4 _e10 = get_scores(at_15, scores);
-    metal::float4 _e13 = get_scores(at_15 + 16u, scores);
-    return LaneKeys {_e10, _e13};
+    return LaneKeys {_e10};
 }
 
 LaneKeys plain_weights(
@@ -992,18 +986,17 @@ LaneKeys plain_weights(
     float _e2 = score_factor(params);
     metal::float4 factor = metal::float4(_e2 * PRODUCT_FACTOR);
     metal::float4 low = metal::fma(x_10.low, factor, metal::float4(-(reference)));
-    metal::float4 high = metal::fma(x_10.high, factor, metal::float4(-(reference)));
     if (LOG2_SCORES) {
-        return LaneKeys {metal::exp2(low), metal::exp2(high)};
+        return LaneKeys {metal::exp2(low)};
     }
-    return LaneKeys {metal::exp2(low * LOG2_E), metal::exp2(high * LOG2_E)};
+    return LaneKeys {metal::exp2(low * LOG2_E)};
 }
 
 float lane_total(
     LaneKeys w_1
 ) {
-    metal::float4 x_17 = w_1.low + w_1.high;
-    return (x_17.x + x_17.y) + (x_17.z + x_17.w);
+    metal::float4 x_17 = w_1.low;
+    return (w_1.low.x + w_1.low.y) + (w_1.low.z + w_1.low.w);
 }
 
 void put_lane_weights(
@@ -1014,7 +1007,6 @@ void put_lane_weights(
 ) {
     uint at_16 = (place_18.row_area + (row_block_3 * KEY_TILE)) + (place_18.part * 4u);
     put_weights4_(at_16, w_2.low, weights);
-    put_weights4_(at_16 + 16u, w_2.high, weights);
     return;
 }
 
@@ -1108,8 +1100,7 @@ LaneKeys masked_weights(
 ) {
     uint t_10 = t0_4 + (place_22.part * 4u);
     metal::float4 _e9 = weight4_(x_13.low, row_3, place_22, t_10, params, padding_mask, attention_bias, _buffer_sizes);
-    metal::float4 _e13 = weight4_(x_13.high, row_3, place_22, t_10 + 16u, params, padding_mask, attention_bias, _buffer_sizes);
-    return LaneKeys {_e9, _e13};
+    return LaneKeys {_e9};
 }
 
 Rows weigh_masked(
@@ -1410,7 +1401,7 @@ SumMatrix get_sum(
     uint row_block_7,
     threadgroup type_16& scores
 ) {
-    return NagaCooperativeLoad(&scores.inner[naga_div(place_31.area + (row_block_7 * KEY_TILE), UNIT)], 136u, false);
+    return NagaCooperativeLoad(&scores.inner[naga_div(place_31.area + (row_block_7 * KEY_TILE), UNIT)], 72u, false);
 }
 
 SumBlocks scaled_2(
@@ -1696,9 +1687,7 @@ TileScores tile_scores(
 ) {
     SumBlocks _e2 = block_scores(q_2, 0u, keys);
     SumBlocks _e4 = block_scores(q_2, 1u, keys);
-    SumBlocks _e6 = block_scores(q_2, 2u, keys);
-    SumBlocks _e8 = block_scores(q_2, 3u, keys);
-    return TileScores {_e2, _e4, _e6, _e8};
+    return TileScores {_e2, _e4};
 }
 
 void put_tile_scores(
@@ -1708,8 +1697,6 @@ void put_tile_scores(
 ) {
     put_sums(s_9.k0_, place_39, 0u, scores);
     put_sums(s_9.k1_, place_39, 1u, scores);
-    put_sums(s_9.k2_, place_39, 2u, scores);
-    put_sums(s_9.k3_, place_39, 3u, scores);
     return;
 }
 
@@ -1719,9 +1706,7 @@ TileWeights load_weights(
 ) {
     LeftBlocks _e2 = left_blocks(place_40, 0u, weights);
     LeftBlocks _e4 = left_blocks(place_40, 1u, weights);
-    LeftBlocks _e6 = left_blocks(place_40, 2u, weights);
-    LeftBlocks _e8 = left_blocks(place_40, 3u, weights);
-    return TileWeights {_e2, _e4, _e6, _e8};
+    return TileWeights {_e2, _e4};
 }
 
 Outputs add_values(
@@ -1738,13 +1723,7 @@ Outputs add_values(
     Outputs _e10 = add_block(_e7, w_4.k1_, 1u, values_1);
     o_5 = _e10;
     Outputs _e11 = o_5;
-    Outputs _e14 = add_block(_e11, w_4.k2_, 2u, values_1);
-    o_5 = _e14;
-    Outputs _e15 = o_5;
-    Outputs _e18 = add_block(_e15, w_4.k3_, 3u, values_1);
-    o_5 = _e18;
-    Outputs _e19 = o_5;
-    return _e19;
+    return _e11;
 }
 
 Place place_of_lane(
@@ -1975,7 +1954,7 @@ struct main_Input {
     Ahead _e78 = first_keys;
     store_keys(_e77, _e78, 0u, keys);
     Place _e80 = place;
-    Ahead _e83 = load_keys(_e80, t_begin_2 + 64u, params, key, past_key, _buffer_sizes);
+    Ahead _e83 = load_keys(_e80, t_begin_2 + 32u, params, key, past_key, _buffer_sizes);
     first_keys = _e83;
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
     TileScores _e85 = tile_scores(_e50, keys);
