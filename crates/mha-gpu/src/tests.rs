@@ -139,7 +139,7 @@ fn a_warm_call_allocates_no_buffer() {
             buffers
         };
         // A tile of rows, rows whose keys are split and merged by a dispatch, and one whose keys are by its workgroups.
-        let mut lengths = vec![(20, 33), (130, 3000), (1, 3000)];
+        let mut lengths = vec![(20, 33), (130, 3000), (1, 1000)];
         if !pools.mapped_storage {
             lengths.push((2, LARGE));
         }
