@@ -151,8 +151,7 @@ fn fragment_memory(row: &TuningRow) -> u32 {
 pub fn workgroup_memory(lane: Lane, row: &TuningRow, problem: &AttentionProblem) -> u32 {
     let tile = row.key_tile * row.columns4();
     match lane {
-        // Two tiles, and what the plain loop found.
-        Lane::Rows => row.bet_memory() + 2 * tile * 4 * row.tile_element(adds_bias(problem)),
+        Lane::Rows => row.plain_loop_memory() + 2 * tile * 4 * row.tile_element(adds_bias(problem)),
         Lane::Apple => 2 * tile * 4 * row.tile_element(adds_bias(problem)),
         Lane::Short => row.workgroup_size / row.lanes * row.rows * (8 + row.columns4() * 16),
         Lane::Wide => 64 * 4,

@@ -93,9 +93,12 @@ impl TuningRow {
         if caps.kind == DeviceKind::Discrete && has_32 && fills { 32 / self.lanes } else { 1 }
     }
 
-    /// Bytes of workgroup memory that lane rows has for what its loop of plain tiles found; none where all tiles have one loop.
-    pub(crate) fn bet_memory(&self) -> u32 {
-        if self.tile.ends_with("o8") { 0 } else { 8 }
+    /// Bytes of workgroup memory that lane rows has besides tiles: what its loop of plain tiles found, none where all tiles have one loop, and
+    /// for tiles of values in halves by two lanes each lane's sums of weights of the tiles before.
+    pub(crate) fn plain_loop_memory(&self) -> u32 {
+        let waits = self.lanes == 2 && self.tile.ends_with("v2");
+        let sums = if waits { self.workgroup_size * self.rows * 4 } else { 0 };
+        if self.tile.ends_with("o8") { 0 } else { 8 + sums }
     }
 
     /// Keys that a workgroup of lane short takes in each turn of its loop: a block for each group of lanes.
