@@ -1,13 +1,15 @@
-// The portable prefill lane. A workgroup takes a tile of query rows of one head; a group of LANES lanes shares ROWS of
-// them, each lane holding every LANES-th vec4 of Q and of O in registers. Keys and values pass through workgroup memory
-// in tiles, each loaded while the one before is in use. For N of 1 the plain loop takes all tiles of problems without other masks or biases.
-// For N of 2 there is no plain loop, and the other takes eight keys a turn: half of the code, and fewer of the registers that M1 and M2 fix at
-// a kernel's worst point.
-// For M of 1 or 2 values are loaded two columns at a time, which takes half the registers; for 2 weights of a turn's blocks are added to each
-// other before they are to their sum, too. For K of 1 the first reference is made of the scores of the first turn, which are not computed
-// twice then: GPUs gain by it where keys are few, and lose by the condition where they are many. For L of 1 each tile of the plain loop has a
-// sum of weights of its own, so that a sum over thousands of keys is a chain of fewer additions; sums of the tiles before wait in workgroup
-// memory, as registers for them would take an order of the loop's operations that is slower.
+// The portable prefill lane. A workgroup takes a tile of query rows of one head; a group of LANES lanes shares ROWS of them,
+// each lane holding every LANES-th vec4 of Q and of O in registers. Keys and values pass through workgroup memory in tiles,
+// each loaded while the one before is in use.
+// N is which loops there are: 0 a plain loop, and one that looks at each block of keys, for tiles with masks or biases and for
+// lost bets; 1 the same, but the plain loop takes all tiles of problems without other masks or biases; 2 the other loop alone,
+// eight keys a turn: half of the code, and fewer of the registers that M1 and M2 fix at a kernel's worst point.
+// For M of 1 or 2 values are loaded two columns at a time, which takes half the registers; for 2 weights of a turn's blocks are
+// added to each other before they are to their sum, too. For K of 1 the first reference is made of the scores of the first
+// turn, which are not computed twice then: GPUs gain by it where keys are few, and lose by the condition where they are many.
+// For L of 1 each tile of the plain loop has a sum of weights of its own, so that a sum over thousands of keys is a chain of
+// fewer additions; sums of the tiles before wait in workgroup memory, as registers for them would take an order of the loop's
+// operations that is slower.
 override WORKGROUP_SIZE: u32;
 // Keys of a tile, a multiple of 8 for which the vec4 that a lane loads ahead are enough.
 override KEY_TILE: u32;

@@ -289,7 +289,7 @@ Two tiles a round, each with registers of its own for what is loaded ahead, of 3
 and looped in 13.7 and 19.1 KB. One tile a round has half of the code, and keys and values are loaded one tile ahead instead of two. It also
 multiplies Q by the next tile's keys in one place, where others do so once beside the weights of tiles that something masks and once beside
 those of other tiles. With 32 keys that was 640 and 576 threads, 7.9 and 10.3 KB, but 13.2 KB with masks, and with an older version of the
-compiler, Mesa 25.0.7's, 448 threads or fewer for heads of up to 64; with {medium.key_tile} keys that makes 184 registers of them and 208 of heads of up to 80. Of these forms no figures are kept. By the count {128 - widest.held_registers()}
+compiler, Mesa 25.0.7's, 448 threads or fewer for heads of up to 64; with {medium.key_tile} keys that version makes 184 registers of them and 208 of heads of up to 80. Of these forms no figures are kept. By the count {128 - widest.held_registers()}
 registers are left, so that Apple's compiler may leave room for more threads. Workgroups are of {medium.workgroup} and {widest.workgroup} lanes, so that those of a core have
 {THREADS} threads and no more than 32 KB of workgroup memory.
 
@@ -337,7 +337,7 @@ columns to a lane.
 ### rows, which `baseline` runs
 
 M1 and M2 have rows of their own, `rows_m1`: one loop that takes eight keys a turn and sums their values from zero, as lane apple's does, with
-the next tile of keys and values loaded ahead, one vec4 of each a lane. {missed(rows_m1, M1)}
+the next tile of keys and values loaded ahead, one vec4 of each a lane (two for heads of over 192). {missed(rows_m1, M1)}
 
 {lane_table(rows_m1, M1)}
 

@@ -25,12 +25,12 @@ const LEAST_ROWS_ON_MATRICES: u32 = 32;
 /// Keys from which path auto takes them for float32 heads wider than NARROW_HEAD, of which a product is three: on an H200 948 rows of 25
 /// heads of 72 over 75 keys took 1.05 times as long as on lane rows, 93 rows of 116 heads of 80 over 93 keys 0.68. Other widths are taken to
 /// be alike until a measurement on the device says otherwise.
-///
-/// So do heads that leave lane rows no idle column and matrices 8 to 15 of 48, where lane rows takes its tile for few keys: 4,096 rows of 16
-/// heads of 40 over 64 and 77 keys took matrices 1.00 and 0.96 of its time in a chain of calls with scores of deviation 1, 1.24 and 1.16 with
-/// scores of 9, at 1.2 to 1.3 times the error. Heads of 16, 24, 32 and 48 took 0.5 to 0.9 of it.
 const LEAST_KEYS_OF_PARTS: u32 = 80;
 const NARROW_HEAD: u32 = 48;
+/// Narrow heads that need as many keys all the same where lane rows takes its tile for few keys, of 40 columns, which are 48 on matrices: 4,096
+/// rows of 16 heads of 40 over 64 and 77 keys took matrices 1.00 and 0.96 of its time in a chain of calls (0.91 and 0.92 in passes of their own)
+/// with scores of deviation 1 and 1.24 and 1.16 (1.11 and 1.08) with scores of 9, at 1.15 to 1.3 times the error. Heads of 33 to 39 are taken to
+/// be alike. Heads of 16, 24, 32 and 48 took 0.5 to 0.9 of it at 1, and 0.75 to 1.25 at 9.
 const SNUG_HEADS: std::ops::RangeInclusive<u32> = 33..=40;
 /// The same of rows that fill the device without matrices, of heads over NARROW_HEAD that they suit least: 65 to 80 wide, and no multiple
 /// of 4, which are loaded one by one. 2,048 rows of 32 heads of 51, 72 and 80 over 108 keys took 1.02, 0.97 and 1.00 of lane rows' time on an
@@ -328,7 +328,8 @@ pub(crate) fn lane_choice(
             same().filter(in_class).filter(|row| has_cores_for_groups(problem, row, caps))
         };
         let padded = |row: &TuningRow| problem.q_len.div_ceil(row.tile_rows()) * row.tile_rows();
-        let few_keys = lane == Lane::Rows && problem.total_len() <= FEW_KEYS_TO_SPLIT;
+        // Where all rows are single ones, as on M1 and M2, it is workgroups that differ.
+        let few_keys = lane == Lane::Rows && first.rows > 1 && problem.total_len() <= FEW_KEYS_TO_SPLIT;
         if let Some(single) = same().find(|row| row.rows == 1 && few_keys && leaves_idle(problem, first, caps)) {
             return single;
         }
@@ -513,7 +514,12 @@ pub(crate) fn splits(lane: Lane, problem: &AttentionProblem, row: &TuningRow, ca
             };
             (row_workgroups(problem, row), wanted_lanes(caps).min(28 << 10), least_keys.max(1))
         }
-        _ => (row_workgroups(problem, row), wanted_lanes(caps), 4 * row.key_tile.max(1)),
+        _ => {
+            // As where a table's rows for few of several fix it.
+            let is_single = lane == Lane::Rows && row.rows == 1 && problem.total_len() <= FEW_KEYS_TO_SPLIT;
+            let least_keys = if is_single { problem.total_len() } else { 4 * row.key_tile };
+            (row_workgroups(problem, row), wanted_lanes(caps), least_keys.max(1))
+        }
     };
     let most = problem.total_len().div_ceil(least_keys).max(1);
     let lanes = (workgroups * u64::from(row.workgroup_size)).max(1);

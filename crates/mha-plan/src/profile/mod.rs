@@ -23,11 +23,11 @@ pub struct TuningRow {
     /// Register tile, `r<rows>s<vec4 columns of a lane>`, then `a<vec4 loaded ahead>` where the lane loads ahead (in lane short the
     /// pieces of 16 bytes that its part of a block of keys has, packed in float16, and keys alone). Lane rows adds the values of a turn's
     /// eight keys by parts of columns where `p8` follows, and where `f4` or `f8` does also sums so many keys from zero, as lane apple
-    /// does with `f8`; with `f8v2` values are loaded two columns at a time, with `x2` scores are two chains of half as many columns. `k`,
-    /// for few keys, where the first reference is made of the first turn's scores. `o8` where it has one loop alone, which sums the values of
-    /// eight keys from zero. `h` where tiles in workgroup memory hold float16. `c`
-    /// where causality alone is where each row's keys end, in lane rows in its plain loop too. On matrices, `m<side>r<row blocks>c<column
-    /// blocks>k<key blocks>a<pieces of 16 bytes loaded ahead>`.
+    /// does with `f8`; with `f8v2` values are loaded two columns at a time, with `t` each tile's weights have a sum of their own, with
+    /// `x2` scores are two chains of half as many columns. `k`, for few keys, where the first reference is made of the first turn's
+    /// scores. `o8` where it has one loop alone, which sums the values of eight keys from zero. `h` where tiles in workgroup memory hold
+    /// float16. `c` where causality alone is where each row's keys end, in lane rows in its plain loop too. On matrices, `m<side>r<row
+    /// blocks>c<column blocks>k<key blocks>a<pieces of 16 bytes loaded ahead>`.
     pub tile: String,
     /// Query rows of a group of lanes.
     pub rows: u32,
@@ -94,10 +94,9 @@ impl TuningRow {
     }
 
     /// Bytes of workgroup memory that lane rows has besides tiles: what its loop of plain tiles found, none where all tiles have one loop, and
-    /// for tiles of values in halves by two lanes each lane's sums of weights of the tiles before.
+    /// where each tile's weights have a sum of their own (`t`), each lane's sums of the tiles before.
     pub(crate) fn plain_loop_memory(&self) -> u32 {
-        let waits = self.lanes == 2 && self.tile.ends_with("v2");
-        let sums = if waits { self.workgroup_size * self.rows * 4 } else { 0 };
+        let sums = if self.tile.ends_with('t') { self.workgroup_size * self.rows * 4 } else { 0 };
         if self.tile.ends_with("o8") { 0 } else { 8 + sums }
     }
 
@@ -197,7 +196,7 @@ pub fn parse(text: &str) -> Result<Vec<TuningRow>, TableError> {
         let [rows_of_tile, ..] = tile_numbers(tile).filter(|[rows, ..]| *rows > 0).ok_or_else(|| {
             let on_matrices = "m<side>r<row blocks>c<column blocks>k<key blocks>g<groups>a<pieces loaded ahead>";
             fail(format!(
-                "a tile is r<rows>s<vec4 columns>a<vec4 loaded ahead>, p8, f4, f8, f8v2, f8v2x2, o8, h, c or k behind it, or {on_matrices}, from 1 on, got `{tile}`"
+                "a tile is r<rows>s<vec4 columns>a<vec4 loaded ahead>, p8, f4, f8, f8v2, f8v2t, f8v2x2, o8, h, c or k behind it, or {on_matrices}, from 1 on, got `{tile}`"
             ))
         })?;
         let (lanes, workgroup_size) = (number(lanes)?, number(workgroup_size)?);
@@ -241,7 +240,7 @@ fn tile_numbers(tile: &str) -> Option<[u32; 3]> {
     let (rows, rest) = tile.strip_suffix(['h', 'c', 'k']).unwrap_or(tile).strip_prefix('r')?.split_once('s')?;
     let (rest, turn) = rest.split_at(rest.find(['p', 'f', 'o']).unwrap_or(rest.len()));
     let (slice4, ahead) = rest.split_once('a').unwrap_or((rest, "0"));
-    matches!(turn, "" | "p8" | "f4" | "f8" | "f8v2" | "f8v2x2" | "o8").then_some([
+    matches!(turn, "" | "p8" | "f4" | "f8" | "f8v2" | "f8v2t" | "f8v2x2" | "o8").then_some([
         rows.parse().ok()?,
         slice4.parse().ok()?,
         ahead.parse().ok()?,
@@ -481,6 +480,7 @@ mod tests {
             "r4s4a2x8",
             "r4s5a1v2",
             "r4s5a1f8v",
+            "r4s5a1f8t",
             "r4s5a1f4v2",
             "r4s4a2kk",
             "r4s4a1o4",
