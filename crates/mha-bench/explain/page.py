@@ -308,8 +308,8 @@ is multiplied twice. The figures are what an M1 would make of them: with these i
 
 naga's Metal output of one kernel is kept in [mha-kernels/tests/metal](../../mha-kernels/tests/metal). None of these rows, of 32 lanes,
 ran on any device. The software driver that has 8 x 8 matrices has subgroups of 8: it runs, rightly, the smaller rows of 8 lanes that
-are made of the same source. No row of 8 lanes can have tiles of M1's {medium.key_tile} keys, which are one vec4 a lane: of those the kernel for heads of up to {narrow.max_head_size}
-gave right answers with each matrix held whole by every lane, in plain WGSL, by an emulation that is not part of the project.
+are made of the same source. No row of 8 lanes can have tiles of M1's {medium.key_tile} keys, which are one vec4 a lane: those give right answers on a software driver
+with what each lane needs of a matrix in plain WGSL ([a test](../../mha-gpu/src/tests/matrices.rs) of each), where all but the matrices is the kernel's own.
 
 Float32 prefill takes lane apple although Metal lists 8 x 8 matrices of float32 too: there is no row for them. No driver at hand runs
 them (the software driver lists operands of float16 alone), so nothing could test one. Nor is it plain what one would gain: up to M4

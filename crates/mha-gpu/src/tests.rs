@@ -11,6 +11,8 @@ use crate::buffers::Pool;
 use crate::transfer::OVERLAPPED;
 use crate::{Gpu, GpuError, GpuSettings, Source, Timestamps, list_adapters};
 
+#[cfg(not(target_vendor = "apple"))]
+pub(crate) mod matrices;
 mod times;
 
 const HEADS: usize = 2;

@@ -4,22 +4,20 @@
 use mha_plan::profile::{self, TuningRow};
 use mha_plan::{DeviceCaps, Lane, PlanOptions, devices, plan, workgroup_memory};
 use mha_spec::AttentionProblem;
-use naga::proc::Layouter;
-use naga::valid::{Capabilities, ValidationFlags, Validator};
-
-mod problems;
-use problems::{Shape, problem};
+use mha_testkit::plain;
+use wgpu::naga::{self, AddressSpace, proc, valid};
 
 /// Bytes of a kernel's variables in workgroup memory, each at its alignment.
 fn declared(source: &str, entry_point: &str, constants: &[(&'static str, u32)]) -> u32 {
     let module = naga::front::wgsl::parse_str(source).unwrap();
-    let info = Validator::new(ValidationFlags::all(), Capabilities::all()).validate(&module).unwrap();
+    let info =
+        valid::Validator::new(valid::ValidationFlags::all(), valid::Capabilities::all()).validate(&module).unwrap();
     let constants = constants.iter().map(|&(name, value)| (name.to_owned(), f64::from(value))).collect();
     let stage = Some((naga::ShaderStage::Compute, entry_point));
     let (module, _) = naga::back::pipeline_constants::process_overrides(&module, &info, stage, &constants).unwrap();
-    let mut layouts = Layouter::default();
+    let mut layouts = proc::Layouter::default();
     layouts.update(module.to_ctx()).unwrap();
-    let variables = module.global_variables.iter().filter(|(_, x)| x.space == naga::AddressSpace::WorkGroup);
+    let variables = module.global_variables.iter().filter(|(_, x)| x.space == AddressSpace::WorkGroup);
     variables.map(|(_, x)| layouts[x.ty].size).sum()
 }
 
@@ -43,8 +41,7 @@ fn rows_are_planned_with_what_their_kernels_declare() {
         for row in profile::parse(text).unwrap() {
             let q_len = if lane == Lane::Short { row.rows } else { 4096 };
             let head_size = row.max_head_size;
-            let shape = Shape { q_len, kv_len: 64, head_size, v_head_size: head_size, ..Shape::default() };
-            let problem = AttentionProblem { dtype: row.dtype, ..problem(shape) };
+            let problem = AttentionProblem { dtype: row.dtype, ..plain(1, 16, q_len, 64, head_size) };
             let options = PlanOptions { lane: Some(lane), row: Some(row.clone()), ..PlanOptions::default() };
             let plan = plan(&problem, &device(&row), &options).unwrap_or_else(|refusal| panic!("{row}: {refusal}"));
             let blueprint = &plan.steps[0].blueprint;
