@@ -160,7 +160,7 @@ def markdown(rows, recorded):
     per = lambda kind: lambda row: row.per_multiply_add(kind)
     matrix = of(rows, "matrix", stand_in=False)
     one_block, two_blocks = (of(rows, "matrix", table, stand_in=True) for table in ("matrix_m1", "matrix"))
-    narrow, medium, widest = one_block
+    _, medium, widest = one_block
     wide_m1 = at(rows, "apple", "apple_m1", "f16", 128, M1)
     baseline = [row for row in of(rows, "rows", "rows") if row.gets(M4)]
     spilling = [row for row in baseline if moves(row)]
