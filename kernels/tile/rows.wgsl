@@ -1,6 +1,6 @@
 // The query rows of a group of lanes: N. Named members, because an array that is indexed in a loop lands in memory
-// wherever a compiler chooses not to unroll. M is 1 where scores are summed row by row instead of key by key, which alone have parts of scores and
-// sums of tiles to add.
+// wherever a compiler chooses not to unroll. M is 1 where scores are summed row by row instead of key by key; only then are
+// there parts of scores and sums of tiles to add.
 const ROWS: u32 = ${N}u;
 
 // A vec4 for each row: of columns, or of the four keys of a block.

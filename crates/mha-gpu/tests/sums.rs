@@ -74,7 +74,8 @@ fn two_chains(gpu: &Gpu) -> Result<(), String> {
 }
 
 /// Errors of values that are all 1 over many keys with a sum of weights for each tile, relative to those with one sum. O and the sum of weights
-/// are then of one size, and have errors of one size but for the sum, whose chain of additions is a third as long: 0.8 to 0.9 of both.
+/// are then of one size, and so are their errors with one sum; with sums of tiles the chain of weights is a third as long, and the error of the quotient
+/// 0.8 to 0.9 of what it was. The other tile has scores in two chains besides, and makes its reference of the first turn, neither of which counts here.
 fn sums_of_tiles(gpu: &Gpu) -> Result<(), String> {
     let mut case = Case::new(plain(1, 4, 128, LONG, 40), 0);
     case.inputs.value.iter_mut().for_each(|x| *x = 1.0);

@@ -30,7 +30,7 @@ const NARROW_HEAD: u32 = 48;
 /// Narrow heads that need as many keys all the same where lane rows takes its tile for few keys, of 40 columns, which are 48 on matrices: 4,096
 /// rows of 16 heads of 40 over 64 and 77 keys took matrices 1.00 and 0.96 of its time in a chain of calls (0.91 and 0.92 in passes of their own)
 /// with scores of deviation 1 and 1.24 and 1.16 (1.11 and 1.08) with scores of 9, at 1.15 to 1.3 times the error. Heads of 33 to 39 are taken to
-/// be alike. Heads of 16, 24, 32 and 48 took 0.5 to 0.9 of it at 1, and 0.75 to 1.25 at 9.
+/// be alike. Heads of 16, 24, 32 and 48 took 0.5 to 0.8 of it at 1, and 0.74 to 1.12 at 9.
 const SNUG_HEADS: std::ops::RangeInclusive<u32> = 33..=40;
 /// The same of rows that fill the device without matrices, of heads over NARROW_HEAD that they suit least: 65 to 80 wide, and no multiple
 /// of 4, which are loaded one by one. 2,048 rows of 32 heads of 51, 72 and 80 over 108 keys took 1.02, 0.97 and 1.00 of lane rows' time on an
@@ -515,9 +515,9 @@ pub(crate) fn splits(lane: Lane, problem: &AttentionProblem, row: &TuningRow, ca
             (row_workgroups(problem, row), wanted_lanes(caps).min(28 << 10), least_keys.max(1))
         }
         _ => {
-            // As where a table's rows for few of several fix it.
-            let is_single = lane == Lane::Rows && row.rows == 1 && problem.total_len() <= FEW_KEYS_TO_SPLIT;
-            let least_keys = if is_single { problem.total_len() } else { 4 * row.key_tile };
+            // Single rows of one loop do not split few keys, as those with `splits` of 1 in other tables do not.
+            let is_whole = row.has_one_loop() && row.rows == 1 && problem.total_len() <= FEW_KEYS_TO_SPLIT;
+            let least_keys = if is_whole { problem.total_len() } else { 4 * row.key_tile };
             (row_workgroups(problem, row), wanted_lanes(caps), least_keys.max(1))
         }
     };

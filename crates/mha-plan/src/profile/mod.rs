@@ -96,8 +96,13 @@ impl TuningRow {
     /// Bytes of workgroup memory that lane rows has besides tiles: what its loop of plain tiles found, none where all tiles have one loop, and
     /// where each tile's weights have a sum of their own (`t`), each lane's sums of the tiles before.
     pub(crate) fn plain_loop_memory(&self) -> u32 {
-        let sums = if self.tile.ends_with('t') { self.workgroup_size * self.rows * 4 } else { 0 };
-        if self.tile.ends_with("o8") { 0 } else { 8 + sums }
+        let sums = if self.tile.contains("v2t") { self.workgroup_size * self.rows * 4 } else { 0 };
+        if self.has_one_loop() { 0 } else { 8 + sums }
+    }
+
+    /// Whether lane rows has one loop for all tiles, and no plain one.
+    pub(crate) fn has_one_loop(&self) -> bool {
+        self.tile.ends_with("o8")
     }
 
     /// Keys that a workgroup of lane short takes in each turn of its loop: a block for each group of lanes.
