@@ -199,9 +199,9 @@ pub(crate) fn choose(problem: &AttentionProblem, caps: &DeviceCaps, options: &Pl
     }
     let mut why = format!("path {path}, q_len {} > {SHORT_QUERY}{passed_over}", problem.q_len);
     let has_matrices = has_matrix_units(caps) && !caps.coop_matrices.is_empty();
-    let least_keys = least_keys_in_parts(problem, caps);
-    let parts_cost_more =
-        path == PathChoice::Auto && has_matrices && pays_on_matrices(problem) && problem.total_len() < least_keys;
+    let may_take_parts = path == PathChoice::Auto && has_matrices && pays_on_matrices(problem);
+    let least_keys = if may_take_parts { least_keys_in_parts(problem, caps) } else { 0 };
+    let parts_cost_more = problem.total_len() < least_keys;
     if parts_cost_more {
         let head_size = problem.head_size.max(problem.v_head_size);
         why += &format!("; float32 heads of {head_size} stay off matrices below {least_keys} keys");

@@ -8,7 +8,9 @@ pub mod case;
 pub mod compare;
 pub mod random;
 pub mod shapes;
+pub mod stand_in;
 
 pub use case::Case;
 pub use compare::{Expected, Mismatch};
 pub use shapes::{Shapes, plain};
+pub use stand_in::with_stand_ins;

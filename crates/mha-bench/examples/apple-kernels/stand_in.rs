@@ -3,23 +3,13 @@
 //! instructions are scheduled or how long they take.
 
 use mha_kernels::KernelInfo;
+use mha_testkit::with_stand_ins;
 
 /// Before the name of the kernel that one stands in for.
 pub const PREFIX: &str = "stand-in:";
 
-/// Every use of a matrix, and what stands for it.
-const REPLACED: [(&str, &str); 14] = [
-    ("enable wgpu_cooperative_matrix;\n", ""),
-    ("alias LeftMatrix = coop_mat8x8<f16, A>;\n", ""),
-    ("alias RightMatrix = coop_mat8x8<f16, B>;\n", ""),
-    ("alias SumMatrix = coop_mat8x8<f32, C>;\n", ""),
-    ("coopMultiplyAdd(", "stand_in_multiply_add("),
-    ("coopLoadT<LeftMatrix>(&weights[", "stand_in_weights("),
-    ("coopLoad<RightMatrix>(&keys[", "stand_in_keys("),
-    ("coopLoadT<RightMatrix>(&values[", "stand_in_values("),
-    ("coopLoadT<SumMatrix>(&scores[", "stand_in_scores("),
-    ("coopStoreT(sum, &scores[", "stand_in_put_scores(sum, "),
-    ("/ UNIT], ", "/ UNIT, "),
+/// Elements are of the lane and, as far as a compiler knows, of the tile: `stand_in.wgsl` has why.
+const MOVED: [(&str, &str); 3] = [
     ("    var place = place_of_lane(", "    take_place(lane);\n    var place = place_of_lane("),
     ("next.rows = with_totals(", "place = moved(place, t_begin + i * KEY_TILE);\n            next.rows = with_totals("),
     (
@@ -30,9 +20,6 @@ const REPLACED: [(&str, &str); 14] = [
 
 /// The WGSL that stands in for a kernel of lane matrix.
 pub fn source(kernel: &KernelInfo) -> Result<String, String> {
-    let replaced = REPLACED.into_iter().try_fold(kernel.source.to_owned(), |source, (matrix, number)| {
-        let found = source.contains(matrix);
-        found.then(|| source.replace(matrix, number)).ok_or_else(|| format!("{} has no `{matrix}`", kernel.name))
-    })?;
-    Ok(replaced + include_str!("stand_in.wgsl"))
+    with_stand_ins(kernel.source, &MOVED, include_str!("stand_in.wgsl"))
+        .map_err(|error| format!("{}: {error}", kernel.name))
 }

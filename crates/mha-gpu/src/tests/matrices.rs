@@ -8,24 +8,13 @@ use mha_kernels::KernelInfo;
 use mha_plan::profile::{self, TuningRow};
 use mha_plan::{DeviceCaps, Lane, PlanOptions, Tensor, devices, plan};
 use mha_spec::{AttentionProblem, DType, PaddingMask, Past};
-use mha_testkit::{Case, Expected, plain};
+use mha_testkit::{Case, Expected, plain, with_stand_ins};
 
 use super::open;
 use crate::{Gpu, GpuSettings, Source};
 
-/// Every use of a matrix or of a subgroup's number, and what stands for it.
-const REPLACED: [(&str, &str); 13] = [
-    ("enable wgpu_cooperative_matrix;\n", ""),
-    ("alias LeftMatrix = coop_mat8x8<f16, A>;\n", ""),
-    ("alias RightMatrix = coop_mat8x8<f16, B>;\n", ""),
-    ("alias SumMatrix = coop_mat8x8<f32, C>;\n", ""),
-    ("coopMultiplyAdd(", "stand_in_multiply_add("),
-    ("coopLoadT<LeftMatrix>(&weights[", "stand_in_weights("),
-    ("coopLoad<RightMatrix>(&keys[", "stand_in_keys("),
-    ("coopLoadT<RightMatrix>(&values[", "stand_in_values("),
-    ("coopLoadT<SumMatrix>(&scores[", "stand_in_scores("),
-    ("coopStoreT(sum, &scores[", "stand_in_put_scores(sum, "),
-    ("/ UNIT], ", "/ UNIT, "),
+/// Subgroups of 32 lanes where the driver's are smaller: the four lanes of a row, which alone exchange something, are in one of 8.
+const SUBGROUPS: [(&str, &str); 2] = [
     ("    @builtin(subgroup_id) subgroup: u32,\n    @builtin(subgroup_invocation_id) lane: u32,\n", ""),
     (
         "    var place = place_of_lane(",
@@ -42,11 +31,9 @@ pub(crate) fn source(kernel: &'static KernelInfo) -> Cow<'static, str> {
     if !has_stand_in(kernel) {
         return kernel.source.into();
     }
-    let replaced = REPLACED.into_iter().fold(kernel.source.to_owned(), |source, (matrix, number)| {
-        assert!(source.contains(matrix), "{} has no `{matrix}`", kernel.name);
-        source.replace(matrix, number)
-    });
-    (replaced + include_str!("matrices.wgsl")).into()
+    with_stand_ins(kernel.source, &SUBGROUPS, include_str!("matrices.wgsl"))
+        .unwrap_or_else(|error| panic!("{}: {error}", kernel.name))
+        .into()
 }
 
 /// The device at hand, as if it had an M1's matrices.
